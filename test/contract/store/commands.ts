@@ -1,0 +1,180 @@
+import fc from 'fast-check'
+import type { DeadlineWrite, FieldGuard, FieldWrite, NewEvent } from '../../../src/core/store.ts'
+import { encodeBody } from '../../../src/protocol/codec.ts'
+import type { Epoch, ProducerId, Tag } from '../../../src/protocol/ids.ts'
+
+/** A command on one of three sessions; small pools, so that retries, races and conflicts are the rule. */
+export type Command =
+  | (CommitCommand & { readonly kind: 'commit'; readonly session: number })
+  /** At the same time, each on a session of its own. */
+  | { readonly kind: 'together'; readonly commits: readonly CommitCommand[] }
+  | {
+      readonly kind: 'read'
+      readonly session: number
+      readonly after: number
+      readonly limit: number
+      readonly maxBytes: number
+    }
+  | {
+      readonly kind: 'trim'
+      readonly session: number
+      readonly maxEvents: number | null
+      readonly maxBytes: number | null
+      readonly notAfter: number
+      readonly limit: number
+    }
+  | {
+      readonly kind: 'remove'
+      readonly session: number
+      readonly guard: 'current' | 'never' | 'none'
+    }
+  | { readonly kind: 'look'; readonly session: number; readonly fields: readonly string[] }
+
+export interface CommitCommand {
+  readonly create: Epoch | null
+  readonly producer: {
+    readonly id: ProducerId
+    readonly epoch: number
+    readonly seq: number
+  } | null
+  readonly guards: readonly FieldGuard[]
+  readonly deadlineGuard: 'current' | 'never' | 'none'
+  readonly events: readonly NewEvent[]
+  readonly writes: readonly FieldWrite[]
+  readonly deadlines: readonly DeadlineWrite[]
+}
+
+const BASE64URL = Array.from('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_')
+const code = (length: number) =>
+  fc.string({ unit: fc.constantFrom(...BASE64URL), minLength: length, maxLength: length })
+const small = (max: number) => fc.integer({ min: 0, max })
+const session = small(2)
+const name = fc.constantFrom('a', 'b', '__proto__', 'constructor')
+const value = fc.constantFrom('', '1', '2', '🚀')
+const rarely = <T>(arbitrary: fc.Arbitrary<T>, freq = 5) =>
+  fc.option(arbitrary, { nil: null, freq })
+
+const newEvent: fc.Arbitrary<NewEvent> = fc
+  .record({
+    // The generator holds the form of a tag, so the cast is its parser.
+    tag: code(8).map((text) => text as Tag),
+    data: fc.oneof(fc.json({ maxDepth: 1 }), fc.constant(`"${'ü'.repeat(300)}"`)),
+    id: rarely(fc.constantFrom('i1', 'i2', 'i3', 'i4', '__proto__', 'constructor'), 1),
+    fingerprint: fc.constantFrom('f1', 'f2'),
+  })
+  .map(({ tag, data, id, fingerprint }) => ({
+    tag,
+    body: encodeBody('x.model', 'e', { subject: 'key:model' }, data),
+    ...(id !== null && { dedupe: { id, fingerprint } }),
+  }))
+
+/** The port asks that the ids of one request differ, and its names too, but for what a request may repeat. */
+const unique = <T>(arbitrary: fc.Arbitrary<T>, key: (item: T) => string, maxLength: number) =>
+  fc.uniqueArray(arbitrary, { selector: key, maxLength })
+
+const commitParts = {
+  producer: rarely(
+    fc.record({
+      id: fc.constantFrom('p', 'q').map((id) => id as ProducerId),
+      epoch: fc.integer({ min: 1, max: 3 }),
+      seq: fc.integer({ min: 1, max: 9 }),
+    }),
+    2,
+  ),
+  guards: unique(
+    fc.record({ field: name, equals: fc.option(value, { freq: 1 }) }),
+    (g) => g.field,
+    2,
+  ),
+  deadlineGuard: fc.constantFrom(
+    'none' as const,
+    'none' as const,
+    'none' as const,
+    'current' as const,
+    'never' as const,
+  ),
+  events: unique(newEvent, (event) => event.dedupe?.id ?? event.tag, 4),
+  writes: unique(
+    fc.record({ field: name, value: fc.option(value, { freq: 2 }) }),
+    (w) => w.field,
+    3,
+  ),
+  deadlines: unique(
+    fc.record({ deadline: fc.constantFrom('d', 'e'), inMs: fc.constantFrom(null, 0, 3_600_000) }),
+    (d) => d.deadline,
+    2,
+  ),
+}
+
+const create = rarely(
+  code(10).map((text) => text as Epoch),
+  1,
+)
+const commitCommand = fc.record({ ...commitParts, create })
+/** Mostly without guards and claims, so that logs grow. */
+const plainCommit = fc.record({
+  ...commitParts,
+  create,
+  producer: fc.constant(null),
+  guards: fc.constant([]),
+  deadlineGuard: fc.constant('none' as const),
+})
+const limit = fc.constantFrom(1, 2, 3, 1000)
+
+const command: fc.Arbitrary<Command> = fc.oneof(
+  { weight: 6, arbitrary: onOneSession(commitCommand) },
+  { weight: 4, arbitrary: onOneSession(plainCommit) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      kind: fc.constant('together' as const),
+      commits: fc.array(commitCommand, { minLength: 2, maxLength: 3 }),
+    }),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      kind: fc.constant('read' as const),
+      session,
+      after: small(12),
+      limit,
+      maxBytes: fc.constantFrom(1, 400, 1000, 1 << 20),
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      kind: fc.constant('trim' as const),
+      session,
+      maxEvents: rarely(small(5), 2),
+      maxBytes: rarely(fc.constantFrom(0, 300, 1000), 1),
+      notAfter: small(20),
+      limit,
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      kind: fc.constant('remove' as const),
+      session,
+      guard: fc.constantFrom('current' as const, 'never' as const, 'none' as const),
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      kind: fc.constant('look' as const),
+      session,
+      fields: fc.uniqueArray(name, { maxLength: 4 }),
+    }),
+  },
+)
+
+function onOneSession(commits: fc.Arbitrary<CommitCommand>): fc.Arbitrary<Command> {
+  return fc
+    .tuple(session, commits)
+    .map(([on, commit]) => ({ kind: 'commit', session: on, ...commit }))
+}
+
+export const commandsOf = (maxLength: number): fc.Arbitrary<Command[]> =>
+  fc.array(command, { minLength: 1, maxLength, size: 'max' })
