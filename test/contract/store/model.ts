@@ -52,7 +52,11 @@ async function compare(store: Store, commands: readonly Command[]): Promise<void
 }
 
 /** Runs one command and gives its answer without times. */
-async function run(store: Store, command: Command, names: readonly SessionId[]) {
+async function run(
+  store: Store,
+  command: Command,
+  names: readonly SessionId[],
+): Promise<object | boolean | null> {
   // An index of the commands is always below the number of sessions.
   const session = names['session' in command ? command.session : 0] as SessionId
   switch (command.kind) {
@@ -72,12 +76,13 @@ async function run(store: Store, command: Command, names: readonly SessionId[]) 
     case 'remove':
       return store.remove(session, await guardOf(store, session, command.guard))
     case 'look':
-      return {
-        heads: await store.heads(names),
-        fields: await store.fields(session, command.fields),
-        listed: await listOf(store, names, command.fields),
-        due: await dueOf(store, names),
-      }
+      break
+  }
+  return {
+    heads: await store.heads(names),
+    fields: await store.fields(session, command.fields),
+    listed: await listOf(store, names, command.fields),
+    due: await dueOf(store, names),
   }
 }
 
