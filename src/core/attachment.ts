@@ -1,0 +1,207 @@
+import { HeldlineError } from '../protocol/errors.ts'
+import type { Message } from '../protocol/fold/message.ts'
+import type { View } from '../protocol/fold/view.ts'
+import type { ResetReason } from '../protocol/frames-down.ts'
+import type { SessionId } from '../protocol/ids.ts'
+import { formatPosition, type Position } from '../protocol/position.ts'
+import { errorFrame } from './error-frame.ts'
+import type { Sink } from './cursor.ts'
+import type { Batch } from './feed.ts'
+import { frame, snapshotFrame, type Frame } from './frame.ts'
+import type { Following, Hub } from './hub.ts'
+import { headPosition, judge } from './judge.ts'
+import type { Limits } from './limits.ts'
+import type { Log } from './log.ts'
+import type { Store } from './store.ts'
+import type { Views } from './views.ts'
+
+export interface AttachmentPorts {
+  readonly hub: Hub
+  readonly views: Views
+  readonly store: Store
+  readonly limits: Limits
+  readonly log: Log
+}
+
+/** Where an attachment's frames go: a connection's outbox. */
+export interface Out {
+  ready(): boolean
+  send(frame: Frame): void
+}
+
+export interface AttachOptions {
+  readonly position: Position | null
+  readonly catchup: 'auto' | 'events'
+}
+
+/**
+ * One reader of one session over some transport: from its position, or from a snapshot, and then whatever follows. The walk is the same
+ * for a first visit, a reload, another device and another node.
+ */
+export class Attachment implements Sink {
+  readonly session: SessionId
+  readonly #ports: AttachmentPorts
+  readonly #out: Out
+  #following: Following | null = null
+  /** Pieces of a snapshot that wait for room. */
+  #pieces: Frame[] = []
+  #closed = false
+
+  constructor(session: SessionId, ports: AttachmentPorts, out: Out) {
+    this.session = session
+    this.#ports = ports
+    this.#out = out
+  }
+
+  /**
+   * Begins. Sends nothing before `answer` has been called with the mode and the head.
+   * @throws HeldlineError `session_not_found`, what the store throws
+   */
+  async open(options: AttachOptions, answer: (mode: 'resumed' | 'snapshot', head: Position) => void): Promise<void> {
+    const following = await this.#ports.hub.follow(this.session, null, this, (payload) => {
+      this.#out.send({ text: payload, type: 'signal', reaches: null })
+    })
+    if (this.#closed) return following.close()
+    this.#following = following
+    const { position } = options
+    answer(position === null ? 'snapshot' : 'resumed', following.head())
+    if (position === null) return this.#snapshot(null)
+    const since = options.catchup === 'auto' ? await this.#worthFolding(position) : null
+    if (since !== null) return this.#snapshot(since)
+    following.cursor.move(position)
+  }
+
+  /** The position that this reader has been given, once it has one. */
+  get head(): Position | null {
+    return this.#following?.head() ?? null
+  }
+
+  /** The transport has room again, or it is time to look. */
+  pump(): void {
+    if (this.#pieces.length > 0) this.#sendPieces()
+    else this.#following?.cursor.pump()
+  }
+
+  close(): void {
+    this.#closed = true
+    this.#pieces = []
+    this.#following?.close()
+  }
+
+  ready(): boolean {
+    return this.#out.ready()
+  }
+
+  deliver(batch: Batch): void {
+    this.#out.send(batch.frame)
+  }
+
+  reset(reason: ResetReason): void {
+    void this.#reset(reason)
+  }
+
+  gone(): void {
+    this.#end(new HeldlineError('session_not_found', 'the session was removed'))
+  }
+
+  /** The store did not answer a read. The cursor is pumped again with the next verification; nothing is lost meanwhile. */
+  failed(error: unknown): void {
+    this.#ports.log.info('attachment.read_failed', { session: this.session, error })
+  }
+
+  /** Tells the reader that this attachment is over, and why. [P-4.13] */
+  #end(error: unknown): void {
+    if (this.#closed) return
+    this.#out.send(errorFrame(error, null, this.session))
+    this.close()
+  }
+
+  async #reset(reason: ResetReason): Promise<void> {
+    const refused = this.#following?.cursor.position
+    try {
+      const [head] = await this.#ports.store.heads([this.session])
+      if (this.#closed || refused === undefined) return
+      if (head === null || head === undefined) return this.gone()
+      this.#out.send(
+        frame({
+          type: 'reset',
+          session: this.session,
+          reason,
+          floor: head.floor,
+          head: formatPosition(headPosition(head)),
+          position: formatPosition(refused),
+        }),
+      )
+    } catch (error) {
+      return this.#end(error)
+    }
+    await this.#snapshot(null)
+  }
+
+  /** How far the reader is behind; the position itself, when folding what it missed is cheaper than telling it. */
+  async #worthFolding(position: Position): Promise<Position | null> {
+    const head = this.#following?.head()
+    if (head === undefined || head.epoch !== position.epoch) return null
+    if (head.serial - position.serial <= this.#ports.limits.foldAfterEvents) return null
+    const range = { after: position.serial, limit: 1, maxBytes: 1 }
+    const page = await this.#ports.store.read(this.session, range)
+    return page !== null && judge(position, page).kind === 'events' ? position : null
+  }
+
+  async #snapshot(since: Position | null): Promise<void> {
+    try {
+      const view = await this.#ports.views.at(this.session)
+      if (this.#closed) return
+      this.#pieces = snapshotPieces(this.session, view, since, this.#ports.limits.pageBytes)
+      this.#sendPieces()
+    } catch (error) {
+      this.#end(error)
+    }
+  }
+
+  #sendPieces(): void {
+    while (this.#pieces.length > 0 && this.#out.ready()) {
+      const piece = this.#pieces.shift()
+      if (piece === undefined) return
+      this.#out.send(piece)
+      if (piece.reaches !== null) this.#following?.cursor.move(piece.reaches)
+    }
+  }
+}
+
+/** A view as frames of bounded size; one message is never split. [P-4.5] */
+export function snapshotPieces(
+  session: SessionId,
+  view: View,
+  since: Position | null,
+  maxBytes: number,
+): Frame[] {
+  const common = { session, position: view.position, since: since?.serial ?? null }
+  const pieces: Frame[] = []
+  let texts: string[] = []
+  let bytes = 0
+  for (const message of view.messages.values()) {
+    if (since !== null && message.serial <= since.serial) continue
+    const text = messageText(message)
+    if (bytes > 0 && bytes + text.length > maxBytes) {
+      pieces.push(snapshotFrame({ ...common, messages: texts, rest: null }))
+      texts = []
+      bytes = 0
+    }
+    texts.push(text)
+    bytes += text.length
+  }
+  pieces.push(snapshotFrame({ ...common, messages: texts, rest: JSON.stringify(view.rest()) }))
+  return pieces
+}
+
+/** A message object never changes, so its text is made once, however many join. */
+const texts = new WeakMap<Message, string>()
+
+export function messageText(message: Message): string {
+  const made = texts.get(message)
+  if (made !== undefined) return made
+  const text = JSON.stringify(message)
+  texts.set(message, text)
+  return text
+}

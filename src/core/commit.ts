@@ -1,0 +1,100 @@
+import { HeldlineError } from '../protocol/errors.ts'
+import type { Epoch } from '../protocol/ids.ts'
+import type { CommitRequest, CommitResult, Committed, KnownId, Store } from './store.ts'
+
+/**
+ * A transition decides, from what is known of the record, what to commit; a conflict teaches it what was wrong, and it
+ * decides again. Pure: no IO, and it may be asked any number of times.
+ * @throws HeldlineError from `decide`: refused, without effect
+ */
+export interface Transition<Result> {
+  /** Fields that must be read before the first decision; others are guessed, and a guard proves the guess. */
+  readonly reads?: readonly string[]
+  readonly session: CommitRequest['session']
+  decide(known: Known): Decision<Result>
+}
+
+export type Decision<Result> =
+  | { readonly commit: Omit<CommitRequest, 'session'>; readonly then: (done: Committed) => Result }
+  | { readonly done: Result }
+
+/** What the attempts so far have shown. */
+export interface Known {
+  /** A name that is missing here is not known; `null` is known to be absent. */
+  readonly fields: Map<string, string | null>
+  readonly deadlines: Map<string, number | null>
+  readonly duplicates: Map<string, KnownId>
+  /** Serials of the claimed seqs that were accepted before, in order. */
+  replayed: readonly (number | null)[]
+  epoch: Epoch | null
+  exists: boolean
+}
+
+const MAX_ATTEMPTS = 8
+
+/**
+ * Runs a transition over the store's one commit, deciding again after each conflict, a bounded number of times.
+ * @throws HeldlineError `session_not_found`, `producer_fenced`, `producer_gap`, `contention`, what `decide` throws, what the store throws
+ */
+export async function run<Result>(store: Store, transition: Transition<Result>): Promise<Result> {
+  const known = await readFirst(store, transition)
+  for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+    const decision = transition.decide(known)
+    if ('done' in decision) return decision.done
+    const result = await store.commit({ ...decision.commit, session: transition.session })
+    if (result.outcome === 'committed') return decision.then(result)
+    learn(known, result)
+  }
+  throw new HeldlineError('contention', 'unable to commit; others changed the same thing each time', {
+    retryAfterMs: 200,
+  })
+}
+
+async function readFirst(store: Store, transition: Transition<unknown>): Promise<Known> {
+  const known: Known = {
+    fields: new Map(),
+    deadlines: new Map(),
+    duplicates: new Map(),
+    replayed: [],
+    epoch: null,
+    exists: false,
+  }
+  if (transition.reads === undefined || transition.reads.length === 0) return known
+  const fields = await store.fields(transition.session, transition.reads)
+  if (fields === null) throw sessionNotFound()
+  for (const [name, value] of fields) known.fields.set(name, value)
+  return known
+}
+
+function learn(known: Known, result: Exclude<CommitResult, Committed>): void {
+  switch (result.outcome) {
+    case 'missing':
+      throw sessionNotFound()
+    case 'exists':
+      known.exists = true
+      return
+    case 'fenced':
+      throw new HeldlineError('producer_fenced', 'unable to append; a newer epoch of this producer has taken over', {
+        facts: { epoch: result.epoch },
+      })
+    case 'gap':
+      throw new HeldlineError('producer_gap', 'unable to append; events before this seq are missing', {
+        facts: { expected: result.expected },
+      })
+    case 'replayed':
+      known.epoch = result.epoch
+      known.replayed = result.serials
+      return
+    case 'duplicate':
+      known.epoch = result.epoch
+      for (const entry of result.known) known.duplicates.set(entry.id, entry)
+      return
+    case 'conflict':
+      for (const [name, value] of result.fields) known.fields.set(name, value)
+      for (const [name, at] of result.deadlines) known.deadlines.set(name, at)
+  }
+}
+
+export function sessionNotFound(): HeldlineError {
+  return new HeldlineError('session_not_found', 'there is no such session')
+}

@@ -1,0 +1,179 @@
+import type { SessionId } from '../protocol/ids.ts'
+import { HeldlineError } from '../protocol/errors.ts'
+import type { Limits } from './limits.ts'
+import type { Log } from './log.ts'
+import { DEADLINE, FIELD } from './record.ts'
+import type { Committed, DueDeadline, Store } from './store.ts'
+import { sessionInfo, INFO_FIELDS, type SessionSettings } from './transitions/session.ts'
+import type { Views } from './views.ts'
+
+export interface KeeperPorts {
+  readonly store: Store
+  readonly views: Views
+  readonly limits: Limits
+  readonly log: Log
+}
+
+/** Looks after a session every so many events or bytes of its log: small enough that bounds are kept closely, large enough to be cheap. */
+const LOOK_EVERY_EVENTS = 64
+const LOOK_EVERY_BYTES = 64 * 1024
+const MAX_AT_ONCE = 4
+const MAX_WAITING = 10_000
+const TRIM_A_ROUND = 1000
+
+/**
+ * Keeps logs within their retention, and views within reach: saves a snapshot when enough has happened since the last, and trims only
+ * what a snapshot holds, so that the view survives its log. Work for a session that is lost with the node is found again with the next commit.
+ */
+export class Keeper {
+  readonly #ports: KeeperPorts
+  readonly #waiting = new Set<SessionId>()
+  readonly #busy = new Set<SessionId>()
+  /** The size of each large log when it was looked at, in units of LOOK_EVERY_BYTES. */
+  readonly #sizes = new Map<SessionId, number>()
+  #closed = false
+
+  constructor(ports: KeeperPorts) {
+    this.#ports = ports
+  }
+
+  /** A commit went through on this node. Cheap; what is to be done is done later. */
+  committed(session: SessionId, done: Committed): void {
+    const before = Math.floor((done.first - 1) / LOOK_EVERY_EVENTS)
+    const crossed = Math.floor(done.last / LOOK_EVERY_EVENTS) > before
+    const large = Math.floor(done.bytes / LOOK_EVERY_BYTES)
+    if (large > 0 && this.#sizes.get(session) !== large) this.#remember(session, large)
+    else if (!crossed) return
+    this.look(session)
+  }
+
+  #remember(session: SessionId, size: number): void {
+    if (this.#sizes.size >= MAX_WAITING) this.#sizes.clear()
+    this.#sizes.set(session, size)
+  }
+
+  look(session: SessionId): void {
+    if (this.#closed || this.#waiting.size >= MAX_WAITING) return
+    this.#waiting.add(session)
+    this.#next()
+  }
+
+  /** The deadline of age-based retention, or of an idle session, is due. */
+  async due(deadline: DueDeadline): Promise<void> {
+    if (deadline.deadline === DEADLINE.expire) return this.#expire(deadline)
+    const settings = await this.keep(deadline.session)
+    const maxAgeMs = settings?.retention.maxAgeMs ?? null
+    // Looked at again after a tenth of the age: nothing is kept much longer than asked.
+    const inMs = maxAgeMs === null ? null : Math.max(1000, Math.min(maxAgeMs / 10, 3_600_000))
+    await this.#ports.store.commit({
+      session: deadline.session,
+      guards: [{ deadline: deadline.deadline, at: deadline.at }],
+      deadlines: [{ deadline: deadline.deadline, inMs }],
+    })
+  }
+
+  /** Snapshots where it is worth it, and trims what the settings do not keep. @returns the settings; `null`: no such session */
+  async keep(session: SessionId): Promise<SessionSettings | null> {
+    const { store, views, limits } = this.#ports
+    const fields = await store.fields(session, INFO_FIELDS)
+    if (fields === null) return null
+    const { settings } = sessionInfo(session, fields)
+    let notAfter = await views.persist(session, limits.snapshotEveryEvents)
+    for (;;) {
+      const policy = { ...settings.retention, notAfter, limit: TRIM_A_ROUND }
+      const trimmed = await store.trim(session, policy)
+      if (trimmed === null || this.#closed) return settings
+      if (trimmed.more) continue
+      if (!(await this.#wantsMore(session, settings))) return settings
+      const before = notAfter
+      notAfter = await views.persist(session, 0)
+      if (notAfter === before) return settings
+    }
+  }
+
+  close(): void {
+    this.#closed = true
+    this.#waiting.clear()
+  }
+
+  /** Whether the policy would drop more if the snapshot were newer. */
+  async #wantsMore(session: SessionId, settings: SessionSettings): Promise<boolean> {
+    const { maxEvents, maxBytes, maxAgeMs } = settings.retention
+    if (maxEvents === null && maxBytes === null && maxAgeMs === null) return false
+    const page = await this.#ports.store.read(session, { after: 0, limit: 1, maxBytes: 1 })
+    const [oldest] = page?.events ?? []
+    if (page === null || oldest === undefined) return false
+    if (maxEvents !== null && page.head - page.floor > maxEvents) return true
+    const result = await this.#ports.store.commit({ session })
+    if (result.outcome !== 'committed') return false
+    return (
+      (maxBytes !== null && result.bytes > maxBytes) || (maxAgeMs !== null && result.at - oldest.at > maxAgeMs)
+    )
+  }
+
+  /**
+   * In two steps, so that no append is lost between looking and removing: first the session is closed to appends, then, when nothing
+   * was appended after all, it is removed.
+   */
+  async #expire(due: DueDeadline): Promise<void> {
+    const { store } = this.#ports
+    const { session, deadline, at } = due
+    const fields = await store.fields(session, [...INFO_FIELDS])
+    const ttlMs = fields === null ? null : sessionInfo(session, fields).settings.ttlMs
+    const guards = [{ deadline, at }]
+    if (fields === null) return
+    if (ttlMs === null) {
+      await store.commit({ session, guards, deadlines: [{ deadline, inMs: null }] })
+      return
+    }
+    const closed = fields.get(FIELD.closed) ?? null
+    const idleMs = await this.#idleMs(session)
+    if (idleMs < ttlMs) {
+      const writes = closed === EXPIRING ? [{ field: FIELD.closed, value: null }] : []
+      await store.commit({ session, guards, writes, deadlines: [{ deadline, inMs: ttlMs - idleMs }] })
+    } else if (closed !== null) {
+      await store.remove(session, { deadline, at })
+      this.#ports.views.forget(session)
+    } else {
+      const writes = [{ field: FIELD.closed, value: EXPIRING }]
+      const all = [...guards, { field: FIELD.closed, equals: closed }]
+      await store.commit({ session, guards: all, writes, deadlines: [{ deadline, inMs: 1000 }] })
+    }
+  }
+
+  /** How long ago the last event was, by the store's clock. */
+  async #idleMs(session: SessionId): Promise<number> {
+    const { store } = this.#ports
+    const [head] = await store.heads([session])
+    if (head === null || head === undefined) return 0
+    const range = { after: Math.max(0, head.head - 1), limit: 1, maxBytes: 1 }
+    const page = await store.read(session, range)
+    const now = await store.commit({ session })
+    const last = page?.events.at(-1)
+    return now.outcome === 'committed' && last !== undefined ? now.at - last.at : Infinity
+  }
+
+  #next(): void {
+    for (const session of this.#waiting) {
+      if (this.#busy.size >= MAX_AT_ONCE) return
+      if (this.#busy.has(session)) continue
+      this.#waiting.delete(session)
+      this.#busy.add(session)
+      void this.#work(session)
+    }
+  }
+
+  async #work(session: SessionId): Promise<void> {
+    try {
+      await this.keep(session)
+    } catch (error) {
+      const gone = error instanceof HeldlineError && error.code === 'session_not_found'
+      if (!gone) this.#ports.log.warn('keeper.failed', { session, error })
+    } finally {
+      this.#busy.delete(session)
+      this.#next()
+    }
+  }
+}
+
+const EXPIRING = 'expiring'

@@ -1,0 +1,57 @@
+/** The bounds of the core, each with the reason for its default. */
+export interface Limits {
+  /** A page of the store: long enough to be efficient, short enough to block nobody. */
+  readonly pageEvents: number
+  readonly pageBytes: number
+  /** What a node keeps of a session's latest events, so that readers at the head need no store. */
+  readonly tailBytes: number
+  readonly tailBytesOfAll: number
+  /** More missed events than this are given folded, where the reader takes that. */
+  readonly foldAfterEvents: number
+  /** After so many events a stored snapshot is worth writing. */
+  readonly snapshotEveryEvents: number
+  /** The folded views that a node keeps, by the size of their text. */
+  readonly viewBytesOfAll: number
+  /** What may wait in a socket before its reader is paused. */
+  readonly outboxBytes: number
+  /** What may wait in a socket at all, control frames included. */
+  readonly outboxHardBytes: number
+  /** A socket that takes nothing for so long is closed. */
+  readonly slowConsumerMs: number
+  readonly maxEventBytes: number
+  readonly maxFrameBytes: number
+  readonly maxSignalBytes: number
+  readonly maxSessionsPerSocket: number
+  readonly maxMembers: number
+  readonly framesPerSecond: number
+  readonly heartbeatMs: number
+  /** How often the heads of followed sessions are read: heals a lost wake-up. */
+  readonly verifyMs: number
+  readonly presenceGraceMs: number
+  readonly presenceWindowMs: number
+  readonly presenceTtlMs: number
+}
+
+export const DEFAULT_LIMITS: Limits = {
+  pageEvents: 500,
+  pageBytes: 256 * 1024,
+  tailBytes: 256 * 1024,
+  tailBytesOfAll: 256 * 1024 * 1024,
+  foldAfterEvents: 5000,
+  snapshotEveryEvents: 2048,
+  viewBytesOfAll: 128 * 1024 * 1024,
+  outboxBytes: 256 * 1024,
+  outboxHardBytes: 1024 * 1024,
+  slowConsumerMs: 30_000,
+  maxEventBytes: 64 * 1024,
+  maxFrameBytes: 128 * 1024,
+  maxSignalBytes: 8 * 1024,
+  maxSessionsPerSocket: 100,
+  maxMembers: 1000,
+  framesPerSecond: 50,
+  heartbeatMs: 15_000,
+  verifyMs: 4000,
+  presenceGraceMs: 15_000,
+  presenceWindowMs: 120_000,
+  presenceTtlMs: 45_000,
+}

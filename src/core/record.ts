@@ -1,0 +1,31 @@
+import type { MemberId, MessageId } from '../protocol/ids.ts'
+
+/** The names of the fields and deadlines of a session's record: one place, so that no two nouns share one. */
+export const FIELD = {
+  /** Present: the session is closed. */
+  closed: 'closed',
+  /** JSON of the metadata. */
+  metadata: 'metadata',
+  /** JSON of SessionSettings. */
+  settings: 'settings',
+  /** Milliseconds since 1970. */
+  created: 'created',
+  /** How many members the session has. */
+  members: 'members',
+  /** Header of the stored snapshot; its messages are in `snapshot:<index>`. */
+  snapshot: 'snapshot',
+  snapshotMessage: (index: number) => `snapshot:${index}`,
+  /** `open`, `completed` or `deleted`. */
+  message: (id: MessageId | string) => `message:${id}`,
+  member: (id: MemberId | string) => `member:${id}`,
+  /** The serial up to which a subject has read. */
+  read: (subject: string) => `read:${subject}`,
+} as const
+
+export const DEADLINE = {
+  /** The session's idle time is over. */
+  expire: 'expire',
+  /** Look for events that are too old. */
+  retention: 'retention',
+  member: (id: MemberId | string) => `member:${id}`,
+} as const

@@ -1,0 +1,74 @@
+import type { Clock } from './clock.ts'
+import type { Log } from './log.ts'
+import type { DueDeadline, Store } from './store.ts'
+
+export interface SweeperPorts {
+  readonly store: Store
+  readonly clock: Clock
+  readonly log: Log
+  /** By the deadline's name up to the first colon. */
+  readonly handlers: ReadonlyMap<string, (due: DueDeadline) => Promise<void>>
+}
+
+const LOOK_EVERY_MS = 1000
+const DUE_A_ROUND = 200
+/** With random length, so that nodes do not look together. */
+const JITTER = 0.2
+
+/**
+ * Fires deadlines. Any node may: each handler's commit is guarded by the deadline as it was seen, so it happens once. A
+ * handler that fails leaves its deadline due, for another look or another node.
+ */
+export class Sweeper {
+  readonly #ports: SweeperPorts
+  readonly #fraction: () => number
+  #timer: { cancel(): void } | null = null
+  #closed = false
+
+  constructor(ports: SweeperPorts, fraction: () => number) {
+    this.#ports = ports
+    this.#fraction = fraction
+    this.#schedule()
+  }
+
+  /** One look. Never throws. @returns how many deadlines were due */
+  async sweep(): Promise<number> {
+    try {
+      const due = await this.#ports.store.due(DUE_A_ROUND)
+      await Promise.all(due.map((one) => this.#fire(one)))
+      return due.length
+    } catch (error) {
+      this.#ports.log.warn('sweeper.failed', { error })
+      return 0
+    }
+  }
+
+  close(): void {
+    this.#closed = true
+    this.#timer?.cancel()
+  }
+
+  async #fire(due: DueDeadline): Promise<void> {
+    const handler = this.#ports.handlers.get(due.deadline.split(':', 1)[0] ?? '')
+    try {
+      if (handler !== undefined) return await handler(due)
+      this.#ports.log.error('sweeper.unknown_deadline', { deadline: due.deadline })
+      const { session, deadline, at } = due
+      await this.#ports.store.commit({ session, guards: [{ deadline, at }], deadlines: [{ deadline, inMs: null }] })
+    } catch (error) {
+      this.#ports.log.warn('sweeper.handler_failed', { deadline: due.deadline, error })
+    }
+  }
+
+  #schedule(): void {
+    if (this.#closed) return
+    const delayMs = LOOK_EVERY_MS * (1 - JITTER + 2 * JITTER * this.#fraction())
+    this.#timer = this.#ports.clock.after(delayMs, () => {
+      void this.sweep().then((fired) => {
+        // A full page means that more is due: look again at once.
+        if (fired >= DUE_A_ROUND) void this.sweep()
+        this.#schedule()
+      })
+    })
+  }
+}

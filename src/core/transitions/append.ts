@@ -1,0 +1,123 @@
+import { encodeBody } from '../../protocol/codec.ts'
+import { HeldlineError } from '../../protocol/errors.ts'
+import type { By } from '../../protocol/event.ts'
+import type { Epoch, ProducerId, SessionId } from '../../protocol/ids.ts'
+import type { Decision, Known, Transition } from '../commit.ts'
+import { fingerprint } from '../fingerprint.ts'
+import type { Draft } from '../new-event.ts'
+import type { Random } from '../random.ts'
+import { FIELD } from '../record.ts'
+import type { Committed, Dedupe, FieldWrite, Guard, NewEvent } from '../store.ts'
+import { MessageStates } from './message-states.ts'
+
+export interface AppendRequest {
+  readonly session: SessionId
+  readonly drafts: readonly Draft[]
+  readonly by: By
+  /** Names the request as a whole: every event of it is recognised in a retry. */
+  readonly idempotencyKey?: string
+  readonly producer?: { readonly id: ProducerId; readonly epoch: number; readonly seq: number }
+}
+
+export interface Appended {
+  readonly epoch: Epoch
+  /** One an event, in order; `null`: a duplicate too old to know its serial. */
+  readonly serials: readonly (number | null)[]
+  readonly duplicates: number
+  /** What the commit said; `null` when everything was there already. */
+  readonly committed: Committed | null
+}
+
+/**
+ * Appends events, once. What a retry brings again is answered from what is remembered, and only the rest is new. [P-2.5] [P-2.6]
+ */
+export function append(request: AppendRequest, random: Random): Transition<Appended> {
+  const entries = prepare(request, random)
+  return { session: request.session, decide: (known) => decide(request, entries, known) }
+}
+
+interface Entry {
+  readonly draft: Draft
+  readonly event: NewEvent
+}
+
+/** Ids and tags are chosen once, so that every attempt, and every retry of the store, is the very same request. */
+function prepare(request: AppendRequest, random: Random): Entry[] {
+  const whole =
+    request.idempotencyKey === undefined
+      ? ''
+      : fingerprint(...request.drafts.flatMap((draft) => [draft.type, draft.id ?? '', draft.rawData]))
+  return request.drafts.map((draft, index) => {
+    const body = encodeBody(draft.type, draft.id ?? random.id(), request.by, draft.rawData)
+    const dedupe = dedupeOf(request, draft, index, whole)
+    return { draft, event: { tag: random.tag(), body, ...(dedupe && { dedupe }) } }
+  })
+}
+
+function dedupeOf(request: AppendRequest, draft: Draft, index: number, whole: string): Dedupe | null {
+  if (request.idempotencyKey !== undefined) {
+    return { id: `key:${request.idempotencyKey}:${index}`, fingerprint: whole }
+  }
+  if (draft.id === null) return null
+  return { id: `id:${draft.id}`, fingerprint: fingerprint(draft.type, draft.rawData) }
+}
+
+function decide(request: AppendRequest, entries: readonly Entry[], known: Known): Decision<Appended> {
+  const serials = entries.map((entry, index) => knownSerial(entry, index, known))
+  const fresh = entries.filter((_, index) => serials[index] === undefined)
+  const duplicates = entries.length - fresh.length
+  const { epoch } = known
+  if (fresh.length === 0 && epoch !== null) {
+    return { done: { epoch, serials: serials.map((s) => s ?? null), duplicates, committed: null } }
+  }
+  if ((known.fields.get(FIELD.closed) ?? null) !== null) {
+    throw new HeldlineError('session_closed', 'unable to append; the session is closed')
+  }
+  const messages = messageGuards(fresh, known)
+  const { producer } = request
+  const skipped = known.replayed.length
+  const commit = {
+    events: fresh.map((entry) => entry.event),
+    guards: [{ field: FIELD.closed, equals: null }, ...messages.guards],
+    writes: messages.writes,
+    ...(producer && {
+      producer: { ...producer, seq: producer.seq + skipped, count: entries.length - skipped },
+    }),
+  }
+  return {
+    commit,
+    then: (done) => ({ epoch: done.epoch, serials: fill(serials, done), duplicates, committed: done }),
+  }
+}
+
+/** The serial that an event got before; `null` when that is too old to know; `undefined` when the event is new. */
+function knownSerial(entry: Entry, index: number, known: Known): number | null | undefined {
+  if (index < known.replayed.length) return known.replayed[index] ?? null
+  const { dedupe } = entry.event
+  const earlier = dedupe && known.duplicates.get(dedupe.id)
+  if (dedupe === undefined || earlier === undefined) return undefined
+  if (earlier.fingerprint !== dedupe.fingerprint) {
+    throw new HeldlineError('idempotency_conflict', 'unable to append; this id was used before with other content', {
+      facts: { serial: earlier.serial },
+    })
+  }
+  return earlier.serial
+}
+
+function fill(serials: readonly (number | null | undefined)[], done: Committed): (number | null)[] {
+  let next = done.first
+  return serials.map((serial) => (serial === undefined ? next++ : serial))
+}
+
+/**
+ * The open messages that the events rely on are guessed, not read: the guard proves the guess in the same round trip,
+ * and a conflict brings the truth for the next decision.
+ */
+function messageGuards(
+  entries: readonly Entry[],
+  known: Known,
+): { readonly guards: readonly Guard[]; readonly writes: readonly FieldWrite[] } {
+  const states = new MessageStates(known.fields)
+  for (const { draft } of entries) if (draft.message !== null) states.change(draft.message)
+  return states.outcome()
+}

@@ -1,0 +1,178 @@
+import { HeldlineError } from '../../protocol/errors.ts'
+import type { By, Member } from '../../protocol/event.ts'
+import type { MemberId, SessionId } from '../../protocol/ids.ts'
+import type { Decision, Known, Transition } from '../commit.ts'
+import type { Random } from '../random.ts'
+import { DEADLINE, FIELD } from '../record.ts'
+import type { CommitRequest } from '../store.ts'
+import { eventOf } from './session.ts'
+
+/** A member as the record keeps it: what others see, and which connection speaks for it. */
+export interface MemberRecord {
+  readonly member: Member
+  /** The newest connection of this member: an older one's word does not count any more. */
+  readonly connection: string
+}
+
+export interface EnterRequest {
+  readonly session: SessionId
+  readonly member: Omit<Member, 'connected'>
+  readonly connection: string
+  readonly by: By
+  /** After so long without a refresh the member is noticed as gone. */
+  readonly ttlMs: number
+  readonly maxMembers: number
+}
+
+/**
+ * Enters, or is seen again. The same member from another connection is the same member: an update where something visible
+ * changed, else nothing but a new owner. [P-5.1] [P-5.4]
+ * @returns the record's text, by which later words of this connection are guarded
+ */
+export function enter(request: EnterRequest, random: Random): Transition<string> {
+  const id = request.member.member as MemberId
+  const field = FIELD.member(id)
+  const member: Member = { ...request.member, connected: true }
+  const text = JSON.stringify({ member, connection: request.connection } satisfies MemberRecord)
+  return {
+    session: request.session,
+    reads: [field, FIELD.members, FIELD.closed],
+    decide: (known) => {
+      refuseClosed(known)
+      const old = memberRecord(known, field)
+      if (old !== null && old.member.subject !== member.subject) {
+        throw new HeldlineError('forbidden', 'unable to enter; this member belongs to another subject')
+      }
+      const common = {
+        deadlines: [{ deadline: DEADLINE.member(id), inMs: request.ttlMs }],
+        guards: [{ field, equals: known.fields.get(field) ?? null }, { field: FIELD.closed, equals: null }],
+      }
+      if (old !== null) {
+        const changed = JSON.stringify(old.member) !== JSON.stringify(member)
+        const events = changed ? [eventOf('member.updated', member, request.by, random)] : []
+        return { commit: { ...common, events, writes: [{ field, value: text }] }, then: () => text }
+      }
+      const count = countMembers(known)
+      if (count >= request.maxMembers) {
+        throw new HeldlineError('presence_limit', `unable to enter; the session has ${count} members`, {
+          facts: { maxMembers: request.maxMembers },
+        })
+      }
+      return {
+        commit: {
+          ...common,
+          guards: [...common.guards, countGuard(known)],
+          events: [eventOf('member.entered', member, request.by, random)],
+          writes: [{ field, value: text }, { field: FIELD.members, value: String(count + 1) }],
+        },
+        then: () => text,
+      }
+    },
+  }
+}
+
+export interface LeaveRequest {
+  readonly session: SessionId
+  readonly member: MemberId
+  readonly by: By
+  /** Only while the record is still this text: an older connection does not take a newer one along. */
+  readonly only?: string
+}
+
+/** Leaves at once. Whoever is not there, or is spoken for by a newer connection, changes nothing. [P-5.3] */
+export function leave(request: LeaveRequest, random: Random): Transition<boolean> {
+  const field = FIELD.member(request.member)
+  return {
+    session: request.session,
+    reads: [field, FIELD.members],
+    decide: (known) => {
+      const text = known.fields.get(field) ?? null
+      if (text === null || (request.only !== undefined && request.only !== text)) return { done: false }
+      const commit = removal(request, known, 'detached', random)
+      return { commit, then: () => true }
+    },
+  }
+}
+
+export interface ExpireRequest {
+  readonly session: SessionId
+  readonly member: MemberId
+  /** As `due` gave it: the deadline fires once, whichever nodes look. */
+  readonly at: number
+  /** From being seen as not connected to leaving. */
+  readonly awayMs: number
+}
+
+/** A member's deadline is due: it is not connected any more, or, where that is known, it leaves. [P-5.4] */
+export function expire(request: ExpireRequest, random: Random): Transition<void> {
+  const field = FIELD.member(request.member)
+  const deadline = DEADLINE.member(request.member)
+  return {
+    session: request.session,
+    reads: [field, FIELD.members],
+    decide: (known): Decision<void> => {
+      const due = { deadline, at: request.at }
+      if (known.deadlines.has(deadline) && known.deadlines.get(deadline) !== request.at) {
+        return { done: undefined }
+      }
+      const old = memberRecord(known, field)
+      const by: By = { subject: 'server' }
+      if (old === null) {
+        return { commit: { guards: [due], deadlines: [{ deadline, inMs: null }] }, then: () => undefined }
+      }
+      if (!old.member.connected) {
+        const commit = removal({ ...request, by }, known, 'expired', random)
+        return { commit: { ...commit, guards: [...(commit.guards ?? []), due] }, then: () => undefined }
+      }
+      const member: Member = { ...old.member, connected: false }
+      const value = JSON.stringify({ ...old, member } satisfies MemberRecord)
+      return {
+        commit: {
+          guards: [due, { field, equals: known.fields.get(field) ?? null }],
+          events: [eventOf('member.updated', member, by, random)],
+          writes: [{ field, value }],
+          deadlines: [{ deadline, inMs: request.awayMs }],
+        },
+        then: () => undefined,
+      }
+    },
+  }
+}
+
+function removal(
+  request: { readonly member: MemberId; readonly by: By },
+  known: Known,
+  reason: 'detached' | 'expired',
+  random: Random,
+): Omit<CommitRequest, 'session'> {
+  const field = FIELD.member(request.member)
+  return {
+    guards: [{ field, equals: known.fields.get(field) ?? null }, countGuard(known)],
+    events: [eventOf('member.left', { member: request.member, reason }, request.by, random)],
+    writes: [
+      { field, value: null },
+      { field: FIELD.members, value: String(Math.max(0, countMembers(known) - 1)) },
+    ],
+    deadlines: [{ deadline: DEADLINE.member(request.member), inMs: null }],
+  }
+}
+
+function memberRecord(known: Known, field: string): MemberRecord | null {
+  const text = known.fields.get(field) ?? null
+  // The record holds only what this file writes.
+  return text === null ? null : (JSON.parse(text) as MemberRecord)
+}
+
+function countMembers(known: Known): number {
+  return Number(known.fields.get(FIELD.members) ?? 0)
+}
+
+function countGuard(known: Known): { field: string; equals: string | null } {
+  return { field: FIELD.members, equals: known.fields.get(FIELD.members) ?? null }
+}
+
+function refuseClosed(known: Known): void {
+  if ((known.fields.get(FIELD.closed) ?? null) !== null) {
+    throw new HeldlineError('session_closed', 'unable to enter; the session is closed')
+  }
+}

@@ -1,0 +1,144 @@
+/**
+ * What JSON.parse does not do: bounds on depth and width before parsing, and the *original bytes*
+ * of a member, so that a payload keeps its digits, key order and duplicate keys. [P-2]
+ */
+import type { ErrorCode } from './errors.ts'
+
+export const MAX_JSON_DEPTH = 32
+export const MAX_JSON_KEYS = 1000
+
+const QUOTE = 0x22
+const BACKSLASH = 0x5c
+const COMMA = 0x2c
+const COLON = 0x3a
+const OPEN_OBJECT = 0x7b
+const CLOSE_OBJECT = 0x7d
+const OPEN_ARRAY = 0x5b
+const CLOSE_ARRAY = 0x5d
+
+/**
+ * Whether a text may be given to JSON.parse: depth, keys an object, and no lone surrogate, raw or escaped.
+ * One pass, no recursion, no allocation that grows with the text. Grammar is JSON.parse's to judge.
+ */
+export function checkShape(text: string): ErrorCode | null {
+  if (!text.isWellFormed()) return 'invalid_utf8'
+  const keys: number[] = []
+  let depth = 0
+  for (let i = 0; i < text.length; i++) {
+    switch (text.charCodeAt(i)) {
+      case QUOTE: {
+        const end = endOfString(text, i)
+        if (end < 0) return 'invalid_utf8'
+        i = end - 1
+        break
+      }
+      case OPEN_OBJECT:
+      case OPEN_ARRAY:
+        if (++depth > MAX_JSON_DEPTH) return 'too_deep'
+        keys[depth] = 0
+        break
+      case CLOSE_OBJECT:
+      case CLOSE_ARRAY:
+        if (depth > 0) depth--
+        break
+      case COLON:
+        keys[depth] = (keys[depth] ?? 0) + 1
+        if ((keys[depth] ?? 0) > MAX_JSON_KEYS) return 'too_many_keys'
+        break
+    }
+  }
+  return null
+}
+
+/** The index after the closing quote; the text's length when it never closes; -1 on a lone surrogate escape. */
+function endOfString(text: string, open: number): number {
+  for (let i = open + 1; i < text.length; i++) {
+    const unit = text.charCodeAt(i)
+    if (unit === QUOTE) return i + 1
+    if (unit !== BACKSLASH) continue
+    i++
+    if (text[i] !== 'u') continue
+    const high = escapedUnit(text, i)
+    if (high >= 0xdc00 && high <= 0xdfff) return -1
+    if (high < 0xd800 || high > 0xdbff) continue
+    const low = text[i + 5] === '\\' && text[i + 6] === 'u' ? escapedUnit(text, i + 6) : -1
+    if (low < 0xdc00 || low > 0xdfff) return -1
+    i += 10
+  }
+  return text.length
+}
+
+/** The code unit of `uXXXX` at `at`, or -1 (then JSON.parse refuses it). */
+function escapedUnit(text: string, at: number): number {
+  const hex = text.slice(at + 1, at + 5)
+  return /^[0-9a-fA-F]{4}$/.test(hex) ? Number.parseInt(hex, 16) : -1
+}
+
+/** A member of an object: its key and the exact text of its value. */
+export interface Member {
+  readonly key: string
+  readonly raw: string
+}
+
+/** The members of an object, in order, duplicates kept. The text must be valid JSON with an object on top. */
+export function objectMembers(text: string): Member[] {
+  const members: Member[] = []
+  let i = skipSpace(text, 0) + 1
+  for (;;) {
+    i = skipSpace(text, i)
+    if (text.charCodeAt(i) !== QUOTE) return members
+    const keyEnd = endOfString(text, i)
+    const keyText = text.slice(i + 1, keyEnd - 1)
+    const key = keyText.includes('\\') ? String(JSON.parse(`"${keyText}"`)) : keyText
+    const start = skipSpace(text, skipSpace(text, keyEnd) + 1)
+    const end = endOfValue(text, start)
+    members.push({ key, raw: text.slice(start, end) })
+    i = skipSpace(text, end)
+    if (text.charCodeAt(i) === COMMA) i++
+  }
+}
+
+/** The exact texts of an array's elements. The text must be valid JSON with an array on top. */
+export function arrayElements(text: string): string[] {
+  const elements: string[] = []
+  let i = skipSpace(text, skipSpace(text, 0) + 1)
+  while (text.charCodeAt(i) !== CLOSE_ARRAY) {
+    const end = endOfValue(text, i)
+    elements.push(text.slice(i, end))
+    i = skipSpace(text, end)
+    if (text.charCodeAt(i) === COMMA) i = skipSpace(text, i + 1)
+  }
+  return elements
+}
+
+function skipSpace(text: string, at: number): number {
+  let i = at
+  for (;;) {
+    const unit = text.charCodeAt(i)
+    if (unit !== 0x20 && unit !== 0x0a && unit !== 0x0d && unit !== 0x09) return i
+    i++
+  }
+}
+
+function endOfValue(text: string, start: number): number {
+  const first = text.charCodeAt(start)
+  if (first === QUOTE) return endOfString(text, start)
+  if (first === OPEN_OBJECT || first === OPEN_ARRAY) return endOfContainer(text, start)
+  let i = start
+  for (; i < text.length; i++) {
+    const unit = text.charCodeAt(i)
+    if (unit === COMMA || unit === CLOSE_OBJECT || unit === CLOSE_ARRAY || unit <= 0x20) break
+  }
+  return i
+}
+
+function endOfContainer(text: string, start: number): number {
+  let depth = 0
+  for (let i = start; i < text.length; i++) {
+    const unit = text.charCodeAt(i)
+    if (unit === QUOTE) i = endOfString(text, i) - 1
+    else if (unit === OPEN_OBJECT || unit === OPEN_ARRAY) depth++
+    else if ((unit === CLOSE_OBJECT || unit === CLOSE_ARRAY) && --depth === 0) return i + 1
+  }
+  return text.length
+}
