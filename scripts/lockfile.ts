@@ -35,7 +35,9 @@ for (const [path, parent] of Object.entries(lock.packages)) {
     }
     const platform = platformOf(name)
     if (!platform || !/^\d/.test(version)) {
-      console.error(`unable to complete ${lockfile}; ${name}@${version} names no platform or version`)
+      console.error(
+        `unable to complete ${lockfile}; ${name}@${version} names no platform or version`,
+      )
       process.exit(1)
     }
     lock.packages[`node_modules/${name}`] = {

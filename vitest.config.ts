@@ -1,0 +1,54 @@
+import { defineConfig } from 'vitest/config'
+
+const redis = 'test/**/*.redis.test.ts'
+const e2e = 'test/e2e/**/*.test.ts'
+
+export default defineConfig({
+  test: {
+    // Two workers: the smallest machine that runs everything has two cores.
+    maxWorkers: 2,
+    restoreMocks: true,
+    unstubEnvs: true,
+    // An error that no test awaited is a failure of the run.
+    dangerouslyIgnoreUnhandledErrors: false,
+    coverage: {
+      provider: 'v8',
+      // Only TypeScript: the coverage parser stumbles over .lua and .html.
+      include: ['src/**/*.ts'],
+      reporter: ['text-summary', 'html'],
+    },
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'unit',
+          include: ['test/**/*.test.ts'],
+          exclude: [redis, e2e],
+          testTimeout: 10_000,
+          hookTimeout: 10_000,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'redis',
+          include: [redis],
+          exclude: [e2e],
+          testTimeout: 30_000,
+          hookTimeout: 60_000,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'e2e',
+          include: [e2e],
+          testTimeout: 60_000,
+          hookTimeout: 120_000,
+          // Real servers, browsers and kill -9: one file at a time keeps their timing honest.
+          fileParallelism: false,
+        },
+      },
+    ],
+  },
+})
