@@ -1,0 +1,59 @@
+import type { Clock, Timer } from '../core/clock.ts'
+import type { Socket } from './socket.ts'
+
+const TICKS_A_SECOND = 1
+
+/**
+ * All sockets of this node, and one clock for all of them: every second a slice of them gets its heartbeat, so that ten thousand need no
+ * ten thousand timers and no thundering second.
+ */
+export class Connections {
+  readonly #slots: Set<Socket>[]
+  readonly #slotOf = new Map<Socket, number>()
+  readonly #clock: Clock
+  #turn = 0
+  #timer: Timer | null = null
+  #closed = false
+
+  constructor(clock: Clock, heartbeatMs: number) {
+    this.#clock = clock
+    const count = Math.max(1, Math.round((heartbeatMs / 1000) * TICKS_A_SECOND))
+    this.#slots = Array.from({ length: count }, () => new Set<Socket>())
+    this.#schedule(heartbeatMs / count)
+  }
+
+  get size(): number {
+    return this.#slotOf.size
+  }
+
+  /** Its first turn comes a whole heartbeat later: the first heartbeat is sent at once. */
+  add(socket: Socket): void {
+    const slot = this.#turn
+    this.#slots[slot]?.add(socket)
+    this.#slotOf.set(socket, slot)
+  }
+
+  remove(socket: Socket): void {
+    const slot = this.#slotOf.get(socket)
+    if (slot !== undefined) this.#slots[slot]?.delete(socket)
+    this.#slotOf.delete(socket)
+  }
+
+  all(): readonly Socket[] {
+    return [...this.#slotOf.keys()]
+  }
+
+  close(): void {
+    this.#closed = true
+    this.#timer?.cancel()
+  }
+
+  #schedule(everyMs: number): void {
+    if (this.#closed) return
+    this.#timer = this.#clock.after(everyMs, () => {
+      this.#turn = (this.#turn + 1) % this.#slots.length
+      for (const socket of this.#slots[this.#turn] ?? []) socket.beat()
+      this.#schedule(everyMs)
+    })
+  }
+}

@@ -1,0 +1,154 @@
+import { STATUS_CODES, type IncomingMessage, type Server } from 'node:http'
+import type { Duplex } from 'node:stream'
+import { WebSocketServer, type ServerOptions, type WebSocket } from 'ws'
+import type { Grant } from '../core/access.ts'
+import type { ConnectionPorts } from '../core/connection.ts'
+import { expected } from '../core/error-frame.ts'
+import type { Random } from '../core/random.ts'
+import { errorRow, HeldlineError } from '../protocol/errors.ts'
+import { PROTOCOL } from '../protocol/version.ts'
+import { Connections } from './connections.ts'
+import { handshake, type HandshakePorts } from './handshake.ts'
+import { Socket } from './socket.ts'
+
+export interface GatewayPorts extends ConnectionPorts, HandshakePorts {
+  readonly random: Random
+  readonly maxConnections: number
+  /** Handshakes whose credentials are being checked. */
+  readonly maxHandshakes?: number
+}
+
+const PING_FLOOD = 30
+
+/** The WebSocket face: takes upgrades of an HTTP server at `/v1/connect`, and looks after the sockets until they are gone. */
+export class Gateway {
+  readonly #ports: GatewayPorts
+  readonly #wss: WebSocketServer
+  readonly #connections: Connections
+  readonly #server: Server
+  readonly #onUpgrade = (request: IncomingMessage, raw: Duplex, head: Buffer): void => {
+    void this.#upgrade(request, raw, head)
+  }
+  #handshakes = 0
+  #draining = false
+
+  constructor(server: Server, ports: GatewayPorts) {
+    this.#ports = ports
+    this.#server = server
+    this.#connections = new Connections(ports.clock, ports.limits.heartbeatMs)
+    this.#wss = new WebSocketServer(socketOptions(ports.limits.maxFrameBytes))
+    server.on('upgrade', this.#onUpgrade)
+  }
+
+  get size(): number {
+    return this.#connections.size
+  }
+
+  /** Tells every client to go elsewhere, each at its own moment within `overMs`, and closes those that stay. */
+  async drain(overMs: number): Promise<void> {
+    this.#draining = true
+    const { clock, random } = this.#ports
+    for (const socket of this.#connections.all()) {
+      socket.connection.goaway('restart', random.fraction() * overMs * 0.8)
+    }
+    await new Promise<void>((resolve) => {
+      const look = (leftMs: number): void => {
+        if (this.#connections.size === 0 || leftMs <= 0) resolve()
+        else clock.after(Math.min(100, leftMs), () => look(leftMs - 100))
+      }
+      look(overMs)
+    })
+    for (const socket of this.#connections.all()) socket.connection.close(1012, 'this node goes down')
+  }
+
+  /** Ends every socket. Idempotent. */
+  close(): void {
+    this.#draining = true
+    this.#server.off('upgrade', this.#onUpgrade)
+    this.#connections.close()
+    for (const socket of this.#connections.all()) {
+      socket.connection.close(1012, 'this node goes down')
+      socket.terminate()
+    }
+    this.#wss.close()
+  }
+
+  async #upgrade(request: IncomingMessage, raw: Duplex, head: Buffer): Promise<void> {
+    // Before anything is awaited: a reset meanwhile must not end the process.
+    raw.on('error', ignoreSocketError)
+    try {
+      const grant = await this.#admit(request)
+      if (raw.destroyed) return
+      this.#wss.handleUpgrade(request, raw, head, (ws) => this.#open(ws, raw, grant))
+    } catch (error) {
+      this.#refuse(raw, error)
+    }
+  }
+
+  async #admit(request: IncomingMessage): Promise<Grant | null> {
+    const { maxConnections, maxHandshakes = 500 } = this.#ports
+    if (this.#draining) {
+      throw new HeldlineError('draining', 'unable to connect; this node goes down', { retryAfterMs: 1000 })
+    }
+    if (this.#connections.size >= maxConnections || this.#handshakes >= maxHandshakes) {
+      throw new HeldlineError('connection_limit', 'unable to connect; this node is full', { retryAfterMs: 5000 })
+    }
+    this.#handshakes++
+    try {
+      return await handshake(request, this.#ports)
+    } finally {
+      this.#handshakes--
+    }
+  }
+
+  #open(ws: WebSocket, raw: Duplex, grant: Grant | null): void {
+    const socket = new Socket(ws, raw, this.#ports.random.id(), this.#ports, grant)
+    this.#connections.add(socket)
+    ws.on('close', () => this.#connections.remove(socket))
+  }
+
+  /** A refused handshake is an HTTP answer: the same problem as on any other path. */
+  #refuse(raw: Duplex, error: unknown): void {
+    const known = expected(error)
+    const row = errorRow(known.code)
+    if (known.code === 'internal') this.#ports.log.error('gateway.upgrade_failed', { error })
+    const body = JSON.stringify({
+      type: `urn:heldline:error:${known.code}`,
+      title: row.title,
+      status: row.status,
+      code: known.code,
+      detail: known.message,
+      retryable: row.retryable,
+      next: row.next,
+    })
+    const retry =
+      known.retryAfterMs === undefined ? '' : `Retry-After: ${Math.ceil(known.retryAfterMs / 1000)}\r\n`
+    const authenticate = row.status === 401 ? 'WWW-Authenticate: Bearer\r\n' : ''
+    raw.end(
+      `HTTP/1.1 ${row.status} ${STATUS_CODES[row.status] ?? ''}\r\n` +
+        `Content-Type: application/problem+json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n` +
+        `${authenticate}${retry}Connection: close\r\nX-Content-Type-Options: nosniff\r\n\r\n${body}`,
+    )
+    raw.once('finish', () => raw.destroy())
+  }
+}
+
+/** Every bound that `ws` knows. A variable, since the types that we have lag behind its options. */
+function socketOptions(maxPayload: number): ServerOptions {
+  const options = {
+    noServer: true,
+    clientTracking: false,
+    perMessageDeflate: false,
+    skipUTF8Validation: false,
+    maxPayload,
+    maxFragments: 64,
+    maxBufferedChunks: 1024,
+    maxPendingAutoPongs: PING_FLOOD,
+    closeTimeout: 5000,
+    handleProtocols: () => PROTOCOL,
+  }
+  return options
+}
+
+/** The `close` event that follows says all there is to say. */
+function ignoreSocketError(): void {}

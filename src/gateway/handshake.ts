@@ -1,0 +1,55 @@
+import type { IncomingMessage } from 'node:http'
+import type { Authenticator, Grant } from '../core/access.ts'
+import { HeldlineError } from '../protocol/errors.ts'
+import { AUTH_PROTOCOL_PREFIX, PROTOCOL } from '../protocol/version.ts'
+import { credentialOf } from '../auth/authorization.ts'
+
+export interface HandshakePorts {
+  readonly authenticator: Authenticator
+  /** Whether a browser of this origin may connect. */
+  readonly allowsOrigin: (origin: string, host: string | undefined) => boolean
+}
+
+/**
+ * What a handshake proves: a grant, or `null` when the first frame is to bring it. [P-6.3] [P-6.5]
+ * @throws HeldlineError `not_found`, `forbidden_origin`, `invalid_request`, `invalid_token`, `unauthenticated`
+ */
+export async function handshake(request: IncomingMessage, ports: HandshakePorts): Promise<Grant | null> {
+  const url = parseTarget(request.url ?? '')
+  if (url.pathname !== '/v1/connect') throw new HeldlineError('not_found', 'there is nothing at this path')
+  const { origin } = request.headers
+  if (origin !== undefined && !ports.allowsOrigin(origin, request.headers.host)) {
+    throw new HeldlineError('forbidden_origin', 'unable to connect; this origin is not allowed')
+  }
+  const protocols = (request.headers['sec-websocket-protocol'] ?? '').split(',').map((name) => name.trim())
+  if (!protocols.includes(PROTOCOL)) {
+    throw new HeldlineError('invalid_request', `unable to connect; the subprotocol must be ${PROTOCOL}`)
+  }
+  return prove(request, url, protocols, ports)
+}
+
+async function prove(
+  request: IncomingMessage,
+  url: URL,
+  protocols: readonly string[],
+  { authenticator }: HandshakePorts,
+): Promise<Grant | null> {
+  const tickets = url.searchParams.getAll('ticket')
+  const [ticket] = tickets
+  if (tickets.length > 1) throw new HeldlineError('duplicate_param', 'unable to connect; ticket stands twice')
+  if (ticket !== undefined) return authenticator.redeem(ticket, request.headers.origin ?? null)
+  const header = request.headers.authorization
+  if (header !== undefined) return authenticator.authenticate(credentialOf(header))
+  const offered = protocols.find((name) => name.startsWith(AUTH_PROTOCOL_PREFIX))
+  if (offered === undefined) return null
+  const token = Buffer.from(offered.slice(AUTH_PROTOCOL_PREFIX.length), 'base64url').toString()
+  return authenticator.authenticate(token)
+}
+
+function parseTarget(target: string): URL {
+  try {
+    return new URL(target, 'http://heldline')
+  } catch (cause) {
+    throw new HeldlineError('not_found', 'there is nothing at this path', { cause })
+  }
+}

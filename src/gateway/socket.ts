@@ -1,0 +1,68 @@
+import type { Duplex } from 'node:stream'
+import type { WebSocket } from 'ws'
+import { Connection, type ConnectionPorts } from '../core/connection.ts'
+import type { Grant } from '../core/access.ts'
+import type { Frame } from '../core/frame.ts'
+import type { Transport } from '../core/outbox.ts'
+import { frameBytes } from './frame-bytes.ts'
+
+/** One WebSocket and the connection that lives on it: bytes here, meaning there. */
+export class Socket implements Transport {
+  readonly connection: Connection
+  readonly #ws: WebSocket
+  readonly #raw: Duplex
+  /** Whether anything was heard since the last ping. */
+  #heard = true
+
+  /** @param raw the stream under the WebSocket: ready-made frames are written to it whole, between those of `ws` */
+  constructor(ws: WebSocket, raw: Duplex, id: string, ports: ConnectionPorts, grant: Grant | null) {
+    this.#ws = ws
+    this.#raw = raw
+    this.connection = new Connection(id, ports, this, grant)
+    raw.on('drain', () => this.connection.pump())
+    ws.on('message', (data, isBinary) => this.#receive(data, isBinary))
+    ws.on('pong', () => {
+      this.#heard = true
+    })
+    ws.on('close', () => this.connection.lost())
+    // `close` follows every error, and the client's code says what went wrong; there is nobody else to tell.
+    ws.on('error', () => undefined)
+  }
+
+  get bufferedBytes(): number {
+    return this.#raw.writableLength
+  }
+
+  send(frame: Frame): void {
+    if (this.#ws.readyState === this.#ws.OPEN) this.#raw.write(frameBytes(frame))
+  }
+
+  close(code: number, reason: string): void {
+    this.#ws.close(code, reason.slice(0, 123))
+  }
+
+  /** Its turn of the heartbeat: a client that has not answered the last one is gone. */
+  beat(): void {
+    if (!this.#heard) {
+      this.connection.close(4408, 'no pong')
+      this.#ws.terminate()
+      return
+    }
+    this.#heard = false
+    this.#ws.ping()
+    this.connection.heartbeat()
+    this.connection.check()
+  }
+
+  /** Ends it now, without waiting for the other side. */
+  terminate(): void {
+    this.#ws.terminate()
+  }
+
+  #receive(data: WebSocket.RawData, isBinary: boolean): void {
+    this.#heard = true
+    if (isBinary) return this.connection.close(1003, 'binary frame; send text')
+    // With the default binaryType a message is one Buffer; ws has checked that it is UTF-8.
+    this.connection.receive((data as Buffer).toString())
+  }
+}
