@@ -124,7 +124,7 @@ describe('the checker', () => {
     ['http/a.ts', "import { describe } from 'vitest'", 'no owner'],
     ['helpers/a.ts', '', 'no row'],
     ['helpers.ts', '', 'no row'],
-  ])('blames %s: %s', (path, source, reason) => {
+  ])('blames %s: %j', (path, source, reason) => {
     expect(check(path, source)).toEqual([expect.stringContaining(reason)])
   })
 
@@ -146,7 +146,7 @@ describe('the checker', () => {
     ['adapters/ai-sdk/a.ts', "import { connect } from '../../client/connect.ts'"],
     ['client/index.ts', "export { connect } from './connect.ts'"],
     ['server.ts', "import x from './store/open.ts'\nimport y from './http/a.ts'"],
-  ])('leaves %s in peace: %s', (path, source) => {
+  ])('leaves %s in peace: %j', (path, source) => {
     expect(check(path, source)).toEqual([])
   })
 
@@ -157,7 +157,7 @@ describe('the checker', () => {
   })
 
   test.each(["const x = 'a", 'const x = `a ${b', 'const x = `a', 'const x = [/(a'])(
-    'refuses a text it cannot read: %s',
+    'refuses a text it cannot read: %j',
     (source) => {
       expect(() => tokenize(source)).toThrow('unable to read')
     },

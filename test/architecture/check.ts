@@ -31,6 +31,7 @@ export const places: Readonly<Record<string, Place>> = {
   react: { ours: sdk, isomorphic: true },
   adapters: { ours: sdk },
   'config.ts': { ours: ['core', 'protocol'] },
+  'system-ports.ts': { ours: ['core'] },
   'server.ts': { ours: ['*'] },
   'main.ts': { ours: ['*'] },
 }
