@@ -21,6 +21,7 @@ import type {
 import { DEDUPE_WINDOW_MS } from '../core/store.ts'
 import { assign } from './assign.ts'
 import type { LocalSignals } from './local-signals.ts'
+import { acceptClaim, refuseClaim, type Producer } from './producer.ts'
 
 /** The executable specification of the store port: plain maps, one process, no promise beyond it. */
 export class MemoryStore implements Store {
@@ -185,13 +186,6 @@ interface Session {
   readonly ids: Map<string, { serial: number; fingerprint: string; until: number }>
 }
 
-interface Producer {
-  epoch: number
-  last: number
-  /** The last 16 commits, oldest first. */
-  commits: readonly { readonly seq: number; readonly count: number; readonly first: number }[]
-}
-
 function newSession(epoch: Epoch): Session {
   return {
     head: { epoch, head: 0, tag: GENESIS_TAG, floor: 0, floorTag: GENESIS_TAG },
@@ -208,19 +202,8 @@ function newSession(epoch: Epoch): Session {
 const bytesOf = (event: StoredEvent): number => Buffer.byteLength(event.text)
 
 function checkProducer(session: Session, claim: ProducerClaim | undefined): CommitResult | null {
-  const known = claim && session.producers.get(claim.id)
-  if (claim === undefined || known === undefined || claim.epoch > known.epoch) return null
-  if (claim.epoch < known.epoch) return { outcome: 'fenced', epoch: known.epoch }
-  if (claim.seq > known.last + 1) return { outcome: 'gap', expected: known.last + 1 }
-  if (claim.seq === known.last + 1) return null
-  const count = Math.min(claim.count, known.last - claim.seq + 1)
-  const serials = Array.from({ length: count }, (_, i) => serialOf(known, claim.seq + i))
-  return { outcome: 'replayed', epoch: session.head.epoch, count, serials }
-}
-
-function serialOf(producer: Producer, seq: number): number | null {
-  const commit = producer.commits.find((c) => c.seq <= seq && seq < c.seq + c.count)
-  return commit === undefined ? null : commit.first + (seq - commit.seq)
+  if (claim === undefined) return null
+  return refuseClaim(session.producers.get(claim.id), claim, session.head.epoch)
 }
 
 function checkDedupe(session: Session, request: CommitRequest, now: number): CommitResult | null {
@@ -278,10 +261,5 @@ function remember(session: Session, request: CommitRequest, first: number, now: 
   const claim = request.producer
   if (claim === undefined) return
   const known = session.producers.get(claim.id)
-  const earlier = known?.epoch === claim.epoch ? known.commits.slice(-15) : []
-  session.producers.set(claim.id, {
-    epoch: claim.epoch,
-    last: claim.seq + claim.count - 1,
-    commits: [...earlier, { seq: claim.seq, count: claim.count, first }],
-  })
+  session.producers.set(claim.id, acceptClaim(known, claim, first))
 }

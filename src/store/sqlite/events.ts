@@ -1,0 +1,84 @@
+import type { DatabaseSync, StatementSync } from 'node:sqlite'
+import { crc32 } from 'node:zlib'
+import type { StoredEvent, TrimPolicy, TrimResult } from '../../core/store.ts'
+import { decodeHead } from '../../protocol/codec.ts'
+import { HeldlineError } from '../../protocol/errors.ts'
+import type { Session } from './sessions.ts'
+
+interface OldRow {
+  readonly serial: number
+  readonly at: number
+  readonly size: number
+}
+
+/** The log as rows, written: appended at the head, dropped at the floor. */
+export class EventRows {
+  readonly #insert: StatementSync
+  readonly #oldest: StatementSync
+  readonly #text: StatementSync
+  readonly #drop: StatementSync
+
+  constructor(db: DatabaseSync) {
+    this.#insert = db.prepare(
+      'INSERT INTO events (sid, serial, at, crc, text) VALUES (?, ?, ?, ?, ?)',
+    )
+    this.#oldest = db.prepare(`
+      SELECT serial, at, octet_length(text) AS size FROM events
+      WHERE sid = ? AND serial > ? ORDER BY serial LIMIT ?`)
+    this.#text = db.prepare('SELECT text FROM events WHERE sid = ? AND serial = ?')
+    this.#drop = db.prepare('DELETE FROM events WHERE sid = ? AND serial <= ?')
+  }
+
+  append(session: Session, events: readonly StoredEvent[]): void {
+    for (const { serial, at, tag, text } of events) {
+      this.#insert.run(session.sid, serial, at, crc32(text), text)
+      session.bytes += Buffer.byteLength(text)
+      session.head = serial
+      session.tag = tag
+      session.at = at
+    }
+  }
+
+  /** One look at the oldest rows, one delete: the floor moves by at most `policy.limit`. */
+  trim(session: Session, policy: TrimPolicy, now: number): TrimResult {
+    const { limit, notAfter } = policy
+    // The columns have these types: the table is strict.
+    const rows = this.#oldest.all(session.sid, session.floor, limit + 1) as unknown as OldRow[]
+    const beyond = beyondPolicy(session, policy, now)
+    const wanted = rows.findIndex((row) => row.serial > notAfter || !beyond(row))
+    const unwanted = wanted === -1 ? rows.length : wanted
+    const trimmed = Math.min(unwanted, limit)
+    const last = rows[trimmed - 1]
+    if (last !== undefined) {
+      session.floorTag = this.#tagOf(session, last.serial)
+      session.floor = last.serial
+      for (const { size } of rows.slice(0, trimmed)) session.bytes -= size
+      this.#drop.run(session.sid, last.serial)
+    }
+    return { floor: session.floor, trimmed, more: unwanted > limit }
+  }
+
+  #tagOf(session: Session, serial: number): Session['tag'] {
+    const head = decodeHead(String(this.#text.get(session.sid, serial)?.['text']))
+    if (head?.serial === serial) return head.tag
+    throw new HeldlineError('event_corrupt', 'unable to trim; an event is damaged', {
+      facts: { session: session.id, serial },
+    })
+  }
+}
+
+/** Whether a row is beyond the policy, for rows from the oldest on: it counts what would be left. */
+function beyondPolicy(session: Session, policy: TrimPolicy, now: number): (row: OldRow) => boolean {
+  const oldest = policy.maxAgeMs === null ? -Infinity : now - policy.maxAgeMs
+  let count = session.head - session.floor
+  let bytes = session.bytes
+  return ({ at, size }) => {
+    const beyond =
+      (policy.maxEvents !== null && count > policy.maxEvents) ||
+      (policy.maxBytes !== null && bytes > policy.maxBytes) ||
+      at < oldest
+    count--
+    bytes -= size
+    return beyond
+  }
+}

@@ -1,0 +1,84 @@
+import type { DatabaseSync, StatementSync } from 'node:sqlite'
+import type {
+  CommitResult,
+  DeadlineGuard,
+  DeadlineWrite,
+  FieldWrite,
+  Guard,
+} from '../../core/store.ts'
+import type { Session } from './sessions.ts'
+
+/** The record of a session as rows: fields and deadlines. */
+export class RecordRows {
+  readonly #field: StatementSync
+  readonly #setField: StatementSync
+  readonly #clearField: StatementSync
+  readonly #deadline: StatementSync
+  readonly #setDeadline: StatementSync
+  readonly #clearDeadline: StatementSync
+  readonly #clearDeadlines: StatementSync
+
+  constructor(db: DatabaseSync) {
+    this.#field = db.prepare('SELECT value FROM fields WHERE sid = ? AND name = ?')
+    this.#setField = db.prepare(`
+      INSERT INTO fields (sid, name, value) VALUES (?, ?, ?)
+      ON CONFLICT (sid, name) DO UPDATE SET value = excluded.value`)
+    this.#clearField = db.prepare('DELETE FROM fields WHERE sid = ? AND name = ?')
+    this.#deadline = db.prepare('SELECT at FROM deadlines WHERE sid = ? AND name = ?')
+    this.#setDeadline = db.prepare(`
+      INSERT INTO deadlines (sid, name, at) VALUES (?, ?, ?)
+      ON CONFLICT (sid, name) DO UPDATE SET at = excluded.at`)
+    this.#clearDeadline = db.prepare('DELETE FROM deadlines WHERE sid = ? AND name = ?')
+    this.#clearDeadlines = db.prepare('DELETE FROM deadlines WHERE sid = ?')
+  }
+
+  /** The conflict, or `null` when every guard holds. */
+  refuse(session: Session, guards: readonly Guard[]): CommitResult | null {
+    if (guards.length === 0) return null
+    const fields = new Map<string, string | null>()
+    const deadlines = new Map<string, number | null>()
+    let holds = true
+    for (const guard of guards) {
+      if ('field' in guard) {
+        // A text column, as the table is strict.
+        const value = (this.#field.get(session.sid, guard.field)?.['value'] ?? null) as
+          | string
+          | null
+        fields.set(guard.field, value)
+        holds &&= value === guard.equals
+      } else {
+        deadlines.set(guard.deadline, this.#deadlineOf(session, guard.deadline))
+        holds &&= this.holds(session, guard)
+      }
+    }
+    return holds ? null : { outcome: 'conflict', fields, deadlines }
+  }
+
+  holds(session: Session, guard: DeadlineGuard): boolean {
+    return this.#deadlineOf(session, guard.deadline) === guard.at
+  }
+
+  #deadlineOf(session: Session, name: string): number | null {
+    // A real column, as the table is strict.
+    return (this.#deadline.get(session.sid, name)?.['at'] ?? null) as number | null
+  }
+
+  writeFields(session: Session, writes: readonly FieldWrite[]): void {
+    for (const { field, value } of writes) {
+      if (value === null) this.#clearField.run(session.sid, field)
+      else this.#setField.run(session.sid, field, value)
+    }
+  }
+
+  writeDeadlines(session: Session, writes: readonly DeadlineWrite[], now: number): void {
+    for (const { deadline, inMs } of writes) {
+      if (inMs === null) this.#clearDeadline.run(session.sid, deadline)
+      else this.#setDeadline.run(session.sid, deadline, now + inMs)
+    }
+  }
+
+  /** Deadlines go at once, lest `due` looks through those of the dead; fields are cleared later. */
+  remove(session: Session): void {
+    this.#clearDeadlines.run(session.sid)
+  }
+}

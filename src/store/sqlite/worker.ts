@@ -1,0 +1,90 @@
+/**
+ * The writer's thread. What waits when a transaction ends goes in the next one together: one fsync for all of them, and
+ * the busier it is the more each fsync carries.
+ */
+import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
+import { openForWriting, type Pragmas } from './format.ts'
+import { packAnswer, unpackRequest, type PackedRequest } from './pack.ts'
+import { sizeOf, type WriteRequest } from './requests.ts'
+import { Writer } from './writer.ts'
+
+export interface WorkerOptions extends Pragmas {
+  readonly file: string
+}
+
+/** The store's time, by its thread's clock, and requests; or `close`. */
+export type ToWorker =
+  | { readonly now: number; readonly requests: readonly PackedRequest[] }
+  | 'close'
+
+/** A transaction takes no more than one of these, so that none of its requests waits long for the others. */
+const MAX_GROUP_ROWS = 2000
+const MAX_GROUP_CHARS = 4 << 20
+
+if (parentPort === null) throw new Error('the writer runs in a thread of its own')
+const port = parentPort
+const { file, synchronous } = workerData as WorkerOptions
+const writer = new Writer(openForWriting(file, { synchronous }))
+
+const inbox: WriteRequest[] = []
+let now = 0
+let closing = false
+let tidying = false
+
+port.on('message', (message: ToWorker) => {
+  take(message)
+  for (let group = nextGroup(); group.length > 0; group = nextGroup()) {
+    port.postMessage(writer.write(group, now).map(packAnswer))
+  }
+  if (closing) close()
+  else tidyLater()
+})
+port.postMessage('ready')
+
+function take(message: ToWorker): void {
+  if (message === 'close') {
+    closing = true
+    return
+  }
+  now = message.now
+  for (const packed of message.requests) inbox.push(unpackRequest(packed))
+}
+
+/** All that waits here and in the port, up to the bounds of a group. */
+function nextGroup(): WriteRequest[] {
+  for (
+    let next = receiveMessageOnPort(port);
+    next !== undefined;
+    next = receiveMessageOnPort(port)
+  ) {
+    take(next.message as ToWorker)
+  }
+  let rows = 0
+  let chars = 0
+  const end = inbox.findIndex((request) => {
+    const size = sizeOf(request)
+    rows += size.rows
+    chars += size.chars
+    return rows > MAX_GROUP_ROWS || chars > MAX_GROUP_CHARS
+  })
+  // At least one, however large.
+  return inbox.splice(0, end === -1 ? inbox.length : Math.max(1, end))
+}
+
+/** Between messages, a step at a time: commits go first. */
+function tidyLater(): void {
+  if (tidying || !writer.hasLeftovers) return
+  tidying = true
+  setImmediate(() => {
+    tidying = false
+    if (closing) return
+    writer.tidy()
+    tidyLater()
+  })
+}
+
+function close(): void {
+  writer.close()
+  port.postMessage('closed')
+  port.close()
+}
