@@ -30,8 +30,9 @@ export const places: Readonly<Record<string, Place>> = {
   agent: { ours: sdk },
   react: { ours: sdk, isomorphic: true },
   adapters: { ours: sdk },
-  'config.ts': { ours: ['core', 'protocol'] },
-  'system-ports.ts': { ours: ['core'] },
+  cli: { ours: ['auth', ...sdk] },
+  // Files beside the composition root: settings and what the machine gives. Only it imports them.
+  '.': { ours: ['core', 'protocol', 'auth'] },
   'server.ts': { ours: ['*'] },
   'main.ts': { ours: ['*'] },
 }
@@ -52,9 +53,9 @@ export const owners: Readonly<Record<string, Owner>> = {
   ws: { folder: 'gateway', reason: 'WebSocket frames, compression and back-pressure' },
   zod: {
     folder: 'protocol',
-    also: ['config.ts', 'http'],
+    also: ['auth', '.', 'http'],
     reason:
-      'one schema gives type, validation and OpenAPI; config.ts reads settings, http renders OpenAPI',
+      'one schema gives type and validation, at every edge: settings, claims, bodies and OpenAPI',
   },
 }
 
@@ -127,9 +128,10 @@ export function isTest(path: string): boolean {
   return /(^|\/)test\/|\.test\.ts$/.test(path)
 }
 
-/** The row that a file falls under: its first folder, or the file itself at the root of src. */
+/** The row that a file falls under: its first folder; at the root of src its own, or that of `.`. */
 function placeOf(path: string): string {
-  return path.split('/')[0] ?? path
+  const [first = path, ...rest] = path.split('/')
+  return rest.length > 0 || places[first] !== undefined ? first : '.'
 }
 
 function ourBreach(path: string, target: string, row: Place): string | undefined {
@@ -162,7 +164,7 @@ function packageBreach(path: string, place: string, specifier: string): string |
   const owner = owners[name]
   if (owner === undefined) return `imports ${name}, which has no owner in the table of packages`
   const users = [owner.folder, ...(owner.also ?? [])]
-  if (!users.some((user) => path === user || path.startsWith(`${user}/`))) {
+  if (!users.some((user) => place === user || path.startsWith(`${user}/`))) {
     return `imports ${name}; it belongs to ${users.join(', ')}`
   }
   const only = onlyAs[place]?.[name]
