@@ -30,7 +30,7 @@ export const places: Readonly<Record<string, Place>> = {
   agent: { ours: sdk },
   react: { ours: sdk, isomorphic: true },
   adapters: { ours: sdk },
-  cli: { ours: ['auth', ...sdk] },
+  cli: { ours: sdk },
   // Files beside the composition root: settings and what the machine gives. Only it imports them.
   '.': { ours: ['core', 'protocol', 'auth'] },
   'server.ts': { ours: ['*'] },
