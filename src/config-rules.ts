@@ -1,0 +1,94 @@
+import type { Config } from './config.ts'
+import type { Secret } from './core/secret.ts'
+
+/** A rule over several settings. It is asked only where all that it needs could be read. */
+interface ConfigRule {
+  readonly needs: readonly string[]
+  problems(config: Config): readonly string[]
+}
+
+const rule = (needs: readonly string[], problems: ConfigRule['problems']): ConfigRule => ({
+  needs,
+  problems,
+})
+
+const when = (broken: boolean, problem: string): readonly string[] => (broken ? [problem] : [])
+
+export const CONFIG_RULES: readonly ConfigRule[] = [
+  rule(['NODE_ENV', 'API_KEYS'], ({ production, apiKeys }) =>
+    when(
+      production && (apiKeys === null || apiKeys.length === 0),
+      'API_KEYS must be set in production, as id:secret; make a secret with: openssl rand -base64 32',
+    ),
+  ),
+  rule(['NODE_ENV', 'API_KEYS'], ({ production, apiKeys }) =>
+    (apiKeys ?? []).flatMap(({ id, secret }) => {
+      const weakness = production ? weaknessOf(secret) : null
+      return when(
+        weakness !== null,
+        `API_KEYS: the secret of ${id} ${weakness}; make one with: openssl rand -base64 32`,
+      )
+    }),
+  ),
+  rule(['NODE_ENV', 'TOKEN_SECRET', 'TOKEN_JWKS_URL'], (config) =>
+    when(
+      config.production && config.tokenSecret === null && config.tokenJwksUrl === null,
+      'TOKEN_SECRET (or TOKEN_JWKS_URL) must be set in production; make one with: openssl rand -base64 32',
+    ),
+  ),
+  rule(['NODE_ENV', 'TOKEN_SECRET'], ({ production, tokenSecret }) => {
+    const weakness = production && tokenSecret !== null ? weaknessOf(tokenSecret) : null
+    return when(
+      weakness !== null,
+      `TOKEN_SECRET ${weakness}; make one with: openssl rand -base64 32`,
+    )
+  }),
+  rule(['REDIS_DURABILITY', 'REDIS_REPLICAS'], ({ redisDurability, redisReplicas }) =>
+    when(
+      (redisDurability === 'replicated') !== redisReplicas > 0,
+      'REDIS_REPLICAS must be at least 1 where REDIS_DURABILITY is replicated, and 0 elsewhere',
+    ),
+  ),
+  rule(['REDIS_URL', 'REDIS_CLUSTER', 'REDIS_DURABILITY'], (config) =>
+    when(
+      config.redisUrl === null && (config.redisCluster || config.redisDurability !== 'async'),
+      'REDIS_URL must be set where REDIS_CLUSTER or REDIS_DURABILITY is',
+    ),
+  ),
+  rule(['MAX_FRAME_BYTES', 'MAX_EVENT_BYTES'], ({ maxFrameBytes, maxEventBytes }) =>
+    when(
+      maxFrameBytes < maxEventBytes + 1024,
+      'MAX_FRAME_BYTES must be at least 1024 more than MAX_EVENT_BYTES, so that a frame holds an event',
+    ),
+  ),
+  rule(['OUTBOX_BYTES', 'MAX_FRAME_BYTES'], ({ outboxBytes, maxFrameBytes }) =>
+    when(outboxBytes < 2 * maxFrameBytes, 'OUTBOX_BYTES must be at least twice MAX_FRAME_BYTES'),
+  ),
+  rule(['FRAMES_BURST', 'FRAMES_PER_SECOND'], ({ framesBurst, framesPerSecond }) =>
+    when(framesBurst < framesPerSecond, 'FRAMES_BURST must be at least FRAMES_PER_SECOND'),
+  ),
+  rule(['PRESENCE_WINDOW_MS', 'PRESENCE_GRACE_MS'], ({ presenceWindowMs, presenceGraceMs }) =>
+    when(
+      presenceWindowMs <= presenceGraceMs,
+      'PRESENCE_WINDOW_MS must be more than PRESENCE_GRACE_MS',
+    ),
+  ),
+  rule(['PRESENCE_TTL_MS', 'HEARTBEAT_MS'], ({ presenceTtlMs, heartbeatMs }) =>
+    when(
+      presenceTtlMs < 2 * heartbeatMs,
+      'PRESENCE_TTL_MS must be at least twice HEARTBEAT_MS, so that one late heartbeat is not an absence',
+    ),
+  ),
+]
+
+const MIN_SECRET_BYTES = 32
+const EXAMPLE = /change.?me|example|placeholder|replace|secret|password|your.?key/i
+
+/** Why a secret is not fit for production, or `null`. */
+function weaknessOf(secret: Secret): string | null {
+  const text = secret.reveal()
+  if (Buffer.byteLength(text) < MIN_SECRET_BYTES) return 'is shorter than 32 bytes'
+  if (EXAMPLE.test(text) || new Set(text).size < 8)
+    return 'is an example or a pattern that anybody can guess'
+  return null
+}

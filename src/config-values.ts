@@ -1,0 +1,119 @@
+import { BlockList, isIP } from 'node:net'
+import * as z from 'zod'
+import { Secret } from './core/secret.ts'
+
+/** The forms that settings come in: each a schema from the text of an environment variable to its value. Messages never hold the text. */
+
+const text = z.string()
+
+function form<Value>(parse: (text: string) => Value | undefined, message: string) {
+  return text.transform((input, context): Value => {
+    const value = parse(input)
+    if (value !== undefined) return value
+    context.addIssue({ code: 'custom', message })
+    return z.NEVER
+  })
+}
+
+export const integer = (min: number, max: number) =>
+  form((input) => {
+    const value = /^[0-9]{1,15}$/.test(input) ? Number(input) : Number.NaN
+    return value >= min && value <= max ? value : undefined
+  }, `must be a whole number from ${min} to ${max}`)
+
+/** A whole number, where 0 means that there is no such limit: `null`. */
+export const limit = integer(0, Number.MAX_SAFE_INTEGER).transform((value) =>
+  value === 0 ? null : value,
+)
+
+export const oneOf = <const Options extends readonly [string, ...string[]]>(options: Options) =>
+  z.enum(options, { error: `must be one of ${options.join(', ')}` })
+
+export const flag = oneOf(['true', 'false']).transform((value) => value === 'true')
+
+export const words = text
+
+/** A list with commas (or, in a file, lines) between; each entry is checked by `accepts`. */
+const list = (accepts: (entry: string) => boolean, message: string) =>
+  form((input): readonly string[] | undefined => {
+    const entries = split(input)
+    return entries.every(accepts) ? entries : undefined
+  }, message)
+
+/** Exact origins, as a browser sends them; apps may have schemes of their own. */
+export const origins = list(
+  isOrigin,
+  'must be exact origins with commas between, such as https://app.example.com, without a path, a wildcard or a slash at the end',
+)
+
+export const networks = list(
+  isNetwork,
+  'must be IP addresses or networks with commas between, such as 10.0.0.0/8',
+)
+
+export interface ApiKey {
+  readonly id: string
+  readonly secret: Secret
+}
+
+const API_KEY = /^([A-Za-z0-9][A-Za-z0-9_.-]{0,63}):([\x21-\x7e]+)$/
+
+export const apiKeys = form((input): readonly ApiKey[] | undefined => {
+  const entries = split(input).map((entry) => API_KEY.exec(entry))
+  const ids = new Set(entries.map((match) => match?.[1]))
+  if (ids.has(undefined) || ids.size !== entries.length) return undefined
+  // Both groups are there whenever the pattern matches.
+  return entries.map((match) => ({ id: match?.[1] ?? '', secret: new Secret(match?.[2] ?? '') }))
+}, 'must be id:secret with commas between; ids of letters, digits and _ . - that differ, secrets of visible ASCII without commas')
+
+export const secret = text.transform((input) => new Secret(input))
+
+/** One or more URLs of the same deployment. They may hold a password, so the value is a secret. */
+export const redisUrl = form(
+  (input) => (split(input).every(isRedisUrl) ? new Secret(input) : undefined),
+  'must be redis://… or rediss://…, or several with commas between',
+)
+
+export const httpsUrl = form((input) => {
+  const url = URL.canParse(input) ? new URL(input) : null
+  const local = url?.hostname === 'localhost' || url?.hostname === '127.0.0.1'
+  const safe = url?.protocol === 'https:' || (url?.protocol === 'http:' && local)
+  return url !== null && safe && url.username === '' && url.password === '' ? url.href : undefined
+}, 'must be an https:// URL without credentials (http:// for localhost alone)')
+
+function split(input: string): string[] {
+  return input
+    .split(/[,\r\n]/)
+    .map((entry) => entry.trim())
+    .filter((entry) => entry !== '')
+}
+
+function isOrigin(entry: string): boolean {
+  if (!/^[a-z][a-z0-9+.-]*:\/\/[^\s/?#@*,]+$/.test(entry)) return false
+  if (!/^https?:/.test(entry)) return true
+  return URL.canParse(entry) && new URL(entry).origin === entry
+}
+
+function isNetwork(entry: string): boolean {
+  const [address = '', prefix, ...rest] = entry.split('/')
+  const version = isIP(address)
+  if (version === 0 || rest.length > 0) return false
+  if (prefix === undefined) return true
+  if (!/^[0-9]{1,3}$/.test(prefix)) return false
+  return attempt(() =>
+    new BlockList().addSubnet(address, Number(prefix), version === 6 ? 'ipv6' : 'ipv4'),
+  )
+}
+
+function isRedisUrl(entry: string): boolean {
+  return /^rediss?:\/\/./.test(entry) && URL.canParse(entry)
+}
+
+function attempt(action: () => void): boolean {
+  try {
+    action()
+    return true
+  } catch {
+    return false
+  }
+}

@@ -1,0 +1,227 @@
+import type * as z from 'zod'
+import {
+  apiKeys,
+  flag,
+  httpsUrl,
+  integer,
+  limit,
+  networks,
+  oneOf,
+  origins,
+  redisUrl,
+  secret,
+  words,
+} from './config-values.ts'
+
+/** One setting: how its text is read, what it is when it is not set, and a sentence for whoever sets it. */
+export interface Setting<Value> {
+  readonly schema: z.ZodType<Value, string>
+  /** As text, read by the schema like any other; `null`: the value is `null`. */
+  readonly default: string | null
+  readonly about: string
+  /** Whether `<NAME>_FILE` may name a file that holds the text. */
+  readonly file?: true
+}
+
+function setting<Value>(
+  schema: z.ZodType<Value, string>,
+  text: string,
+  about: string,
+): Setting<Value> {
+  return { schema, default: text, about }
+}
+
+function optional<Value>(schema: z.ZodType<Value, string>, about: string): Setting<Value | null> {
+  return { schema, default: null, about }
+}
+
+function credential<Value>(schema: z.ZodType<Value, string>, about: string): Setting<Value | null> {
+  return { schema, default: null, about, file: true }
+}
+
+const DAY_MS = 24 * 60 * 60 * 1000
+const milliseconds = integer(1, 365 * DAY_MS)
+const bytes = integer(1024, 1024 ** 3)
+const count = integer(1, 1_000_000)
+
+/** THE table of settings, by what they are about. */
+export const SETTINGS = {
+  Server: {
+    NODE_ENV: setting(
+      oneOf(['development', 'production', 'test']),
+      'development',
+      'In production, the server starts only with credentials that are safe; elsewhere it makes its own.',
+    ),
+    PORT: setting(
+      integer(0, 65_535),
+      '4400',
+      'The port for HTTP and WebSockets; 0 takes a free one.',
+    ),
+    HOST: optional(
+      words,
+      'The address to listen on; unset: 0.0.0.0 in production, 127.0.0.1 elsewhere.',
+    ),
+    LOG_LEVEL: setting(
+      oneOf(['debug', 'info', 'warn', 'error', 'silent']),
+      'info',
+      'The least level that is logged.',
+    ),
+    TRUST_PROXY: setting(
+      networks,
+      '',
+      'The proxies whose X-Forwarded-* headers are believed, as networks (10.0.0.0/8).',
+    ),
+    DRAIN_MS: setting(
+      integer(0, 10 * 60_000),
+      '10000',
+      'For how long a node that goes down goes on serving while its clients move.',
+    ),
+  },
+  Credentials: {
+    API_KEYS: credential(
+      apiKeys,
+      'The keys of servers and agents as id:secret; two ids allow a change without a break. Make a secret with: openssl rand -base64 32',
+    ),
+    TOKEN_SECRET: credential(
+      secret,
+      'Signs and verifies the tokens of browsers (HS256); at least 32 bytes.',
+    ),
+    TOKEN_JWKS_URL: optional(
+      httpsUrl,
+      'Where the public keys are that verify tokens of your own issuer (EdDSA, ES256, RS256).',
+    ),
+    TOKEN_ISSUER: optional(
+      words,
+      'The `iss` that every token must carry; unset: any, and tokens made here carry `heldline`.',
+    ),
+    ALLOWED_ORIGINS: setting(
+      origins,
+      '',
+      'The web origins that browsers may connect from, exactly; outside production, an empty list allows localhost.',
+    ),
+  },
+  Store: {
+    DATA_DIR: setting(
+      words,
+      './data',
+      'The folder of the embedded store, and of credentials made in development.',
+    ),
+    SQLITE_SYNCHRONOUS: setting(
+      oneOf(['full', 'normal']),
+      'full',
+      'full: what is acknowledged survives power loss; normal: it survives the process.',
+    ),
+    REDIS_URL: credential(
+      redisUrl,
+      'The Redis or Valkey that all nodes share; unset: an embedded SQLite file in DATA_DIR.',
+    ),
+    REDIS_CLUSTER: setting(flag, 'false', 'Whether REDIS_URL is a Redis Cluster.'),
+    REDIS_DURABILITY: setting(
+      oneOf(['async', 'fsync', 'replicated']),
+      'async',
+      'What is acknowledged survives: async: any process; fsync: power loss (appendfsync always); replicated: loss of the primary.',
+    ),
+    REDIS_REPLICAS: setting(
+      integer(0, 10),
+      '0',
+      'How many replicas must have an event before it is acknowledged, where REDIS_DURABILITY is replicated.',
+    ),
+  },
+  Retention: {
+    RETENTION_MAX_AGE_MS: setting(
+      limit,
+      String(7 * DAY_MS),
+      'How long a session keeps an event where the session says nothing; 0: no limit.',
+    ),
+    RETENTION_MAX_EVENTS: setting(
+      limit,
+      '0',
+      'How many events a session keeps where it says nothing; 0: no limit.',
+    ),
+    RETENTION_MAX_BYTES: setting(
+      limit,
+      '0',
+      'How many bytes of events a session keeps where it says nothing; 0: no limit.',
+    ),
+  },
+  Presence: {
+    HEARTBEAT_MS: setting(
+      integer(100, 60_000),
+      '15000',
+      'How often a connection hears the heads of its sessions.',
+    ),
+    PRESENCE_GRACE_MS: setting(
+      milliseconds,
+      '15000',
+      'How long a lost socket may take to come back before others see it as not connected.',
+    ),
+    PRESENCE_WINDOW_MS: setting(
+      milliseconds,
+      '120000',
+      'How long after the loss of its socket a member leaves.',
+    ),
+    PRESENCE_TTL_MS: setting(
+      milliseconds,
+      '45000',
+      'How long a member whose node died is still seen.',
+    ),
+  },
+  Limits: {
+    MAX_EVENT_BYTES: setting(bytes, '65536', 'The largest event.'),
+    MAX_FRAME_BYTES: setting(bytes, '131072', 'The largest frame of a WebSocket.'),
+    MAX_CONNECTIONS: setting(count, '10000', 'How many connections this node holds.'),
+    MAX_SESSIONS_PER_SOCKET: setting(
+      count,
+      '100',
+      'How many sessions one socket may be attached to.',
+    ),
+    FRAMES_PER_SECOND: setting(
+      count,
+      '50',
+      'How many frames a second a socket may send in the long run.',
+    ),
+    FRAMES_BURST: setting(count, '100', 'How many frames a socket may send at once.'),
+    MAX_MEMBERS: setting(count, '1000', 'How many members a session may have.'),
+    OUTBOX_BYTES: setting(
+      bytes,
+      '1048576',
+      'What may wait for one slow socket before it is closed; its events wait in the store.',
+    ),
+  },
+} as const satisfies Record<string, Record<string, Setting<unknown>>>
+
+type Camel<Name extends string> = Name extends `${infer Head}_${infer Tail}`
+  ? `${Lowercase<Head>}${Capitalize<Camel<Tail>>}`
+  : Lowercase<Name>
+type Values<Table> = {
+  readonly [Name in keyof Table & string as Camel<Name>]: Table[Name] extends Setting<infer Value>
+    ? Value
+    : never
+}
+type Merged<Union> = (Union extends unknown ? (member: Union) => void : never) extends (
+  all: infer All,
+) => void
+  ? All
+  : never
+type Tables = (typeof SETTINGS)[keyof typeof SETTINGS]
+type Parsed = Merged<
+  Tables extends infer Table ? (Table extends unknown ? Values<Table> : never) : never
+>
+
+/** Every setting by its name in camel case (`REDIS_URL` is `redisUrl`), frozen all the way down. */
+export type Config = Omit<Parsed, 'host'> & { readonly host: string; readonly production: boolean }
+
+/** The text of `.env.example`: every setting with its sentence and default. */
+export function renderEnvExample(): string {
+  const lines = [
+    '# Every setting of Heldline, with its default. Rendered from src/config.ts by `node scripts/render-docs.ts`.',
+  ]
+  for (const [title, table] of Object.entries(SETTINGS)) {
+    lines.push('', `## ${title}`)
+    for (const [name, entry] of Object.entries<Setting<unknown>>(table)) {
+      lines.push('', `# ${entry.about}`, `#${name}=${entry.default ?? ''}`)
+      if (entry.file === true) lines.push(`#${name}_FILE=`)
+    }
+  }
+  return `${lines.join('\n')}\n`
+}

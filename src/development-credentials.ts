@@ -1,0 +1,73 @@
+import { randomBytes } from 'node:crypto'
+import { existsSync, linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import * as z from 'zod'
+import { Secret } from './core/secret.ts'
+
+/** Credentials of one machine, made once: a server in development needs no set-up and is open to nobody else. */
+export interface DevelopmentCredentials {
+  readonly apiKey: { readonly id: string; readonly secret: Secret }
+  readonly tokenSecret: Secret
+  /** The file that keeps them. */
+  readonly path: string
+  /** Whether they were made by this very call. */
+  readonly created: boolean
+}
+
+const FILE = 'development-credentials.json'
+const KEY_ID = 'dev'
+const stored = z.object({ apiKeySecret: z.string().min(32), tokenSecret: z.string().min(32) })
+
+/**
+ * Reads the credentials in the folder, or makes them.
+ * @throws Error naming the file when it cannot be read, written or understood; its content is never part of the message
+ */
+export function developmentCredentials(folder: string): DevelopmentCredentials {
+  const path = join(folder, FILE)
+  mkdirSync(folder, { recursive: true })
+  const created = !existsSync(path) && writeOnce(path)
+  const { apiKeySecret, tokenSecret } = read(path)
+  return {
+    apiKey: { id: KEY_ID, secret: new Secret(apiKeySecret) },
+    tokenSecret: new Secret(tokenSecret),
+    path,
+    created,
+  }
+}
+
+/** Of several processes that start at once, one writes, whole or not at all, and all read what it wrote. */
+function writeOnce(path: string): boolean {
+  const draft = `${path}.${process.pid}`
+  const text = JSON.stringify({ apiKeySecret: newSecret(), tokenSecret: newSecret() })
+  writeFileSync(draft, `${text}\n`, { mode: 0o600, flush: true })
+  try {
+    linkSync(draft, path)
+    return true
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false
+    throw error
+  } finally {
+    rmSync(draft, { force: true })
+  }
+}
+
+function read(path: string): z.infer<typeof stored> {
+  const text = readFileSync(path, 'utf8')
+  const parsed = stored.safeParse(jsonOf(text))
+  if (parsed.success) return parsed.data
+  throw new Error(
+    `unable to read development credentials; ${path} is damaged: delete it to get new ones`,
+  )
+}
+
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+function newSecret(): string {
+  return randomBytes(32).toString('base64url')
+}
