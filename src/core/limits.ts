@@ -24,6 +24,7 @@ export interface Limits {
   readonly maxSessionsPerSocket: number
   readonly maxMembers: number
   readonly framesPerSecond: number
+  readonly framesBurst: number
   readonly heartbeatMs: number
   /** How often the heads of followed sessions are read: heals a lost wake-up. */
   readonly verifyMs: number
@@ -49,6 +50,7 @@ export const DEFAULT_LIMITS: Limits = {
   maxSessionsPerSocket: 100,
   maxMembers: 1000,
   framesPerSecond: 50,
+  framesBurst: 100,
   heartbeatMs: 15_000,
   verifyMs: 4000,
   presenceGraceMs: 15_000,

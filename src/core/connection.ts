@@ -1,0 +1,238 @@
+import { errorRow, HeldlineError } from '../protocol/errors.ts'
+import type { MemberId, SessionId } from '../protocol/ids.ts'
+import { formatPosition } from '../protocol/position.ts'
+import { demand, type Authenticator, type Grant } from './access.ts'
+import type { Attachment, AttachmentPorts, Out } from './attachment.ts'
+import type { Clock, Timer } from './clock.ts'
+import { handleFrame } from './connection-ops.ts'
+import { errorFrame, expected } from './error-frame.ts'
+import { frame, type Frame } from './frame.ts'
+import type { Limits } from './limits.ts'
+import { Outbox, type Transport } from './outbox.ts'
+import type { Presence } from './presence.ts'
+import { PublishQueue } from './publish-queue.ts'
+import { Rate } from './rate.ts'
+import type { Sessions } from './sessions.ts'
+import type { Signals } from './signals.ts'
+import { parseUpFrame } from './up-frame.ts'
+
+export interface ConnectionPorts extends AttachmentPorts {
+  readonly sessions: Sessions
+  readonly presence: Presence
+  readonly signals: Signals
+  readonly authenticator: Authenticator
+  readonly clock: Clock
+  readonly limits: Limits
+}
+
+/** What one socket holds of one session. */
+export interface Hold {
+  readonly attachment: Attachment
+  readonly publishes: PublishQueue
+}
+
+const MAX_MISTAKES = 20
+const MISTAKES_WITHIN_MS = 60_000
+const FIRST_FRAME_WITHIN_MS = 5000
+const EXPIRING_BEFORE_MS = 60_000
+const EXPIRED_GRACE_MS = 30_000
+/** Frames of one socket that may be waiting for their answers. */
+const MAX_UNANSWERED = 256
+
+/** One socket's life, free of sockets: frames in, frames out, a close. It never throws, whatever comes in. [P-4] */
+export class Connection implements Out {
+  readonly id: string
+  readonly ports: ConnectionPorts
+  readonly holds = new Map<SessionId, Hold>()
+  /** The member that this socket is, by session. */
+  readonly members = new Map<SessionId, MemberId>()
+  /** The order of publishes to sessions that this socket is not attached to. */
+  readonly unattached = new PublishQueue()
+  readonly #transport: Transport
+  readonly #outbox: Outbox
+  readonly #rate: Rate
+  #grant: Grant | null = null
+  #timer: Timer | null = null
+  #mistakes: number[] = []
+  #unanswered = 0
+  #closed = false
+
+  /** @param grant from the handshake; `null`: the first frame must bring it */
+  constructor(id: string, ports: ConnectionPorts, transport: Transport, grant: Grant | null) {
+    this.id = id
+    this.ports = ports
+    this.#transport = transport
+    const now = ports.clock.now()
+    this.#outbox = new Outbox(transport, ports.limits, now)
+    this.#rate = new Rate(ports.limits.framesPerSecond, ports.limits.framesBurst, now)
+    if (grant !== null) this.admit(grant, null)
+    else {
+      this.#timer = ports.clock.after(FIRST_FRAME_WITHIN_MS, () => {
+        this.close(4408, 'no credentials in time')
+      })
+    }
+  }
+
+  get closed(): boolean {
+    return this.#closed
+  }
+
+  /** @throws HeldlineError `unauthenticated`, or `invalid_token` when it is over */
+  get grant(): Grant {
+    if (this.#grant === null) {
+      throw new HeldlineError('unauthenticated', 'unable to go on; send auth first')
+    }
+    const { expiresAt } = this.#grant
+    if (expiresAt !== null && expiresAt <= this.ports.clock.now()) {
+      throw new HeldlineError('invalid_token', 'unable to go on; the token is over')
+    }
+    return this.#grant
+  }
+
+  get admitted(): boolean {
+    return this.#grant !== null
+  }
+
+  /** Takes credentials: the first, or new ones of the same subject. [P-6.4] */
+  admit(grant: Grant, ref: string | null): void {
+    const first = this.#grant === null
+    if (this.#grant !== null && this.#grant.subject !== grant.subject) {
+      throw new HeldlineError('invalid_token', 'unable to refresh; the token is of another subject')
+    }
+    this.#grant = grant
+    this.#timer?.cancel()
+    this.#timer = null
+    this.#watchExpiry(grant)
+    const { heartbeatMs, maxFrameBytes, maxEventBytes, maxSessionsPerSocket, framesPerSecond } = this.ports.limits
+    this.send(
+      frame({
+        type: 'welcome',
+        ...(ref !== null && { ref }),
+        connection: this.id,
+        subject: grant.subject,
+        expiresAt: grant.expiresAt,
+        heartbeatMs,
+        limits: { maxFrameBytes, maxEventBytes, maxSessions: maxSessionsPerSocket, framesPerSecond },
+      }),
+    )
+    if (first) this.heartbeat()
+    else this.#dropForbidden()
+  }
+
+  /** A text frame came in. */
+  receive(text: string): void {
+    if (this.#closed) return
+    const waitMs = this.#rate.take(this.ports.clock.now())
+    if (waitMs > 0) return this.#tooFast(waitMs)
+    if (this.#unanswered >= MAX_UNANSWERED) return this.#tooFast(100)
+    this.#unanswered++
+    void this.#answer(text).finally(() => this.#unanswered--)
+  }
+
+  ready(): boolean {
+    return this.#outbox.ready()
+  }
+
+  send(content: Frame): void {
+    if (!this.#closed) this.#outbox.send(content)
+  }
+
+  /** The transport has room again. */
+  pump(): void {
+    for (const { attachment } of this.holds.values()) attachment.pump()
+  }
+
+  heartbeat(): void {
+    if (this.#closed || this.#grant === null) return
+    const heads: Record<string, string> = {}
+    for (const [session, { attachment }] of this.holds) {
+      if (attachment.head !== null) heads[session] = formatPosition(attachment.head)
+    }
+    this.send(frame({ type: 'heartbeat', at: this.ports.clock.now(), heads }))
+  }
+
+  /** To be called every few seconds: finds a client that takes nothing. */
+  check(): void {
+    this.#outbox.check(this.ports.clock.now())
+  }
+
+  goaway(reason: string, afterMs: number): void {
+    this.send(frame({ type: 'goaway', reason, afterMs: Math.round(afterMs) }))
+  }
+
+  /** Ends it from our side. Idempotent. */
+  close(code: number, reason: string): void {
+    if (this.#closed) return
+    this.#transport.close(code, reason)
+    this.lost()
+  }
+
+  /** The socket is gone, however that came. Idempotent. */
+  lost(): void {
+    if (this.#closed) return
+    this.#closed = true
+    this.#outbox.close()
+    this.#timer?.cancel()
+    for (const { attachment } of this.holds.values()) attachment.close()
+    this.holds.clear()
+    for (const [session, member] of this.members) void this.ports.presence.lost(session, member, this.id)
+    this.members.clear()
+  }
+
+  async #answer(text: string): Promise<void> {
+    let ref: string | null = null
+    try {
+      const parsed = parseUpFrame(text, this.ports.limits.maxFrameBytes)
+      ref = parsed.ref
+      if ('error' in parsed) throw parsed.error
+      await handleFrame(this, parsed.frame, text)
+    } catch (error) {
+      this.#refuse(error, ref)
+    }
+  }
+
+  /** A mistake is answered and forgiven, a number of times. Before credentials, none is. [P-8.2] */
+  #refuse(error: unknown, ref: string | null): void {
+    if (this.#closed) return
+    const known = expected(error)
+    const row = errorRow(known.code)
+    this.send(errorFrame(known, ref))
+    if (known.code === 'internal') this.ports.log.error('connection.failed', { connection: this.id, error })
+    if (this.#grant === null) return this.close(row.close ?? 4401, known.code)
+    if (row.status >= 500) return
+    const now = this.ports.clock.now()
+    this.#mistakes = [...this.#mistakes.filter((at) => at > now - MISTAKES_WITHIN_MS), now]
+    if (this.#mistakes.length >= MAX_MISTAKES) this.close(4429, 'too many mistakes')
+  }
+
+  #tooFast(retryAfterMs: number): void {
+    if (this.#rate.abused) return this.close(4429, 'too fast')
+    const error = new HeldlineError('rate_limited', 'unable to take the frame; too many at once', { retryAfterMs })
+    this.send(errorFrame(error, null))
+  }
+
+  #watchExpiry(grant: Grant): void {
+    const { expiresAt } = grant
+    if (expiresAt === null) return
+    const { clock } = this.ports
+    this.#timer = clock.after(Math.max(0, expiresAt - EXPIRING_BEFORE_MS - clock.now()), () => {
+      this.send(frame({ type: 'expiring', expiresAt }))
+      this.#timer = clock.after(Math.max(0, expiresAt + EXPIRED_GRACE_MS - clock.now()), () => {
+        this.close(4401, 'the token is over')
+      })
+    })
+  }
+
+  /** New credentials may allow less: what they do not allow ends. */
+  #dropForbidden(): void {
+    for (const [session, { attachment }] of this.holds) {
+      try {
+        demand(this.grant, 'subscribe', session)
+      } catch (error) {
+        attachment.close()
+        this.holds.delete(session)
+        this.send(errorFrame(error, null, session))
+      }
+    }
+  }
+}
