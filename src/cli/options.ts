@@ -20,7 +20,11 @@ export interface Parsed {
 /** @throws CliError for an option that the command does not know */
 export function parseOptions(args: readonly string[], options: Options): Parsed {
   try {
-    return parseArgs({ args: [...args], options: { ...COMMON, ...options }, allowPositionals: true })
+    return parseArgs({
+      args: [...args],
+      options: { ...COMMON, ...options },
+      allowPositionals: true,
+    })
   } catch (error) {
     throw new CliError(error instanceof Error ? error.message : String(error), { cause: error })
   }
@@ -43,8 +47,10 @@ export function texts(parsed: Parsed, name: string): string[] {
  * server in development keeps in its data folder.
  */
 export function connect(parsed: Parsed, env: NodeJS.ProcessEnv): Api {
-  const url = text(parsed, 'url') ?? env['HELDLINE_URL'] ?? `http://127.0.0.1:${env['PORT'] ?? '4400'}`
-  const key = text(parsed, 'key') ?? env['HELDLINE_KEY'] ?? env['API_KEYS']?.split(',')[0] ?? keptKey(env)
+  const url =
+    text(parsed, 'url') ?? env['HELDLINE_URL'] ?? `http://127.0.0.1:${env['PORT'] ?? '4400'}`
+  const key =
+    text(parsed, 'key') ?? env['HELDLINE_KEY'] ?? env['API_KEYS']?.split(',')[0] ?? keptKey(env)
   if (key === undefined) {
     throw new CliError('unable to find a key; give --key <id>:<secret> or set HELDLINE_KEY')
   }
@@ -64,6 +70,7 @@ function keptKey(env: NodeJS.ProcessEnv): string | undefined {
 export function duration(value: string): number {
   const match = /^(\d+)(ms|s|m|h|d)?$/.exec(value)
   const unit = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }[match?.[2] ?? 'ms']
-  if (match === null || unit === undefined) throw new CliError(`unable to read the duration ${value}; write 15m or 2h`)
+  if (match === null || unit === undefined)
+    throw new CliError(`unable to read the duration ${value}; write 15m or 2h`)
   return Number(match[1]) * unit
 }

@@ -32,7 +32,8 @@ Appends to a session and prints the answer.
       create: { type: 'boolean' },
     })
     const [session, words] = parsed.positionals
-    if (session === undefined) throw new CliError('unable to publish; name a session (see heldline publish --help)')
+    if (session === undefined)
+      throw new CliError('unable to publish; name a session (see heldline publish --help)')
     const api = connect(parsed, io.env)
     const path = `/v1/sessions/${encodeURIComponent(session)}`
     if (parsed.values['create'] === true) await api.request(path, { method: 'PUT', body: {} })
@@ -54,7 +55,10 @@ Appends to a session and prints the answer.
 }
 
 /** Lines go out in batches of what has come together, in order. */
-async function fromStdin(io: Io, append: (events: readonly unknown[]) => Promise<void>): Promise<void> {
+async function fromStdin(
+  io: Io,
+  append: (events: readonly unknown[]) => Promise<void>,
+): Promise<void> {
   let batch: unknown[] = []
   for await (const line of createInterface({ input: io.stdin })) {
     if (line.trim() === '') continue

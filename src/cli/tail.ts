@@ -29,7 +29,8 @@ itself when the server was away.
       text: { type: 'boolean' },
     })
     const [session] = parsed.positionals
-    if (session === undefined) throw new CliError('unable to tail; name a session (see heldline tail --help)')
+    if (session === undefined)
+      throw new CliError('unable to tail; name a session (see heldline tail --help)')
     const api = connect(parsed, io.env)
     const follow = parsed.values['no-follow'] !== true
     let after = text(parsed, 'after') ?? '0'
@@ -54,7 +55,11 @@ async function nextPage(
   follow: boolean,
   signal: AbortSignal,
 ): Promise<Page | null> {
-  const query = new URLSearchParams({ after, limit: '500', ...(follow && { wait: String(WAIT_S) }) })
+  const query = new URLSearchParams({
+    after,
+    limit: '500',
+    ...(follow && { wait: String(WAIT_S) }),
+  })
   try {
     const path = `/v1/sessions/${encodeURIComponent(session)}/events?${query}`
     return (await (await api.request(path, { signal })).json()) as Page
@@ -67,9 +72,14 @@ async function nextPage(
 }
 
 function textOf(event: unknown): string | null {
-  const { type, data } = event as { type: string; data: { text?: unknown; parts?: { text?: unknown }[] } }
+  const { type, data } = event as {
+    type: string
+    data: { text?: unknown; parts?: { text?: unknown }[] }
+  }
   if (type === 'message.delta' && typeof data.text === 'string') return data.text
   if (type !== 'message.started' && type !== 'message.completed') return null
-  const parts = (data.parts ?? []).map((part) => part.text).filter((part) => typeof part === 'string')
+  const parts = (data.parts ?? [])
+    .map((part) => part.text)
+    .filter((part) => typeof part === 'string')
   return parts.length === 0 ? null : parts.join('\n')
 }

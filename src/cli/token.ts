@@ -27,14 +27,18 @@ Mints a token and prints it.
     const subject = text(parsed, 'subject')
     const sessions = texts(parsed, 'session')
     if (subject === undefined || sessions.length === 0) {
-      throw new CliError('unable to mint; --subject and --session are needed (see heldline token --help)')
+      throw new CliError(
+        'unable to mint; --subject and --session are needed (see heldline token --help)',
+      )
     }
     const capabilities = texts(parsed, 'can')
     const body = {
       subject,
       sessions,
       capabilities:
-        capabilities.length > 0 ? capabilities : ['subscribe', 'history', 'send', 'signal', 'presence'],
+        capabilities.length > 0
+          ? capabilities
+          : ['subscribe', 'history', 'send', 'signal', 'presence'],
       kind: text(parsed, 'kind') ?? 'human',
       ttlMs: duration(text(parsed, 'ttl') ?? '1h'),
     }

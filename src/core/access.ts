@@ -32,10 +32,16 @@ export function reaches(grant: Grant, session: SessionId): boolean {
  */
 export function demand(grant: Grant, capability: Capability, session: SessionId): void {
   if (!reaches(grant, session)) {
-    throw new HeldlineError('session_not_found', `unable to ${capability}; there is no such session`)
+    throw new HeldlineError(
+      'session_not_found',
+      `unable to ${capability}; there is no such session`,
+    )
   }
   if (!grant.capabilities.has(capability)) {
-    throw new HeldlineError('forbidden', `unable to ${capability}; the credentials lack this capability`)
+    throw new HeldlineError(
+      'forbidden',
+      `unable to ${capability}; the credentials lack this capability`,
+    )
   }
 }
 

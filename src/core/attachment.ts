@@ -57,7 +57,10 @@ export class Attachment implements Sink {
    * Begins. Sends nothing before `answer` has been called with the mode and the head.
    * @throws HeldlineError `session_not_found`, what the store throws
    */
-  async open(options: AttachOptions, answer: (mode: 'resumed' | 'snapshot', head: Position) => void): Promise<void> {
+  async open(
+    options: AttachOptions,
+    answer: (mode: 'resumed' | 'snapshot', head: Position) => void,
+  ): Promise<void> {
     const following = await this.#ports.hub.follow(this.session, null, this, (payload) => {
       this.#out.send({ text: payload, type: 'signal', reaches: null })
     })

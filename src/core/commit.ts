@@ -15,7 +15,10 @@ export interface Transition<Result> {
 }
 
 export type Decision<Result> =
-  | { readonly commit: Omit<CommitRequest, 'session'>; readonly then: (done: Committed) => Result }
+  | {
+      readonly commit: Omit<CommitRequest, 'session'>
+      readonly answer: (done: Committed) => Result
+    }
   | { readonly done: Result }
 
 /** What the attempts so far have shown. */
@@ -42,12 +45,16 @@ export async function run<Result>(store: Store, transition: Transition<Result>):
     const decision = transition.decide(known)
     if ('done' in decision) return decision.done
     const result = await store.commit({ ...decision.commit, session: transition.session })
-    if (result.outcome === 'committed') return decision.then(result)
+    if (result.outcome === 'committed') return decision.answer(result)
     learn(known, result)
   }
-  throw new HeldlineError('contention', 'unable to commit; others changed the same thing each time', {
-    retryAfterMs: 200,
-  })
+  throw new HeldlineError(
+    'contention',
+    'unable to commit; others changed the same thing each time',
+    {
+      retryAfterMs: 200,
+    },
+  )
 }
 
 async function readFirst(store: Store, transition: Transition<unknown>): Promise<Known> {
@@ -74,13 +81,21 @@ function learn(known: Known, result: Exclude<CommitResult, Committed>): void {
       known.exists = true
       return
     case 'fenced':
-      throw new HeldlineError('producer_fenced', 'unable to append; a newer epoch of this producer has taken over', {
-        facts: { epoch: result.epoch },
-      })
+      throw new HeldlineError(
+        'producer_fenced',
+        'unable to append; a newer epoch of this producer has taken over',
+        {
+          facts: { epoch: result.epoch },
+        },
+      )
     case 'gap':
-      throw new HeldlineError('producer_gap', 'unable to append; events before this seq are missing', {
-        facts: { expected: result.expected },
-      })
+      throw new HeldlineError(
+        'producer_gap',
+        'unable to append; events before this seq are missing',
+        {
+          facts: { expected: result.expected },
+        },
+      )
     case 'replayed':
       known.epoch = result.epoch
       known.replayed = result.serials

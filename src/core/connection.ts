@@ -103,7 +103,8 @@ export class Connection implements Out {
     this.#timer?.cancel()
     this.#timer = null
     this.#watchExpiry(grant)
-    const { heartbeatMs, maxFrameBytes, maxEventBytes, maxSessionsPerSocket, framesPerSecond } = this.ports.limits
+    const { heartbeatMs, maxFrameBytes, maxEventBytes, maxSessionsPerSocket, framesPerSecond } =
+      this.ports.limits
     this.send(
       frame({
         type: 'welcome',
@@ -112,7 +113,12 @@ export class Connection implements Out {
         subject: grant.subject,
         expiresAt: grant.expiresAt,
         heartbeatMs,
-        limits: { maxFrameBytes, maxEventBytes, maxSessions: maxSessionsPerSocket, framesPerSecond },
+        limits: {
+          maxFrameBytes,
+          maxEventBytes,
+          maxSessions: maxSessionsPerSocket,
+          framesPerSecond,
+        },
       }),
     )
     if (first) this.heartbeat()
@@ -175,7 +181,8 @@ export class Connection implements Out {
     this.#timer?.cancel()
     for (const { attachment } of this.holds.values()) attachment.close()
     this.holds.clear()
-    for (const [session, member] of this.members) void this.ports.presence.lost(session, member, this.id)
+    for (const [session, member] of this.members)
+      void this.ports.presence.lost(session, member, this.id)
     this.members.clear()
   }
 
@@ -197,7 +204,8 @@ export class Connection implements Out {
     const known = expected(error)
     const row = errorRow(known.code)
     this.send(errorFrame(known, ref))
-    if (known.code === 'internal') this.ports.log.error('connection.failed', { connection: this.id, error })
+    if (known.code === 'internal')
+      this.ports.log.error('connection.failed', { connection: this.id, error })
     if (this.#grant === null) return this.close(row.close ?? 4401, known.code)
     if (row.status >= 500) return
     const now = this.ports.clock.now()
@@ -207,7 +215,9 @@ export class Connection implements Out {
 
   #tooFast(retryAfterMs: number): void {
     if (this.#rate.abused) return this.close(4429, 'too fast')
-    const error = new HeldlineError('rate_limited', 'unable to take the frame; too many at once', { retryAfterMs })
+    const error = new HeldlineError('rate_limited', 'unable to take the frame; too many at once', {
+      retryAfterMs,
+    })
     this.send(errorFrame(error, null))
   }
 

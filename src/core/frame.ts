@@ -19,7 +19,11 @@ export function frame(content: DownFrame, reaches: Position | null = null): Fram
 }
 
 /** Events go in as the texts that they are: joined, not encoded again. */
-export function eventsFrame(session: SessionId, events: readonly StoredEvent[], reaches: Position): Frame {
+export function eventsFrame(
+  session: SessionId,
+  events: readonly StoredEvent[],
+  reaches: Position,
+): Frame {
   let text = `{"type":"events","session":${JSON.stringify(session)},"events":[`
   for (const [index, event] of events.entries()) text += index === 0 ? event.text : `,${event.text}`
   return { text: `${text}]}`, type: 'events', reaches }

@@ -107,7 +107,8 @@ export class Keeper {
     const result = await this.#ports.store.commit({ session })
     if (result.outcome !== 'committed') return false
     return (
-      (maxBytes !== null && result.bytes > maxBytes) || (maxAgeMs !== null && result.at - oldest.at > maxAgeMs)
+      (maxBytes !== null && result.bytes > maxBytes) ||
+      (maxAgeMs !== null && result.at - oldest.at > maxAgeMs)
     )
   }
 
@@ -130,7 +131,12 @@ export class Keeper {
     const idleMs = await this.#idleMs(session)
     if (idleMs < ttlMs) {
       const writes = closed === EXPIRING ? [{ field: FIELD.closed, value: null }] : []
-      await store.commit({ session, guards, writes, deadlines: [{ deadline, inMs: ttlMs - idleMs }] })
+      await store.commit({
+        session,
+        guards,
+        writes,
+        deadlines: [{ deadline, inMs: ttlMs - idleMs }],
+      })
     } else if (closed !== null) {
       await store.remove(session, { deadline, at })
       this.#ports.views.forget(session)

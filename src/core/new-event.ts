@@ -28,9 +28,13 @@ export interface MessageChange {
 export function draft(envelope: NewEventBody, text: string, maxEventBytes: number): Draft {
   const rawData = objectMembers(text).find((member) => member.key === 'data')?.raw ?? 'null'
   if (rawData.length > maxEventBytes) {
-    throw new HeldlineError('payload_too_large', `unable to append; data is over ${maxEventBytes} bytes`, {
-      facts: { maxBytes: maxEventBytes },
-    })
+    throw new HeldlineError(
+      'payload_too_large',
+      `unable to append; data is over ${maxEventBytes} bytes`,
+      {
+        facts: { maxBytes: maxEventBytes },
+      },
+    )
   }
   const message = isMessageType(envelope.type) ? messageChange(envelope.type, envelope.data) : null
   if (message === null) checkApplicationType(envelope.type)
@@ -50,7 +54,10 @@ function messageChange(type: keyof typeof VERBS, data: unknown): MessageChange {
   if (!parsed.success) {
     const issue = parsed.error.issues[0]
     const at = ['data', ...(issue?.path ?? [])].map(String).join('.')
-    throw new HeldlineError('invalid_request', `unable to append; ${at}: ${issue?.message ?? 'invalid'}`)
+    throw new HeldlineError(
+      'invalid_request',
+      `unable to append; ${at}: ${issue?.message ?? 'invalid'}`,
+    )
   }
   const value: MessageStarted | MessageDelta | MessageCompleted | { message: string } = parsed.data
   const role = 'role' in value ? (value.role ?? null) : null

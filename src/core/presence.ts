@@ -69,7 +69,8 @@ export class Presence {
     )
     const text = await this.#inTurn(session, () => run(this.#ports.store, transition))
     const id = member.member as MemberId
-    if (ttlMs === undefined) this.#held.set(key(session, id), { session, member: id, connection, text })
+    if (ttlMs === undefined)
+      this.#held.set(key(session, id), { session, member: id, connection, text })
     return id
   }
 
@@ -104,7 +105,10 @@ export class Presence {
     const { presenceWindowMs, presenceGraceMs } = this.#ports.limits
     const member = due.deadline.slice(DEADLINE.member('').length) as MemberId
     const awayMs = presenceWindowMs - presenceGraceMs
-    const transition = expire({ session: due.session, member, at: due.at, awayMs }, this.#ports.random)
+    const transition = expire(
+      { session: due.session, member, at: due.at, awayMs },
+      this.#ports.random,
+    )
     await this.#inTurn(due.session, () => run(this.#ports.store, transition))
   }
 
@@ -172,10 +176,17 @@ export class Presence {
 }
 
 /** @throws HeldlineError `forbidden` when the credentials do not allow the kind */
-function describe(request: PresenceRequest, grant: Grant, connection: string): Omit<Member, 'connected'> {
+function describe(
+  request: PresenceRequest,
+  grant: Grant,
+  connection: string,
+): Omit<Member, 'connected'> {
   const kind: MemberKind = request.kind ?? (grant.kind === 'any' ? 'agent' : grant.kind)
   if (grant.kind !== 'any' && grant.kind !== kind) {
-    throw new HeldlineError('forbidden', `unable to enter; the credentials do not allow the kind ${kind}`)
+    throw new HeldlineError(
+      'forbidden',
+      `unable to enter; the credentials do not allow the kind ${kind}`,
+    )
   }
   return {
     member: request.member ?? connection,

@@ -59,7 +59,10 @@ async function readPage(
   const reason = typeof after === 'number' ? judgeSerial(after, page) : judgePosition(after, page)
   if (reason !== null) throw unrecoverable(reason, page)
   const last = page.events.at(-1)
-  const position = last === undefined ? standing(after, page) : { epoch: page.epoch, serial: last.serial, tag: last.tag }
+  const position =
+    last === undefined
+      ? standing(after, page)
+      : { epoch: page.epoch, serial: last.serial, tag: last.tag }
   return { head: page, events: page.events, position }
 }
 
@@ -105,7 +108,10 @@ class Patience {
       if (wake.kind !== 'signal') this.#wake()
     })
     const timer = clock.after(waitMs, end)
-    this.#closers.push(() => wakes.close(), () => timer.cancel())
+    this.#closers.push(
+      () => wakes.close(),
+      () => timer.cancel(),
+    )
     signal?.addEventListener('abort', end)
     this.#closers.push(() => signal?.removeEventListener('abort', end))
     this.#lookAgain(clock)

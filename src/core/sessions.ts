@@ -40,7 +40,9 @@ export class Sessions {
   }
 
   /** Makes the session, or finds it. @returns what it is, and whether it was made now */
-  async open(request: CreateRequest): Promise<{ readonly info: SessionInfo; readonly created: boolean }> {
+  async open(
+    request: CreateRequest,
+  ): Promise<{ readonly info: SessionInfo; readonly created: boolean }> {
     const { store, random, clock } = this.#ports
     const created = await run(store, create(request, random, clock.now()))
     return { info: await this.info(request.session), created }

@@ -15,9 +15,14 @@ export interface Signals {
 }
 
 export type Wake =
-  | { readonly kind: 'committed'; readonly epoch: Epoch; readonly first: number; readonly last: number
+  | {
+      readonly kind: 'committed'
+      readonly epoch: Epoch
+      readonly first: number
+      readonly last: number
       /** All of first..last, or nothing: a mere hint. */
-      readonly events: readonly StoredEvent[] }
+      readonly events: readonly StoredEvent[]
+    }
   | { readonly kind: 'removed' }
   | { readonly kind: 'signal'; readonly payload: string }
 

@@ -68,7 +68,11 @@ export async function saveSnapshot(store: Store, session: SessionId, view: View)
   const writes = changedMessages(view, known?.count ?? 0, known?.position.serial ?? 0)
   writes.push({ field: FIELD.snapshot, value: JSON.stringify(header) })
   for (let start = 0; start < writes.length; start += FIELDS_A_ROUND) {
-    const result = await store.commit({ session, guards, writes: writes.slice(start, start + FIELDS_A_ROUND) })
+    const result = await store.commit({
+      session,
+      guards,
+      writes: writes.slice(start, start + FIELDS_A_ROUND),
+    })
     if (result.outcome !== 'committed') return false
   }
   return true
@@ -92,7 +96,9 @@ async function readHeader(store: Store, session: SessionId): Promise<string | nu
   return fields?.get(FIELD.snapshot) ?? null
 }
 
-function parseHeader(text: string | null): (Omit<Header, 'position'> & { position: View['position'] }) | null {
+function parseHeader(
+  text: string | null,
+): (Omit<Header, 'position'> & { position: View['position'] }) | null {
   if (text === null) return null
   const header = JSON.parse(text) as Header
   const position = parsePosition(header.position)

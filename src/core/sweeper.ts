@@ -54,7 +54,11 @@ export class Sweeper {
       if (handler !== undefined) return await handler(due)
       this.#ports.log.error('sweeper.unknown_deadline', { deadline: due.deadline })
       const { session, deadline, at } = due
-      await this.#ports.store.commit({ session, guards: [{ deadline, at }], deadlines: [{ deadline, inMs: null }] })
+      await this.#ports.store.commit({
+        session,
+        guards: [{ deadline, at }],
+        deadlines: [{ deadline, inMs: null }],
+      })
     } catch (error) {
       this.#ports.log.warn('sweeper.handler_failed', { deadline: due.deadline, error })
     }

@@ -58,7 +58,11 @@ export class Tail {
   after(position: Position, limit: number, maxBytes: number): readonly StoredEvent[] | null {
     if (position.epoch !== this.#head.epoch) return null
     const first = this.#events[this.#start]
-    if (first === undefined || position.serial < first.serial - 1 || position.serial >= this.#head.serial) {
+    if (
+      first === undefined ||
+      position.serial < first.serial - 1 ||
+      position.serial >= this.#head.serial
+    ) {
       return null
     }
     const from = this.#start + (position.serial + 1 - first.serial)

@@ -75,7 +75,9 @@ export class Views {
     if (head.floor === 0) view.position = genesis(head.epoch)
     const bytes = await this.#follow(session, view)
     if (bytes === null) {
-      throw new HeldlineError('contention', 'unable to fold; the log changed meanwhile', { retryAfterMs: 100 })
+      throw new HeldlineError('contention', 'unable to fold; the log changed meanwhile', {
+        retryAfterMs: 100,
+      })
     }
     return this.#keep(session, view, bytes)
   }

@@ -58,7 +58,8 @@ export class Gateway {
       }
       look(overMs)
     })
-    for (const socket of this.#connections.all()) socket.connection.close(1012, 'this node goes down')
+    for (const socket of this.#connections.all())
+      socket.connection.close(1012, 'this node goes down')
   }
 
   /** Ends every socket. Idempotent. */
@@ -88,10 +89,14 @@ export class Gateway {
   async #admit(request: IncomingMessage): Promise<Grant | null> {
     const { maxConnections, maxHandshakes = 500 } = this.#ports
     if (this.#draining) {
-      throw new HeldlineError('draining', 'unable to connect; this node goes down', { retryAfterMs: 1000 })
+      throw new HeldlineError('draining', 'unable to connect; this node goes down', {
+        retryAfterMs: 1000,
+      })
     }
     if (this.#connections.size >= maxConnections || this.#handshakes >= maxHandshakes) {
-      throw new HeldlineError('connection_limit', 'unable to connect; this node is full', { retryAfterMs: 5000 })
+      throw new HeldlineError('connection_limit', 'unable to connect; this node is full', {
+        retryAfterMs: 5000,
+      })
     }
     this.#handshakes++
     try {
@@ -122,7 +127,9 @@ export class Gateway {
       next: row.next,
     })
     const retry =
-      known.retryAfterMs === undefined ? '' : `Retry-After: ${Math.ceil(known.retryAfterMs / 1000)}\r\n`
+      known.retryAfterMs === undefined
+        ? ''
+        : `Retry-After: ${Math.ceil(known.retryAfterMs / 1000)}\r\n`
     const authenticate = row.status === 401 ? 'WWW-Authenticate: Bearer\r\n' : ''
     raw.end(
       `HTTP/1.1 ${row.status} ${STATUS_CODES[row.status] ?? ''}\r\n` +

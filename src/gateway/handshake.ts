@@ -14,16 +14,25 @@ export interface HandshakePorts {
  * What a handshake proves: a grant, or `null` when the first frame is to bring it. [P-6.3] [P-6.5]
  * @throws HeldlineError `not_found`, `forbidden_origin`, `invalid_request`, `invalid_token`, `unauthenticated`
  */
-export async function handshake(request: IncomingMessage, ports: HandshakePorts): Promise<Grant | null> {
+export async function handshake(
+  request: IncomingMessage,
+  ports: HandshakePorts,
+): Promise<Grant | null> {
   const url = parseTarget(request.url ?? '')
-  if (url.pathname !== '/v1/connect') throw new HeldlineError('not_found', 'there is nothing at this path')
+  if (url.pathname !== '/v1/connect')
+    throw new HeldlineError('not_found', 'there is nothing at this path')
   const { origin } = request.headers
   if (origin !== undefined && !ports.allowsOrigin(origin, request.headers.host)) {
     throw new HeldlineError('forbidden_origin', 'unable to connect; this origin is not allowed')
   }
-  const protocols = (request.headers['sec-websocket-protocol'] ?? '').split(',').map((name) => name.trim())
+  const protocols = (request.headers['sec-websocket-protocol'] ?? '')
+    .split(',')
+    .map((name) => name.trim())
   if (!protocols.includes(PROTOCOL)) {
-    throw new HeldlineError('invalid_request', `unable to connect; the subprotocol must be ${PROTOCOL}`)
+    throw new HeldlineError(
+      'invalid_request',
+      `unable to connect; the subprotocol must be ${PROTOCOL}`,
+    )
   }
   return prove(request, url, protocols, ports)
 }
@@ -36,7 +45,8 @@ async function prove(
 ): Promise<Grant | null> {
   const tickets = url.searchParams.getAll('ticket')
   const [ticket] = tickets
-  if (tickets.length > 1) throw new HeldlineError('duplicate_param', 'unable to connect; ticket stands twice')
+  if (tickets.length > 1)
+    throw new HeldlineError('duplicate_param', 'unable to connect; ticket stands twice')
   if (ticket !== undefined) return authenticator.redeem(ticket, request.headers.origin ?? null)
   const header = request.headers.authorization
   if (header !== undefined) return authenticator.authenticate(credentialOf(header))

@@ -24,7 +24,8 @@ export function encodeEvent(head: EventHead, body: string): string {
   return `{"serial":${head.serial},"tag":"${head.tag}","prev":"${head.prev}","at":${head.at},${body}`
 }
 
-const HEAD = /^\{"serial":(\d{1,16}),"tag":"([A-Za-z0-9_-]{8})","prev":"([A-Za-z0-9_-]{8})","at":(\d{1,16}),/
+const HEAD =
+  /^\{"serial":(\d{1,16}),"tag":"([A-Za-z0-9_-]{8})","prev":"([A-Za-z0-9_-]{8})","at":(\d{1,16}),/
 
 /** The head of an encoded event, or `null` when the text does not begin as one. Reads no further than the head. */
 export function decodeHead(text: string): EventHead | null {

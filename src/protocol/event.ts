@@ -1,5 +1,12 @@
 import * as z from 'zod/mini'
-import { idSchema, messageCompleted, messageDeleted, messageDelta, messageReplaced, messageStarted } from './messages.ts'
+import {
+  idSchema,
+  messageCompleted,
+  messageDeleted,
+  messageDelta,
+  messageReplaced,
+  messageStarted,
+} from './messages.ts'
 import { MEMBER_KINDS } from './capabilities.ts'
 
 /** Who appended an event. */

@@ -97,7 +97,11 @@ export const ackFrame = z.strictObject({
   durability: z.enum(['memory', 'async', 'fsync', 'replicated']),
 })
 
-export const okFrame = z.strictObject({ type: z.literal('ok'), ref, member: z.optional(z.string()) })
+export const okFrame = z.strictObject({
+  type: z.literal('ok'),
+  ref,
+  member: z.optional(z.string()),
+})
 export const pongFrame = z.strictObject({ type: z.literal('pong'), ref })
 
 /** Every 15 s and at once on open: the head of each attached session, so that an idle reader sees a gap. */

@@ -26,6 +26,7 @@ export const places: Readonly<Record<string, Place>> = {
   gateway: server,
   console: server,
   compat: server,
+  demo: server,
   client: { ours: sdk, isomorphic: true },
   agent: { ours: sdk },
   react: { ours: sdk, isomorphic: true },

@@ -46,7 +46,9 @@ function prepare(request: AppendRequest, random: Random): Entry[] {
   const whole =
     request.idempotencyKey === undefined
       ? ''
-      : fingerprint(...request.drafts.flatMap((draft) => [draft.type, draft.id ?? '', draft.rawData]))
+      : fingerprint(
+          ...request.drafts.flatMap((draft) => [draft.type, draft.id ?? '', draft.rawData]),
+        )
   return request.drafts.map((draft, index) => {
     const body = encodeBody(draft.type, draft.id ?? random.id(), request.by, draft.rawData)
     const dedupe = dedupeOf(request, draft, index, whole)
@@ -54,7 +56,12 @@ function prepare(request: AppendRequest, random: Random): Entry[] {
   })
 }
 
-function dedupeOf(request: AppendRequest, draft: Draft, index: number, whole: string): Dedupe | null {
+function dedupeOf(
+  request: AppendRequest,
+  draft: Draft,
+  index: number,
+  whole: string,
+): Dedupe | null {
   if (request.idempotencyKey !== undefined) {
     return { id: `key:${request.idempotencyKey}:${index}`, fingerprint: whole }
   }
@@ -62,7 +69,11 @@ function dedupeOf(request: AppendRequest, draft: Draft, index: number, whole: st
   return { id: `id:${draft.id}`, fingerprint: fingerprint(draft.type, draft.rawData) }
 }
 
-function decide(request: AppendRequest, entries: readonly Entry[], known: Known): Decision<Appended> {
+function decide(
+  request: AppendRequest,
+  entries: readonly Entry[],
+  known: Known,
+): Decision<Appended> {
   const serials = entries.map((entry, index) => knownSerial(entry, index, known))
   const fresh = entries.filter((_, index) => serials[index] === undefined)
   const duplicates = entries.length - fresh.length
@@ -86,7 +97,12 @@ function decide(request: AppendRequest, entries: readonly Entry[], known: Known)
   }
   return {
     commit,
-    then: (done) => ({ epoch: done.epoch, serials: fill(serials, done), duplicates, committed: done }),
+    answer: (done) => ({
+      epoch: done.epoch,
+      serials: fill(serials, done),
+      duplicates,
+      committed: done,
+    }),
   }
 }
 
@@ -97,9 +113,13 @@ function knownSerial(entry: Entry, index: number, known: Known): number | null |
   const earlier = dedupe && known.duplicates.get(dedupe.id)
   if (dedupe === undefined || earlier === undefined) return undefined
   if (earlier.fingerprint !== dedupe.fingerprint) {
-    throw new HeldlineError('idempotency_conflict', 'unable to append; this id was used before with other content', {
-      facts: { serial: earlier.serial },
-    })
+    throw new HeldlineError(
+      'idempotency_conflict',
+      'unable to append; this id was used before with other content',
+      {
+        facts: { serial: earlier.serial },
+      },
+    )
   }
   return earlier.serial
 }

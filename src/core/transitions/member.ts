@@ -41,31 +41,47 @@ export function enter(request: EnterRequest, random: Random): Transition<string>
       refuseClosed(known)
       const old = memberRecord(known, field)
       if (old !== null && old.member.subject !== member.subject) {
-        throw new HeldlineError('forbidden', 'unable to enter; this member belongs to another subject')
+        throw new HeldlineError(
+          'forbidden',
+          'unable to enter; this member belongs to another subject',
+        )
       }
       const common = {
         deadlines: [{ deadline: DEADLINE.member(id), inMs: request.ttlMs }],
-        guards: [{ field, equals: known.fields.get(field) ?? null }, { field: FIELD.closed, equals: null }],
+        guards: [
+          { field, equals: known.fields.get(field) ?? null },
+          { field: FIELD.closed, equals: null },
+        ],
       }
       if (old !== null) {
         const changed = JSON.stringify(old.member) !== JSON.stringify(member)
         const events = changed ? [eventOf('member.updated', member, request.by, random)] : []
-        return { commit: { ...common, events, writes: [{ field, value: text }] }, then: () => text }
+        return {
+          commit: { ...common, events, writes: [{ field, value: text }] },
+          answer: () => text,
+        }
       }
       const count = countMembers(known)
       if (count >= request.maxMembers) {
-        throw new HeldlineError('presence_limit', `unable to enter; the session has ${count} members`, {
-          facts: { maxMembers: request.maxMembers },
-        })
+        throw new HeldlineError(
+          'presence_limit',
+          `unable to enter; the session has ${count} members`,
+          {
+            facts: { maxMembers: request.maxMembers },
+          },
+        )
       }
       return {
         commit: {
           ...common,
           guards: [...common.guards, countGuard(known)],
           events: [eventOf('member.entered', member, request.by, random)],
-          writes: [{ field, value: text }, { field: FIELD.members, value: String(count + 1) }],
+          writes: [
+            { field, value: text },
+            { field: FIELD.members, value: String(count + 1) },
+          ],
         },
-        then: () => text,
+        answer: () => text,
       }
     },
   }
@@ -87,9 +103,10 @@ export function leave(request: LeaveRequest, random: Random): Transition<boolean
     reads: [field, FIELD.members],
     decide: (known) => {
       const text = known.fields.get(field) ?? null
-      if (text === null || (request.only !== undefined && request.only !== text)) return { done: false }
+      if (text === null || (request.only !== undefined && request.only !== text))
+        return { done: false }
       const commit = removal(request, known, 'detached', random)
-      return { commit, then: () => true }
+      return { commit, answer: () => true }
     },
   }
 }
@@ -118,11 +135,17 @@ export function expire(request: ExpireRequest, random: Random): Transition<void>
       const old = memberRecord(known, field)
       const by: By = { subject: 'server' }
       if (old === null) {
-        return { commit: { guards: [due], deadlines: [{ deadline, inMs: null }] }, then: () => undefined }
+        return {
+          commit: { guards: [due], deadlines: [{ deadline, inMs: null }] },
+          answer: () => undefined,
+        }
       }
       if (!old.member.connected) {
         const commit = removal({ ...request, by }, known, 'expired', random)
-        return { commit: { ...commit, guards: [...(commit.guards ?? []), due] }, then: () => undefined }
+        return {
+          commit: { ...commit, guards: [...(commit.guards ?? []), due] },
+          answer: () => undefined,
+        }
       }
       const member: Member = { ...old.member, connected: false }
       const value = JSON.stringify({ ...old, member } satisfies MemberRecord)
@@ -133,7 +156,7 @@ export function expire(request: ExpireRequest, random: Random): Transition<void>
           writes: [{ field, value }],
           deadlines: [{ deadline, inMs: request.awayMs }],
         },
-        then: () => undefined,
+        answer: () => undefined,
       }
     },
   }

@@ -75,6 +75,9 @@ function guess(change: MessageChange): State {
   return change.verb === 'extend' ? 'open' : 'completed'
 }
 
-function refuse(code: 'message_exists' | 'message_not_found' | 'message_closed', why: string): HeldlineError {
+function refuse(
+  code: 'message_exists' | 'message_not_found' | 'message_closed',
+  why: string,
+): HeldlineError {
   return new HeldlineError(code, `unable to append; ${why}`)
 }

@@ -21,7 +21,7 @@ export function markRead(request: {
           guards: [{ field, equals: text }],
           writes: [{ field, value: String(request.serial) }],
         },
-        then: () => request.serial,
+        answer: () => request.serial,
       }
     },
   }

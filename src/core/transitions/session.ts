@@ -72,7 +72,7 @@ export function create(request: CreateRequest, random: Random, nowMs: number): T
               ],
               deadlines: settingsDeadlines(request.settings),
             },
-            then: () => true,
+            answer: () => true,
           },
   }
 }
@@ -105,7 +105,7 @@ export function patch(request: PatchRequest, random: Random): Transition<Session
           writes,
           deadlines: request.settings === undefined ? [] : settingsDeadlines(settings),
         },
-        then: () => ({ ...info, metadata, settings }),
+        answer: () => ({ ...info, metadata, settings }),
       }
     },
   }
@@ -117,7 +117,12 @@ export function close(
   random: Random,
 ): Transition<void> {
   const { reason } = request
-  const event = eventOf('session.closed', reason === undefined ? {} : { reason }, request.by, random)
+  const event = eventOf(
+    'session.closed',
+    reason === undefined ? {} : { reason },
+    request.by,
+    random,
+  )
   return {
     session: request.session,
     decide: (known) =>
@@ -128,7 +133,7 @@ export function close(
               writes: [{ field: FIELD.closed, value: 'closed' }],
               events: [event],
             },
-            then: () => undefined,
+            answer: () => undefined,
           }
         : { done: undefined },
   }
@@ -136,7 +141,8 @@ export function close(
 
 function openSession(session: SessionId, known: Known): SessionInfo {
   const info = sessionInfo(session, known.fields)
-  if (info.closed) throw new HeldlineError('session_closed', 'unable to change; the session is closed')
+  if (info.closed)
+    throw new HeldlineError('session_closed', 'unable to change; the session is closed')
   return info
 }
 

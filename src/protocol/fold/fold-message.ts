@@ -1,5 +1,12 @@
 import type { WireEvent } from '../event.ts'
-import type { MessageCompleted, MessageDelta, MessageDeleted, MessageReplaced, MessageStarted, Role } from '../messages.ts'
+import type {
+  MessageCompleted,
+  MessageDelta,
+  MessageDeleted,
+  MessageReplaced,
+  MessageStarted,
+  Role,
+} from '../messages.ts'
 import {
   completeMessage,
   deleteMessage,
@@ -28,7 +35,11 @@ export function foldMessage(view: View, event: WireEvent): void {
   }
 }
 
-function start(view: View, data: MessageStarted | (MessageCompleted & { role: Role }), stamp: Stamp): void {
+function start(
+  view: View,
+  data: MessageStarted | (MessageCompleted & { role: Role }),
+  stamp: Stamp,
+): void {
   const existing = view.messages.get(data.message)
   // A stored snapshot may hold a message that is newer than the rest: its own start still moves the tip.
   if (existing?.first === stamp.serial) view.tip = data.message

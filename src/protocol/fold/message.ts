@@ -56,8 +56,7 @@ export function startMessage(
 }
 
 export function extendMessage(message: Message, data: MessageDelta, stamp: Stamp): Message {
-  const parts =
-    'add' in data ? putPart(message.parts, data.add) : addText(message.parts, data)
+  const parts = 'add' in data ? putPart(message.parts, data.add) : addText(message.parts, data)
   return touched(message, stamp, { parts })
 }
 

@@ -30,7 +30,11 @@ export class View {
    */
   apply(event: WireEvent): boolean {
     if (!follows(this.position, event)) return false
-    this.position = { epoch: this.position.epoch, serial: event.serial, tag: event.tag as Position['tag'] }
+    this.position = {
+      epoch: this.position.epoch,
+      serial: event.serial,
+      tag: event.tag as Position['tag'],
+    }
     const noun = event.type.slice(0, event.type.indexOf('.'))
     if (noun === 'message') foldMessage(this, event)
     else if (noun === 'member') foldMember(this, event)

@@ -1,0 +1,238 @@
+import type {
+  AttachFrame,
+  PresenceFrame,
+  PublishFrame,
+  ReadFrame,
+  SignalFrame,
+  UpFrame,
+} from '../protocol/frames-up.ts'
+import { HeldlineError } from '../protocol/errors.ts'
+import { parseSessionId, type MemberId, type SessionId } from '../protocol/ids.ts'
+import { arrayElements, objectMembers } from '../protocol/json.ts'
+import { formatPosition, parsePosition, type Position } from '../protocol/position.ts'
+import { demand } from './access.ts'
+import { demandAppend } from './append-rights.ts'
+import { Attachment } from './attachment.ts'
+import type { Connection, Hold } from './connection.ts'
+import { frame } from './frame.ts'
+import { draft } from './new-event.ts'
+import { PublishQueue } from './publish-queue.ts'
+import type { Appended } from './transitions/append.ts'
+
+/**
+ * Does what a frame asks for, and answers it.
+ * @throws HeldlineError what could not be done, for the frame's ref
+ */
+export async function handleFrame(
+  connection: Connection,
+  content: UpFrame,
+  text: string,
+): Promise<void> {
+  if (content.op === 'auth') {
+    const grant = await connection.ports.authenticator.authenticate(content.token)
+    if (!connection.closed) connection.admit(grant, content.ref)
+    return
+  }
+  // Touches the grant, so that nothing is done for a token that is over.
+  void connection.grant
+  switch (content.op) {
+    case 'ping':
+      return connection.send(frame({ type: 'pong', ref: content.ref }))
+    case 'attach':
+      return attach(connection, content)
+    case 'detach':
+      return detach(connection, content)
+    case 'publish':
+      return publish(connection, content, text)
+    case 'signal':
+      return signal(connection, content, text)
+    case 'read':
+      return read(connection, content)
+    case 'presence':
+      return presence(connection, content)
+  }
+}
+
+async function attach(connection: Connection, content: AttachFrame): Promise<void> {
+  const { ports, holds } = connection
+  const session = sessionOf(content.session)
+  demand(connection.grant, 'subscribe', session)
+  const position = positionOf(content.position)
+  const before = holds.get(session)
+  if (before === undefined && holds.size >= ports.limits.maxSessionsPerSocket) {
+    throw new HeldlineError(
+      'subscription_limit',
+      `unable to attach; the socket has ${holds.size} sessions`,
+      {
+        facts: { maxSessions: ports.limits.maxSessionsPerSocket },
+      },
+    )
+  }
+  before?.attachment.close()
+  const attachment = new Attachment(session, ports, connection)
+  const hold: Hold = { attachment, publishes: before?.publishes ?? new PublishQueue() }
+  holds.set(session, hold)
+  try {
+    const member = content.presence && (await enter(connection, session, content.presence))
+    await attachment.open({ position, catchup: content.catchup ?? 'auto' }, (mode, head) => {
+      const answer = { session, mode, head: formatPosition(head), ref: content.ref }
+      connection.send(
+        frame({ type: 'attached', ...answer, ...(member !== undefined && { member }) }),
+      )
+    })
+  } catch (error) {
+    attachment.close()
+    if (holds.get(session) === hold) holds.delete(session)
+    throw error
+  }
+}
+
+async function detach(
+  connection: Connection,
+  content: { session: string; ref: string },
+): Promise<void> {
+  const session = sessionOf(content.session)
+  connection.holds.get(session)?.attachment.close()
+  connection.holds.delete(session)
+  const member = connection.members.get(session)
+  connection.members.delete(session)
+  if (member !== undefined) {
+    const by = { subject: connection.grant.subject, member }
+    await connection.ports.presence.leave(session, member, by, connection.id)
+  }
+  connection.send(frame({ type: 'detached', ref: content.ref, session }))
+}
+
+async function publish(connection: Connection, content: PublishFrame, text: string): Promise<void> {
+  const session = sessionOf(content.session)
+  const { sessions, limits } = connection.ports
+  const raw = objectMembers(text).find((member) => member.key === 'events')?.raw ?? '[]'
+  const texts = arrayElements(raw)
+  const drafts = content.events.map((event, i) =>
+    draft(event, texts[i] ?? '', limits.maxEventBytes),
+  )
+  const { grant } = connection
+  demandAppend(grant, session, drafts)
+  const member = connection.members.get(session)
+  const by = { subject: grant.subject, ...(member !== undefined && { member }) }
+  const queue = connection.holds.get(session)?.publishes ?? connection.unattached
+  const done = await queue.run(drafts, () => sessions.append({ session, drafts, by }))
+  connection.send(
+    frame({
+      type: 'ack',
+      ref: content.ref,
+      session,
+      ...ackOf(done),
+      durability: connection.ports.store.durability,
+    }),
+  )
+}
+
+/** The serials of an append, as the answer gives them: a range where they are one, a list where they are not. */
+export function ackOf(done: Appended): {
+  readonly epoch: string
+  readonly first: number
+  readonly last: number
+  readonly serials?: (number | null)[]
+  readonly duplicates: number
+} {
+  const known = done.serials.filter((serial) => serial !== null)
+  const first = known[0] ?? 0
+  const last = known.at(-1) ?? 0
+  const range = done.serials.every((serial, index) => serial === first + index)
+  return {
+    epoch: done.epoch,
+    first,
+    last,
+    ...(!range && { serials: [...done.serials] }),
+    duplicates: done.duplicates,
+  }
+}
+
+function signal(connection: Connection, content: SignalFrame, text: string): void {
+  const session = sessionOf(content.session)
+  demand(connection.grant, 'signal', session)
+  if (!connection.holds.has(session)) {
+    throw new HeldlineError(
+      'not_attached',
+      'unable to signal; the socket is not attached to this session',
+    )
+  }
+  const raw = objectMembers(text).find((member) => member.key === 'data')?.raw
+  const { maxSignalBytes } = connection.ports.limits
+  if (raw !== undefined && raw.length > maxSignalBytes) {
+    throw new HeldlineError(
+      'payload_too_large',
+      `unable to signal; data is over ${maxSignalBytes} bytes`,
+    )
+  }
+  const by = JSON.stringify({
+    subject: connection.grant.subject,
+    member: connection.members.get(session),
+  })
+  const data = raw === undefined ? '' : `,"data":${raw}`
+  connection.ports.signals.send(
+    session,
+    `{"type":"signal","session":${JSON.stringify(session)},"name":${JSON.stringify(content.name)},"by":${by}${data}}`,
+  )
+}
+
+async function read(connection: Connection, content: ReadFrame): Promise<void> {
+  const session = sessionOf(content.session)
+  demand(connection.grant, 'subscribe', session)
+  await connection.ports.sessions.markRead(session, connection.grant.subject, content.serial)
+  connection.send(frame({ type: 'ok', ref: content.ref }))
+}
+
+async function presence(connection: Connection, content: PresenceFrame): Promise<void> {
+  const session = sessionOf(content.session)
+  if (!connection.holds.has(session)) {
+    throw new HeldlineError(
+      'not_attached',
+      'unable to be present; the socket is not attached to this session',
+    )
+  }
+  const member = await enter(connection, session, content.presence)
+  connection.send(frame({ type: 'ok', ref: content.ref, member }))
+}
+
+async function enter(
+  connection: Connection,
+  session: SessionId,
+  request: PresenceFrame['presence'],
+): Promise<MemberId> {
+  demand(connection.grant, 'presence', session)
+  const { presence: members, limits } = connection.ports
+  const before = connection.members.get(session)
+  const named = before === undefined ? request : { ...request, member: before }
+  if (JSON.stringify(named).length > limits.maxSignalBytes) {
+    throw new HeldlineError(
+      'payload_too_large',
+      `unable to enter; presence is over ${limits.maxSignalBytes} bytes`,
+    )
+  }
+  const member = await members.enter(session, named, connection.grant, connection.id)
+  // The socket may have gone meanwhile: then the member is lost like any other.
+  if (connection.closed || !connection.holds.has(session))
+    void members.lost(session, member, connection.id)
+  else connection.members.set(session, member)
+  return member
+}
+
+function sessionOf(text: string): SessionId {
+  const session = parseSessionId(text)
+  if (session === null)
+    throw new HeldlineError('invalid_session_id', 'the session id does not have the form')
+  return session
+}
+
+function positionOf(text: string | undefined): Position | null {
+  if (text === undefined) return null
+  const position = parsePosition(text)
+  if (position === null)
+    throw new HeldlineError(
+      'invalid_position',
+      'unable to attach; the position does not have the form',
+    )
+  return position
+}

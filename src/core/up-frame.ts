@@ -1,0 +1,65 @@
+import { HeldlineError, type ErrorCode } from '../protocol/errors.ts'
+import { UP_FRAMES, type Op, type UpFrame } from '../protocol/frames-up.ts'
+import { checkShape, objectMembers } from '../protocol/json.ts'
+
+export type ParsedFrame =
+  | { readonly ref: string | null; readonly frame: UpFrame }
+  /** The ref is given where it could be read, so that the answer reaches whoever waits for it. */
+  | { readonly ref: string | null; readonly error: HeldlineError }
+
+const REF = /^.{1,64}$/su
+
+/** A client's frame from its text: size, shape, grammar, envelope, fields, in this order. [P-2.3] Never throws. */
+export function parseUpFrame(text: string, maxBytes: number): ParsedFrame {
+  if (text.length > maxBytes)
+    return refuse('payload_too_large', `the frame is over ${maxBytes} bytes`)
+  const shape = checkShape(text)
+  if (shape !== null) return refuse(shape, 'the frame does not have an acceptable shape')
+  const value = parseJson(text)
+  if (value === undefined) return refuse('invalid_json', 'the frame is not JSON')
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    return refuse('invalid_request', 'the frame is not an object')
+  }
+  return parseEnvelope(text, new Map(Object.entries(value)))
+}
+
+function parseEnvelope(text: string, fields: ReadonlyMap<string, unknown>): ParsedFrame {
+  const members = objectMembers(text)
+  const refText = fields.get('ref')
+  const ref = typeof refText === 'string' && REF.test(refText) ? refText : null
+  if (members.some((member) => member.key === '__proto__'))
+    return refuse('forbidden_key', 'the frame holds __proto__', ref)
+  if (new Set(members.map((member) => member.key)).size < members.length) {
+    return refuse('duplicate_key', 'a key of the frame stands twice', ref)
+  }
+  const op = fields.get('op')
+  if (typeof op !== 'string' || !Object.hasOwn(UP_FRAMES, op)) {
+    return refuse('unknown_op', 'the op is not known', ref)
+  }
+  if (ref === null && (fields.has('ref') || op !== 'signal')) {
+    return refuse('invalid_ref', 'the ref is missing or malformed')
+  }
+  // Checked just above: the table has this key.
+  const parsed = UP_FRAMES[op as Op].safeParse(Object.fromEntries(fields))
+  if (parsed.success) return { ref, frame: parsed.data }
+  const [issue] = parsed.error.issues
+  const code = issue?.code === 'unrecognized_keys' ? 'unknown_field' : 'invalid_request'
+  return refuse(
+    code,
+    `${(issue?.path ?? []).map(String).join('.') || 'frame'}: ${issue?.message ?? 'invalid'}`,
+    ref,
+  )
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    // JSON has no undefined, so this is the one value that says "not JSON".
+    return undefined
+  }
+}
+
+function refuse(code: ErrorCode, why: string, ref: string | null = null): ParsedFrame {
+  return { ref, error: new HeldlineError(code, `unable to take the frame; ${why}`) }
+}
