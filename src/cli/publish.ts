@@ -59,7 +59,7 @@ async function fromStdin(
   io: Io,
   append: (events: readonly unknown[]) => Promise<void>,
 ): Promise<void> {
-  let batch: unknown[] = []
+  const batch: unknown[] = []
   for await (const line of createInterface({ input: io.stdin })) {
     if (line.trim() === '') continue
     batch.push(parse(line))

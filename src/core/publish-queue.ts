@@ -12,7 +12,7 @@ export class PublishQueue {
     const result = mayRepeat(drafts) ? this.#alone(publish) : this.#last.then(publish)
     const settled = result.then(ignore, ignore)
     this.#underWay.push(settled)
-    void settled.then(() => {
+    void settled.finally(() => {
       this.#underWay = this.#underWay.filter((one) => one !== settled)
     })
     return result

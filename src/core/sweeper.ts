@@ -12,6 +12,7 @@ export interface SweeperPorts {
 
 const LOOK_EVERY_MS = 1000
 const DUE_A_ROUND = 200
+const MAX_ROUNDS = 50
 /** With random length, so that nodes do not look together. */
 const JITTER = 0.2
 
@@ -64,15 +65,18 @@ export class Sweeper {
     }
   }
 
+  /** A full page means that more is due: look again at once, a bounded number of times. */
+  async #sweepAll(): Promise<void> {
+    for (let round = 0; round < MAX_ROUNDS && !this.#closed; round++) {
+      if ((await this.sweep()) < DUE_A_ROUND) return
+    }
+  }
+
   #schedule(): void {
     if (this.#closed) return
     const delayMs = LOOK_EVERY_MS * (1 - JITTER + 2 * JITTER * this.#fraction())
     this.#timer = this.#ports.clock.after(delayMs, () => {
-      void this.sweep().then((fired) => {
-        // A full page means that more is due: look again at once.
-        if (fired >= DUE_A_ROUND) void this.sweep()
-        this.#schedule()
-      })
+      void this.#sweepAll().finally(() => this.#schedule())
     })
   }
 }
