@@ -1,5 +1,6 @@
-import { HeldlineError } from '../protocol/errors.ts'
+import { refusal } from './refusal.ts'
 
+/** Longer than the longest token, key or Basic of a key. */
 const MAX_HEADER = 8192
 
 /**
@@ -7,18 +8,14 @@ const MAX_HEADER = 8192
  * @throws HeldlineError `unauthenticated`
  */
 export function credentialOf(header: string): string {
-  const [scheme, value, ...rest] = header.slice(0, MAX_HEADER).trim().split(/ +/)
-  if (value === undefined || rest.length > 0) throw unauthenticated()
-  switch (scheme?.toLowerCase()) {
+  const match = header.length > MAX_HEADER ? null : /^([A-Za-z]+) +(\S+) *$/.exec(header)
+  const value = match?.[2] ?? ''
+  switch (match?.[1]?.toLowerCase() ?? '') {
     case 'bearer':
       return value
     case 'basic':
       return Buffer.from(value, 'base64').toString()
     default:
-      throw unauthenticated()
+      throw refusal('unauthenticated', 'malformed')
   }
-}
-
-function unauthenticated(): HeldlineError {
-  return new HeldlineError('unauthenticated', 'the credentials are missing or wrong')
 }
