@@ -1,0 +1,111 @@
+import { Cluster, Redis, type RedisOptions } from 'ioredis'
+
+/** Where Redis is. */
+export interface RedisPlace {
+  /** `redis://user:password@host:port/db`, or `rediss://` for TLS. On a Cluster: any of its nodes. */
+  readonly url: string
+  /** A Cluster; further nodes to begin with, as URLs. */
+  readonly cluster?: boolean | readonly string[]
+  /** Sentinels that know the primary; user, password and TLS of Redis itself are taken from the URL. */
+  readonly sentinel?: {
+    readonly name: string
+    readonly nodes: readonly { readonly host: string; readonly port: number }[]
+    readonly password?: string
+  }
+}
+
+export type Client = Redis | Cluster
+
+/** No answer within this: the attempt is over. Below the total time of a commit, so that a second attempt fits. */
+export const COMMAND_TIMEOUT_MS = 2500
+const CONNECT_TIMEOUT_MS = 2000
+const SOCKET_TIMEOUT_MS = 5000
+const KEEP_ALIVE_MS = 10_000
+const SLOTS_REFRESH_MS = 2000
+
+/** 50 ms doubling to 2 s, and up to 250 ms of chance so that nodes do not come back in step; for ever. */
+const backoff = (times: number): number =>
+  Math.min(50 * 2 ** Math.min(times - 1, 10), 2000) + Math.floor(Math.random() * 250)
+
+/**
+ * What every connection has in common. ioredis' defaults would send a command again whose reply was lost, and keep commands for later
+ * that their callers have given up: both append twice. Here a command is sent once, or refused at once; who wants it again says so.
+ */
+function common(name: string) {
+  return {
+    connectionName: name,
+    protocol: 3,
+    replyMapping: 'legacy',
+    stringNumbers: false,
+    autoResendUnfulfilledCommands: false,
+    enableOfflineQueue: false,
+    enableReadyCheck: true,
+    enableAutoPipelining: false,
+    autoResubscribe: false,
+    maxRetriesPerRequest: 1,
+    commandTimeout: COMMAND_TIMEOUT_MS,
+    connectTimeout: CONNECT_TIMEOUT_MS,
+    socketTimeout: SOCKET_TIMEOUT_MS,
+    keepAlive: KEEP_ALIVE_MS,
+    retryStrategy: backoff,
+    // `true` reconnects, and so asks a Sentinel again who is primary; `2` would send again.
+    reconnectOnError: (error) => /^(READONLY|MASTERDOWN)/.test(error.message),
+    lazyConnect: true,
+  } as const satisfies RedisOptions
+}
+
+/** A client that has not yet begun to connect. */
+export function newClient(place: RedisPlace, name: string): Client {
+  return place.cluster === undefined || place.cluster === false
+    ? newRedis(place, name)
+    : newCluster(place, name)
+}
+
+/** A connection to one node of a Cluster. */
+export function newNodeClient(place: RedisPlace, host: string, port: number, name: string): Redis {
+  return new Redis({ ...common(name), ...credentials(new URL(place.url)), host, port })
+}
+
+function newRedis(place: RedisPlace, name: string): Redis {
+  const url = new URL(place.url)
+  const base = { ...common(name), ...credentials(url), db: Number(url.pathname.slice(1) || 0) }
+  if (place.sentinel === undefined) return new Redis({ ...base, ...address(url) })
+  return new Redis({
+    ...base,
+    name: place.sentinel.name,
+    sentinels: place.sentinel.nodes.map((node) => ({ ...node })),
+    ...(place.sentinel.password !== undefined && { sentinelPassword: place.sentinel.password }),
+    sentinelRetryStrategy: backoff,
+    failoverDetector: true,
+  })
+}
+
+function newCluster(place: RedisPlace, name: string): Cluster {
+  const more = Array.isArray(place.cluster) ? (place.cluster as readonly string[]) : []
+  const { retryStrategy: _, enableOfflineQueue: __, ...redisOptions } = common(name)
+  return new Cluster(
+    [place.url, ...more].map((url) => address(new URL(url))),
+    {
+      redisOptions: { ...redisOptions, ...credentials(new URL(place.url)) },
+      clusterRetryStrategy: backoff,
+      enableOfflineQueue: false,
+      enableReadyCheck: true,
+      scaleReads: 'master',
+      slotsRefreshInterval: SLOTS_REFRESH_MS,
+      lazyConnect: true,
+    },
+  )
+}
+
+const address = (url: URL) => ({
+  host: url.hostname.replace(/^\[|\]$/g, ''),
+  port: Number(url.port || 6379),
+})
+
+function credentials(url: URL) {
+  return {
+    ...(url.username !== '' && { username: decodeURIComponent(url.username) }),
+    ...(url.password !== '' && { password: decodeURIComponent(url.password) }),
+    ...(url.protocol === 'rediss:' && { tls: {} }),
+  }
+}

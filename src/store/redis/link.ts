@@ -1,0 +1,191 @@
+import { Cluster, type Redis } from 'ioredis'
+import { COMMAND_TIMEOUT_MS, type Client } from './connect.ts'
+import { failureOf, NotSent, Refusal, Unanswered, type Failure } from './failures.ts'
+import type { StoreLog } from './logger.ts'
+import type { Script } from './scripts.ts'
+import { Watchdog } from './watchdog.ts'
+
+export type Command = readonly [name: string, ...args: (string | number)[]]
+/** The answer to a command: what Redis said, or how it failed. */
+export type Reply = { readonly value: unknown } | { readonly failure: Failure }
+
+/**
+ * One way to Redis: one connection, or one to each primary of a Cluster. Sends once, never on its own again (but where a Cluster
+ * points to another node), and always settles.
+ */
+export class Link {
+  readonly client: Client
+  readonly #log: StoreLog
+  readonly #name: string
+  readonly #watchdog: Watchdog
+  readonly #pending = new Set<(failure: Failure) => void>()
+  readonly #listeners = new Set<() => void>()
+  #wasReady = false
+  #closed = false
+
+  constructor(client: Client, name: string, log: StoreLog) {
+    this.client = client
+    this.#name = name
+    this.#log = log
+    this.#watchdog = new Watchdog(() => nodesOf(client))
+    client.on('error', (error: Error) => this.#note(error))
+    client.on('node error', (error: Error) => this.#note(error))
+    client.on('ready', () => this.#ready())
+    // A node of a Cluster that is back, or new, may have another history than the one that was lost.
+    client.on('+node', (node: Redis) => {
+      node.once('ready', () => this.#wasReady && this.#tell())
+    })
+    client.on('close', () => this.#lost())
+  }
+
+  get ready(): boolean {
+    return this.client.status === 'ready'
+  }
+
+  async connect(): Promise<void> {
+    await this.client.connect()
+  }
+
+  /** `listener` is called whenever a connection that was lost is back. */
+  onBack(listener: () => void): void {
+    this.#listeners.add(listener)
+  }
+
+  /** Resolves when the connection is up, or the time is over. */
+  async whenReady(timeoutMs: number): Promise<void> {
+    if (this.ready || timeoutMs <= 0) return
+    const { client } = this
+    await new Promise<void>((resolve) => {
+      const done = (): void => {
+        clearTimeout(timer)
+        client.removeListener('ready', done)
+        resolve()
+      }
+      const timer = setTimeout(done, timeoutMs)
+      client.once('ready', done)
+    })
+  }
+
+  /** Sends commands in one go, and gives an answer for each, in order. On a Cluster the keys of all belong to one slot. */
+  async send(commands: readonly Command[], timeoutMs = COMMAND_TIMEOUT_MS): Promise<Reply[]> {
+    if (!this.ready || this.#closed) {
+      return commands.map(() => ({ failure: new NotSent('the connection is not up') }))
+    }
+    try {
+      return await this.#race(this.#pipeline(commands), timeoutMs)
+    } catch (error) {
+      const failure = error instanceof Unanswered ? error : failureOf(error)
+      return commands.map(() => ({ failure }))
+    }
+  }
+
+  /** Runs a script by its digest, and by its text where the server does not know it yet. */
+  async run(
+    script: Script,
+    keys: readonly string[],
+    args: readonly (string | number)[],
+  ): Promise<unknown> {
+    const first = await this.one(['evalsha', script.sha, keys.length, ...keys, ...args])
+    const reply =
+      'failure' in first && first.failure instanceof Refusal && first.failure.code === 'NOSCRIPT'
+        ? await this.one(['eval', script.text, keys.length, ...keys, ...args])
+        : first
+    if ('failure' in reply) throw reply.failure
+    return reply.value
+  }
+
+  /** The answers of every primary to a command. */
+  async each(command: Command, timeoutMs = COMMAND_TIMEOUT_MS): Promise<Reply[]> {
+    if (!this.ready) return [{ failure: new NotSent('the connection is not up') }]
+    const [name, ...args] = command
+    const ask = async (node: Redis): Promise<Reply[]> => {
+      try {
+        return [{ value: await node.call(name, args) }]
+      } catch (error) {
+        return [{ failure: failureOf(error) }]
+      }
+    }
+    const asked = nodesOf(this.client).map(async (node) => {
+      try {
+        return await this.#race(ask(node), timeoutMs)
+      } catch (error) {
+        return [{ failure: failureOf(error) }]
+      }
+    })
+    return (await Promise.all(asked)).flat()
+  }
+
+  async one(command: Command, timeoutMs?: number): Promise<Reply> {
+    const [reply] = await this.send([command], timeoutMs)
+    return reply ?? { failure: new Unanswered('no reply') }
+  }
+
+  /** Something took too long: a connection that has been silent for a while is cut, and made anew. */
+  suspect(): void {
+    this.#watchdog.cutSilent()
+  }
+
+  /** Asks the Cluster again which node has which slot. */
+  refresh(): void {
+    if (this.client instanceof Cluster) this.client.refreshSlotsCache()
+  }
+
+  /** Gives up what is unanswered, and connects anew. */
+  reset(): void {
+    for (const node of nodesOf(this.client)) node.stream?.destroy()
+  }
+
+  close(): void {
+    if (this.#closed) return
+    this.#closed = true
+    this.#watchdog.close()
+    this.client.disconnect()
+    this.#lost()
+  }
+
+  async #pipeline(commands: readonly Command[]): Promise<Reply[]> {
+    const pipeline = this.client.pipeline()
+    for (const [name, ...args] of commands) pipeline.call(name, args)
+    const results = (await pipeline.exec()) ?? []
+    return commands.map((_, index) => {
+      const [error, value] = results[index] ?? [new Error('no reply')]
+      return error === null || error === undefined ? { value } : { failure: failureOf(error) }
+    })
+  }
+
+  /** Settles in time, also where ioredis would not: after a lost connection, or on one that swallows everything. */
+  async #race(work: Promise<Reply[]>, timeoutMs: number): Promise<Reply[]> {
+    const { promise, reject } = Promise.withResolvers<never>()
+    const timer = setTimeout(() => reject(new Unanswered('no answer in time')), timeoutMs)
+    this.#pending.add(reject)
+    try {
+      return await Promise.race([work, promise])
+    } finally {
+      clearTimeout(timer)
+      this.#pending.delete(reject)
+    }
+  }
+
+  #ready(): void {
+    if (this.#wasReady) this.#tell()
+    this.#wasReady = true
+  }
+
+  #tell(): void {
+    this.#log.info({ link: this.#name }, 'redis.back')
+    for (const listener of this.#listeners) listener()
+  }
+
+  #lost(): void {
+    for (const give of this.#pending) give(new Unanswered('the connection was lost'))
+  }
+
+  #note(error: Error): void {
+    if (!this.#closed)
+      this.#log.warn({ link: this.#name, error: error.message }, 'redis.connection_error')
+  }
+}
+
+function nodesOf(client: Client): Redis[] {
+  return client instanceof Cluster ? client.nodes('master') : [client]
+}

@@ -1,0 +1,178 @@
+import { randomBytes } from 'node:crypto'
+import { Cluster, type Redis } from 'ioredis'
+import { HeldlineError } from '../../protocol/errors.ts'
+import type { Durability, StoreHealth } from '../../core/store.ts'
+import { newClient, newNodeClient, type RedisPlace } from './connect.ts'
+import { assess, type Assessment } from './durability.ts'
+import { slotOf } from './keys.ts'
+import { Link } from './link.ts'
+import type { StoreLog } from './logger.ts'
+import { RedisSignals } from './signals.ts'
+import { RedisStore } from './store.ts'
+import type { Route } from './subscribers.ts'
+
+export interface RedisStoreOptions extends RedisPlace {
+  /** What a commit that was answered shall survive; see `Durability`. */
+  readonly durability: Exclude<Durability, 'memory'>
+  /** With `replicated`: so many replicas confirm each commit. 1 unless said. */
+  readonly replicas?: number
+  /** Refuse to open on a Redis that cannot keep what is declared. */
+  readonly strict: boolean
+  /** Names this node in Redis' list of clients. */
+  readonly nodeId: string
+  readonly log: StoreLog
+  /** Gives up opening, or closes what was opened. */
+  readonly signal?: AbortSignal
+  /** For how long a commit is tried, in ms; 5,000 unless said. */
+  readonly deadlineMs?: number
+}
+
+const DEADLINE_MS = 5000
+const CONNECT_WITHIN_MS = 10_000
+const CHECK_PERIOD_MS = 60_000
+/** Shorter than a command may take. */
+const WAIT_MS = 1500
+
+/**
+ * Opens the store and its signals together, on three connections: commits, reads, subscriber (each to every primary, on a Cluster).
+ * @throws HeldlineError `store_unavailable` when Redis cannot be reached or is too old, or, with `strict`, cannot keep what is declared
+ */
+export async function openRedisStore(
+  options: RedisStoreOptions,
+): Promise<{ store: RedisStore; signals: RedisSignals }> {
+  const { log, nodeId, signal } = options
+  const link = (role: string) =>
+    new Link(newClient(options, `heldline-${nodeId}-${role}`), role, log)
+  const [commits, reads] = [link('commits'), link('reads')]
+  const abort = (): void => {
+    commits.close()
+    reads.close()
+  }
+  signal?.addEventListener('abort', abort, { once: true })
+  try {
+    await Promise.all([up(commits, signal), up(reads, signal)])
+    const assessment = await assess(reads, options.durability, options.replicas ?? 1)
+    report(assessment, options)
+    return assemble(options, commits, reads, assessment)
+  } catch (error) {
+    abort()
+    throw error
+  } finally {
+    signal?.removeEventListener('abort', abort)
+  }
+}
+
+function assemble(options: RedisStoreOptions, commits: Link, reads: Link, first: Assessment) {
+  const { log, signal } = options
+  const replicas = options.replicas ?? 1
+  const clustered = commits.client instanceof Cluster
+  const instance = randomBytes(9).toString('base64url')
+  const publish = clustered ? 'spublish' : 'publish'
+  const route = clustered ? clusterRoute(options, reads) : oneRoute(options)
+  const signals = new RedisSignals({ link: commits, route, instance, publish, log })
+
+  let latest = first
+  const look = async (): Promise<void> => {
+    try {
+      latest = await assess(reads, options.durability, replicas)
+      if (latest.met !== first.met)
+        log.error({ ...latest, declared: first.met }, 'redis.durability_changed')
+    } catch (error) {
+      log.warn({ error: String(error) }, 'redis.check_failed')
+    }
+  }
+  const timer = setInterval(() => void look(), CHECK_PERIOD_MS).unref()
+  for (const link of [commits, reads]) {
+    // Another history may answer now: all heads are to be verified, and the settings too.
+    link.onBack(() => {
+      signals.restored()
+      void look()
+    })
+  }
+
+  const store = new RedisStore({
+    commits,
+    reads,
+    signals,
+    durability: first.met,
+    instance,
+    clustered,
+    wait: first.met === 'replicated' ? { replicas, timeoutMs: WAIT_MS } : null,
+    deadlineMs: options.deadlineMs ?? DEADLINE_MS,
+    check: async () => health(commits, reads, await look().then(() => latest), options.durability),
+    release: () => {
+      clearInterval(timer)
+      signals.close()
+      commits.close()
+      reads.close()
+    },
+  })
+  signal?.addEventListener('abort', () => void store.close(), { once: true })
+  return { store, signals }
+}
+
+async function up(link: Link, signal: AbortSignal | undefined): Promise<void> {
+  let reason: unknown
+  link.connect().catch((error: unknown) => {
+    reason = error // Goes on trying.
+  })
+  await link.whenReady(CONNECT_WITHIN_MS)
+  if (link.ready && signal?.aborted !== true) return
+  throw new HeldlineError(
+    'store_unavailable',
+    'unable to open the store; Redis cannot be reached',
+    {
+      cause: reason,
+    },
+  )
+}
+
+function report(
+  { met, problems }: Assessment,
+  { durability, strict, log }: RedisStoreOptions,
+): void {
+  if (problems.length === 0) return
+  log.warn({ declared: durability, met, problems }, 'redis.durability_unmet')
+  if (!strict) return
+  throw new HeldlineError(
+    'store_unavailable',
+    `unable to keep "${durability}"; ${problems.join('; ')}`,
+  )
+}
+
+async function health(
+  commits: Link,
+  reads: Link,
+  { met, problems }: Assessment,
+  declared: Durability,
+): Promise<StoreHealth> {
+  const pings = await Promise.all([commits.one(['ping']), reads.one(['ping'])])
+  const failed = pings.find((ping) => 'failure' in ping)
+  if (failed !== undefined) return { ok: false, detail: 'Redis does not answer' }
+  const detail = [`Redis keeps "${met}" of "${declared}"`, ...problems].join('; ')
+  return { ok: problems.length === 0 && met === declared, detail }
+}
+
+/** Without a Cluster one connection hears everything. */
+function oneRoute(options: RedisStoreOptions): Route {
+  return {
+    owner: () => 'redis',
+    // Not a Cluster's place, so not a Cluster.
+    connect: () => newClient(options, `heldline-${options.nodeId}-subscriber`) as Redis,
+    refresh: () => undefined,
+  }
+}
+
+function clusterRoute(options: RedisStoreOptions, link: Link): Route {
+  // The caller has looked.
+  const cluster = link.client as Cluster
+  return {
+    owner: (bucket) => cluster.slots[slotOf(bucket)]?.[0] ?? null,
+    connect: (owner) => {
+      const colon = owner.lastIndexOf(':')
+      const [host, port] = [owner.slice(0, colon), Number(owner.slice(colon + 1))]
+      return newNodeClient(options, host, port, `heldline-${options.nodeId}-subscriber`)
+    },
+    refresh: () => link.refresh(),
+  }
+}

@@ -1,0 +1,4 @@
+import { describeStoreContract } from '../contract/store.ts'
+import { openOnCluster } from '../support/redis-store.ts'
+
+describeStoreContract('redis cluster', openOnCluster)

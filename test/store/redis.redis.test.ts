@@ -1,0 +1,4 @@
+import { describeStoreContract } from '../contract/store.ts'
+import { openAlone } from '../support/redis-store.ts'
+
+describeStoreContract('redis', openAlone)
