@@ -16,6 +16,7 @@ export class EventRows {
   readonly #insert: StatementSync
   readonly #oldest: StatementSync
   readonly #text: StatementSync
+  readonly #last: StatementSync
   readonly #drop: StatementSync
 
   constructor(db: DatabaseSync) {
@@ -26,7 +27,18 @@ export class EventRows {
       SELECT serial, at, octet_length(text) AS size FROM events
       WHERE sid = ? AND serial > ? ORDER BY serial LIMIT ?`)
     this.#text = db.prepare('SELECT text FROM events WHERE sid = ? AND serial = ?')
+    this.#last = db.prepare('SELECT text FROM events WHERE sid = ? ORDER BY serial DESC LIMIT 1')
     this.#drop = db.prepare('DELETE FROM events WHERE sid = ? AND serial <= ?')
+  }
+
+  /** That the log ends where its session says: a damaged file must not get a hole by what is added to it. */
+  verifyHead(session: Session): void {
+    if (session.verified) return
+    const text = this.#last.get(session.sid)?.['text']
+    const last = text === undefined ? null : decodeHead(String(text))
+    const [serial, tag] = [last?.serial ?? session.floor, last?.tag ?? session.floorTag]
+    if (serial !== session.head || tag !== session.tag) damaged(session, session.head)
+    session.verified = true
   }
 
   append(session: Session, events: readonly StoredEvent[]): void {
@@ -61,10 +73,14 @@ export class EventRows {
   #tagOf(session: Session, serial: number): Session['tag'] {
     const head = decodeHead(String(this.#text.get(session.sid, serial)?.['text']))
     if (head?.serial === serial) return head.tag
-    throw new HeldlineError('event_corrupt', 'unable to trim; an event is damaged', {
-      facts: { session: session.id, serial },
-    })
+    return damaged(session, serial)
   }
+}
+
+function damaged(session: Session, serial: number): never {
+  throw new HeldlineError('event_corrupt', 'unable to write; an event is damaged or gone', {
+    facts: { session: session.id, serial },
+  })
 }
 
 /** Whether a row is beyond the policy, for rows from the oldest on: it counts what would be left. */

@@ -32,12 +32,13 @@ export function prepareFile(path: string, pragmas: Pragmas): void {
 export function openForWriting(path: string, { synchronous }: Pragmas): DatabaseSync {
   // A wait for another process's lock would hold up every commit: answer soon, the caller tries again.
   const db = new DatabaseSync(path, { timeout: 50 })
+  const mode = db.prepare('PRAGMA journal_mode = WAL').get()?.['journal_mode']
+  if (mode !== 'wal') throw new Error('unable to open; this file system allows no write-ahead log')
   db.exec(`
-    PRAGMA journal_mode = WAL;
     PRAGMA synchronous = ${synchronous};
     PRAGMA fullfsync = ON;
     PRAGMA checkpoint_fullfsync = ON;
-    PRAGMA wal_autocheckpoint = 4000;
+    PRAGMA wal_autocheckpoint = 2000;
     PRAGMA journal_size_limit = 67108864;
     PRAGMA cache_size = -32768;
     PRAGMA temp_store = MEMORY;

@@ -41,19 +41,15 @@ export class WriterLink {
 
   /** @param answered is told of each answer just before its promise resolves, in the order of commits */
   constructor(
-    options: WorkerOptions,
+    worker: Worker,
     now: () => number,
     answered: (request: WriteRequest, answer: WriteAnswer) => void,
   ) {
     this.#now = now
     this.#answered = answered
-    // The same file as source and as built.
-    const file = import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js'
-    this.#worker = new Worker(new URL(file, import.meta.url), {
-      workerData: options,
-      name: 'heldline-sqlite-writer',
-      execArgv: ['--no-warnings'],
-    })
+    this.#worker = worker
+    // Whoever opens the store awaits it; a link that dies later has nobody there to hear.
+    this.#ready.promise.catch(() => undefined)
     this.#worker.on('message', (message: FromWorker) => this.#receive(message))
     this.#worker.on('error', (error: unknown) => this.#die(error))
     this.#worker.on('exit', () => this.#die(new Error('the thread of the writer has ended')))
@@ -96,7 +92,7 @@ export class WriterLink {
     if (!this.#closing) {
       this.#closing = true
       this.#flush()
-      this.#worker.postMessage('close' satisfies ToWorker)
+      this.#post('close')
     }
     return this.#closed.promise
   }
@@ -114,8 +110,13 @@ export class WriterLink {
 
   #flush(): void {
     if (this.#outbox.length === 0) return
-    const message: ToWorker = { now: this.#now(), requests: this.#outbox }
+    const requests = this.#outbox
     this.#outbox = []
+    this.#post({ now: this.#now(), requests })
+  }
+
+  #post(message: ToWorker): void {
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a window
     this.#worker.postMessage(message)
   }
 
@@ -143,10 +144,7 @@ export class WriterLink {
   }
 
   #die(cause: unknown): void {
-    if (this.#failure === null) {
-      const reason = cause instanceof Error ? cause.message : String(cause)
-      this.#failure = new Error(reason, { cause })
-    }
+    this.#failure ??= cause instanceof Error ? cause : new Error(String(cause))
     this.#ready.reject(this.#failure)
     this.#closed.resolve()
     this.#outbox = []
@@ -159,4 +157,15 @@ export class WriterLink {
       )
     }
   }
+}
+
+/** The writer's thread on this file. */
+export function startWriter(options: WorkerOptions): Worker {
+  // The same as source and as built.
+  const file = import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js'
+  return new Worker(new URL(file, import.meta.url), {
+    workerData: options,
+    name: 'heldline-sqlite-writer',
+    execArgv: ['--no-warnings'],
+  })
 }

@@ -12,7 +12,7 @@ import type {
 } from '../../core/store.ts'
 import { decodeHead } from '../../protocol/codec.ts'
 import { HeldlineError } from '../../protocol/errors.ts'
-import type { SessionId } from '../../protocol/ids.ts'
+import type { SessionId, Tag } from '../../protocol/ids.ts'
 
 interface SessionRow extends LogHead {
   readonly sid: number
@@ -144,26 +144,33 @@ function verified(
 ): StoredEvent[] {
   const events: StoredEvent[] = []
   let bytes = 0
+  let before = after === session.floor ? session.floorTag : null
   for (const row of rows) {
-    const event = verify(row, after + events.length + 1, events.at(-1))
+    const event = verify(row, { session, serial: after + events.length + 1, before })
     if (event === null) break
     bytes += Buffer.byteLength(row.text)
     if (events.length > 0 && bytes > maxBytes) return events
     events.push(event)
+    before = event.tag
   }
   // There is one at least, as the head is above: a page without any has met the damage.
   if (events.length === 0) corrupt(session, after + 1)
   return events
 }
 
-function verify(
-  row: EventRow,
-  serial: number,
-  before: StoredEvent | undefined,
-): StoredEvent | null {
-  const head = row.serial === serial && crc32(row.text) === row.crc ? decodeHead(row.text) : null
+interface Place {
+  readonly session: SessionRow
+  readonly serial: number
+  /** The tag of the event before, where it is known. */
+  readonly before: Tag | null
+}
+
+function verify(row: EventRow, { session, serial, before }: Place): StoredEvent | null {
+  if (row.serial !== serial || crc32(row.text) !== row.crc) return null
+  const head = decodeHead(row.text)
   if (head === null || head.serial !== serial) return null
-  if (before !== undefined && head.prev !== before.tag) return null
+  if (before !== null && head.prev !== before) return null
+  if (serial === session.head && head.tag !== session.tag) return null
   return { ...head, text: row.text }
 }
 

@@ -14,6 +14,8 @@ export interface Session {
   bytes: number
   /** The time of the last event. */
   at: number
+  /** Whether the last event was seen to be the head: looked up once. */
+  verified: boolean
   readonly producers: Map<string, Producer | undefined>
 }
 
@@ -51,7 +53,7 @@ export class Sessions {
     const row = this.#select.get(id)
     if (row === undefined) return undefined
     // The columns have the types of the fields: the table is strict and written here alone.
-    const session = { ...row, producers: new Map() } as unknown as Session
+    const session = { ...row, verified: false, producers: new Map() } as unknown as Session
     this.#cache.set(id, session)
     return session
   }
@@ -99,5 +101,5 @@ export class Sessions {
 /** A session that is not in the file: no row has the number 0, so nothing is found for it. */
 export function emptySession(sid: number, id: SessionId, epoch: Epoch): Session {
   const start = { head: 0, tag: GENESIS_TAG, floor: 0, floorTag: GENESIS_TAG, bytes: 0, at: 0 }
-  return { sid, id, epoch, ...start, producers: new Map() }
+  return { sid, id, epoch, ...start, verified: true, producers: new Map() }
 }

@@ -1,4 +1,4 @@
-import { statfsSync } from 'node:fs'
+import { existsSync, statfsSync } from 'node:fs'
 import type { Wake } from '../../core/signals.ts'
 import type {
   CommitRequest,
@@ -22,7 +22,7 @@ import { assign } from '../assign.ts'
 import type { LocalSignals } from '../local-signals.ts'
 import { syncFolder, takeFolder, type Folder } from './folder.ts'
 import { prepareFile, type Pragmas } from './format.ts'
-import { WriterLink } from './link.ts'
+import { startWriter, WriterLink } from './link.ts'
 import { Reader } from './reader.ts'
 import type { WriteAnswer, WriteRequest } from './requests.ts'
 
@@ -60,16 +60,20 @@ export class SqliteStore implements Store {
   /** Takes the folder, brings the file to the newest format, starts the writer. Throws with a sentence for the operator. */
   static async open(options: SqliteOptions): Promise<SqliteStore> {
     const folder = takeFolder(options.folder)
+    let store: SqliteStore | undefined
     try {
       const pragmas: Pragmas = { synchronous: options.durability === 'async' ? 'NORMAL' : 'FULL' }
+      const fresh = !existsSync(folder.file)
       prepareFile(folder.file, pragmas)
-      syncFolder(folder.path)
-      const store = new SqliteStore(folder, pragmas, options)
+      if (fresh) syncFolder(folder.path)
+      store = new SqliteStore(folder, pragmas, options)
       await store.#writer.ready
       return store
     } catch (error) {
+      await store?.close()
       folder.release()
-      throw error
+      if (!(error instanceof Error) || error.message.startsWith('unable to open')) throw error
+      throw new Error(`unable to open; ${error.message}`, { cause: error })
     }
   }
 
@@ -79,9 +83,8 @@ export class SqliteStore implements Store {
     this.#signals = options.signals
     this.#now = options.now
     this.#reader = new Reader(folder.file)
-    this.#writer = new WriterLink({ file: folder.file, ...pragmas }, options.now, (...told) =>
-      this.#wake(...told),
-    )
+    const worker = startWriter({ file: folder.file, ...pragmas })
+    this.#writer = new WriterLink(worker, options.now, (...told) => this.#wake(...told))
   }
 
   commit(request: CommitRequest): Promise<CommitResult> {

@@ -14,6 +14,7 @@ import { emptySession, Sessions, type Session } from './sessions.ts'
 const SQLITE_BUSY = 5
 const SQLITE_IOERR = 10
 const SQLITE_FULL = 13
+const SQLITE_CONSTRAINT = 19
 
 /**
  * The one that writes, in its thread. A group of requests is one transaction: each is checked against what those before it
@@ -51,9 +52,10 @@ export class Writer {
         return answers
       })
     } catch (error) {
+      const failure = failureOf(error)
       // One request that cannot be written must not take the others with it: each gets a transaction of its own.
       if (requests.length > 1) return requests.flatMap((request) => this.write([request], now))
-      return [failureOf(error)]
+      return [failure]
     }
   }
 
@@ -116,6 +118,7 @@ export class Writer {
     if (create !== undefined && existing !== undefined) return { outcome: 'exists' }
     const session = existing ?? (create && emptySession(0, request.session, create.epoch))
     if (session === undefined) return { outcome: 'missing' }
+    this.#events.verifyHead(session)
     const at = Math.max(now, session.at)
     const refusal = this.#refuse(session, request, at)
     if (refusal !== null) return refusal
@@ -172,9 +175,11 @@ function failureOf(error: unknown): Failure {
   const code = error instanceof Error && 'errcode' in error ? Number(error.errcode) & 0xff : null
   const reason = error instanceof Error ? error.message : String(error)
   switch (code) {
-    case null:
     case SQLITE_IOERR:
       throw error
+    case null:
+    case SQLITE_CONSTRAINT:
+      return new Failure('internal', `unable to write; a bug: ${reason}`)
     case SQLITE_FULL:
       return new Failure('storage_full', 'unable to write; the disk is full')
     case SQLITE_BUSY:

@@ -1,0 +1,236 @@
+import { DatabaseSync } from 'node:sqlite'
+import { Worker } from 'node:worker_threads'
+import fc from 'fast-check'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import type { CommitRequest, CommitResult } from '../../src/core/store.ts'
+import { LocalSignals } from '../../src/store/local-signals.ts'
+import { MemoryStore } from '../../src/store/memory.ts'
+import { openForWriting, prepareFile } from '../../src/store/sqlite/format.ts'
+import { WriterLink } from '../../src/store/sqlite/link.ts'
+import { Failure, type WriteRequest } from '../../src/store/sqlite/requests.ts'
+import { Writer } from '../../src/store/sqlite/writer.ts'
+import { commandsOf } from '../contract/store/commands.ts'
+import {
+  create,
+  event,
+  events,
+  eventually,
+  newEpoch,
+  newSession,
+  newTag,
+} from '../contract/store/kit.ts'
+import { mainFile, newFolder, openStore } from './sqlite-folder.ts'
+
+/** A writer without a thread, and its connection. */
+function newWriter(): { readonly db: DatabaseSync; readonly writer: Writer } {
+  const file = mainFile(newFolder())
+  prepareFile(file, { synchronous: 'FULL' })
+  const db = openForWriting(file, { synchronous: 'FULL' })
+  return { db, writer: new Writer(db) }
+}
+
+const asking = (commit: CommitRequest): WriteRequest => ({ kind: 'commit', commit })
+
+/** A link to a thread that runs this code. */
+function linkTo(code: string): WriterLink {
+  const worker = new Worker(`const { parentPort } = require('node:worker_threads'); ${code}`, {
+    eval: true,
+  })
+  onTestFinished(async () => void (await worker.terminate()))
+  return new WriterLink(worker, Date.now, () => undefined)
+}
+
+describe('a group of SQLite commits', () => {
+  it('is answered as if one came after the other', { timeout: 60_000 }, async () => {
+    const store = await openStore(newFolder())
+    await fc.assert(
+      fc.asyncProperty(commandsOf(60), async (commands) => {
+        const session = newSession('group')
+        const model = new MemoryStore(new LocalSignals(), Date.now)
+        const requests = commands
+          .filter((command) => command.kind === 'commit')
+          .map(({ create, producer, events, guards, writes }): CommitRequest => {
+            const claim = producer !== null && events.length > 0
+            return {
+              session,
+              events,
+              guards,
+              writes,
+              ...(create !== null && { create: { epoch: create } }),
+              ...(claim && { producer: { ...producer, count: events.length } }),
+            }
+          })
+        const timeless = (result: CommitResult) => ({ ...result, at: 0 })
+        const real = await Promise.all(requests.map((request) => store.commit(request)))
+        const wanted = await Promise.all(requests.map((request) => model.commit(request)))
+        expect(real.map(timeless)).toEqual(wanted.map(timeless))
+        await store.remove(session)
+      }),
+      { numRuns: 60 },
+    )
+  })
+
+  it('that fails for one of them is still written for the others', () => {
+    const { writer } = newWriter()
+    const [one, two] = [newSession(), newSession()]
+    const poison = { session: one, writes: [{ field: undefined as unknown as string, value: 'x' }] }
+    const answers = writer.write(
+      [
+        asking({ session: one, create: { epoch: newEpoch() }, events: events(1) }),
+        asking({ ...poison, events: events(1) }),
+        asking({ session: two, create: { epoch: newEpoch() }, events: events(1) }),
+        asking({ session: one, events: events(1) }),
+      ],
+      Date.now(),
+    )
+    expect(answers[1]).toBeInstanceOf(Failure)
+    expect(answers[1]).toMatchObject({ code: 'internal' })
+    expect(answers.toSpliced(1, 1)).toMatchObject([
+      { outcome: 'committed', first: 1 },
+      { outcome: 'committed', first: 1 },
+      { outcome: 'committed', first: 2 },
+    ])
+  })
+
+  it('on a full disk is refused without effect, and what still fits goes on', () => {
+    const { db, writer } = newWriter()
+    const session = newSession()
+    writer.write(
+      [asking({ session, create: { epoch: newEpoch() }, events: events(1) })],
+      Date.now(),
+    )
+    const pages = Number(db.prepare('PRAGMA page_count').get()?.['page_count'])
+    db.exec(`PRAGMA max_page_count = ${pages + 2}`)
+    const large = event(`"${'x'.repeat(60_000)}"`, 'large')
+    const [refused, small] = writer.write(
+      [asking({ session, events: [large] }), asking({ session, events: events(1) })],
+      Date.now(),
+    )
+    expect(refused).toMatchObject({ code: 'storage_full' })
+    expect(small).toMatchObject({ outcome: 'committed', first: 2 })
+    db.exec('PRAGMA max_page_count = 1000000')
+    const [again] = writer.write([asking({ session, events: [large] })], Date.now())
+    expect(again).toMatchObject({ outcome: 'committed', first: 3 })
+  })
+
+  it('waits for no other program that has locked the file', () => {
+    const { db, writer } = newWriter()
+    const session = newSession()
+    const other = new DatabaseSync(db.location() ?? '', { timeout: 0 })
+    other.exec('BEGIN IMMEDIATE')
+    const request = asking({ session, create: { epoch: newEpoch() }, events: events(1) })
+    expect(writer.write([request], Date.now())).toMatchObject([{ code: 'store_unavailable' }])
+    other.exec('ROLLBACK')
+    other.close()
+    expect(writer.write([request], Date.now())).toMatchObject([{ outcome: 'committed', first: 1 }])
+  })
+})
+
+describe('what removed sessions and old ids leave in SQLite', () => {
+  const count = (db: DatabaseSync, table: string): number =>
+    Number(db.prepare(`SELECT count(*) AS n FROM ${table}`).get()?.['n'])
+
+  it('is cleared in steps, whole', () => {
+    const { db, writer } = newWriter()
+    const session = newSession()
+    const many = Array.from({ length: 700 }, (_, n) => event('1', `id-${n}`))
+    const writes = [{ field: 'a', value: '1' }]
+    writer.write([asking({ session, create: { epoch: newEpoch() }, events: many, writes })], 1e12)
+    expect(writer.write([{ kind: 'remove', session, guard: undefined }], 1e12)).toEqual([true])
+    expect(count(db, 'events')).toBe(700)
+    let steps = 0
+    for (; writer.hasLeftovers; steps++) writer.tidy()
+    expect(steps).toBe(3)
+    const tables = ['sessions', 'events', 'fields', 'dedupe', 'leftovers']
+    expect(tables.map((table) => count(db, table))).toEqual(tables.map(() => 0))
+  })
+
+  it('is cleared while the store is idle', async () => {
+    const folder = newFolder()
+    const store = await openStore(folder)
+    const { session } = await create(store, { events: events(1000) })
+    await store.remove(session)
+    const db = new DatabaseSync(mainFile(folder), { readOnly: true })
+    onTestFinished(() => db.close())
+    await eventually(() => expect(count(db, 'events') + count(db, 'leftovers')).toBe(0))
+  })
+
+  it('goes with the commits that follow, when ids run out', () => {
+    const { db, writer } = newWriter()
+    const session = newSession()
+    const at = 1e12
+    const make = asking({ session, create: { epoch: newEpoch() } })
+    const add = (now: number, n: number) =>
+      writer.write([asking({ session, events: [event('1', `id-${now}-${n}`)] })], now)
+    writer.write([make], at)
+    for (let n = 0; n < 600; n++) add(at, n)
+    expect(count(db, 'dedupe')).toBe(600)
+    for (let n = 0; n < 5; n++) add(at + 11 * 60_000 + n * 2000, n)
+    expect(count(db, 'dedupe')).toBe(5)
+  })
+})
+
+describe('the way to the SQLite writer', () => {
+  const request = {
+    kind: 'commit',
+    commit: { session: newSession(), events: [{ tag: newTag(), body: '}' }] },
+  } as const
+
+  it('holds a bounded number of commits, and refuses more at once', async () => {
+    const link = linkTo('parentPort.on("message", () => undefined)')
+    const waiting = Array.from({ length: 10_000 }, () => link.send<'commit'>(request))
+    await expect(link.send<'commit'>(request)).rejects.toMatchObject({
+      code: 'store_unavailable',
+      retryAfterMs: expect.any(Number),
+    })
+    for (const one of waiting) one.catch(() => undefined)
+  })
+
+  it('holds a bounded amount of text', async () => {
+    const link = linkTo('parentPort.on("message", () => undefined)')
+    const body = 'x'.repeat(40 << 20)
+    const large = {
+      kind: 'commit',
+      commit: { ...request.commit, events: [{ tag: newTag(), body }] },
+    } as const
+    link.send<'commit'>(large).catch(() => undefined)
+    await expect(link.send<'commit'>(large)).rejects.toMatchObject({ code: 'store_unavailable' })
+  })
+
+  it.each(['process.exit(3)', 'throw new Error("broken")'])(
+    'says that the outcome is unknown when the writer dies: %s',
+    async (death) => {
+      const link = linkTo(`parentPort.once("message", () => { ${death} })`)
+      const results = await Promise.allSettled([
+        link.send<'commit'>(request),
+        link.send<'commit'>(request),
+      ])
+      expect(results).toMatchObject([
+        { status: 'rejected', reason: { code: 'outcome_unknown' } },
+        { status: 'rejected', reason: { code: 'outcome_unknown' } },
+      ])
+      expect(link.failure).toBeInstanceOf(Error)
+      await expect(link.send<'commit'>(request)).rejects.toMatchObject({
+        code: 'store_unavailable',
+      })
+      await link.close()
+    },
+  )
+})
+
+describe('a closed SQLite store', () => {
+  it('refuses everything, and is not well', async () => {
+    const store = await openStore(newFolder())
+    const { session } = await create(store, { events: events(1) })
+    await store.close()
+    const unavailable = { code: 'store_unavailable' }
+    await expect(store.commit({ session, events: events(1) })).rejects.toMatchObject(unavailable)
+    await expect(store.read(session, { after: 0, limit: 1, maxBytes: 1 })).rejects.toMatchObject(
+      unavailable,
+    )
+    await expect(
+      store.trim(session, { maxEvents: 0, maxBytes: null, maxAgeMs: null, notAfter: 1, limit: 1 }),
+    ).rejects.toMatchObject(unavailable)
+    expect(await store.check()).toEqual({ ok: false, detail: 'closed' })
+  })
+})
