@@ -51,15 +51,16 @@ const small = (max: number) => fc.integer({ min: 0, max })
 const session = small(2)
 const name = fc.constantFrom('a', 'b', '__proto__', 'constructor')
 const value = fc.constantFrom('', '1', '2', '🚀')
-const rarely = <T>(arbitrary: fc.Arbitrary<T>, freq = 5) =>
-  fc.option(arbitrary, { nil: null, freq })
+/** `null` so many times as often as a value. */
+const orNull = <T>(arbitrary: fc.Arbitrary<T>, nulls = 1): fc.Arbitrary<T | null> =>
+  fc.oneof({ weight: 1, arbitrary }, { weight: nulls, arbitrary: fc.constant(null) })
 
 const newEvent: fc.Arbitrary<NewEvent> = fc
   .record({
     // The generator holds the form of a tag, so the cast is its parser.
     tag: code(8).map((text) => text as Tag),
     data: fc.oneof(fc.json({ maxDepth: 1 }), fc.constant(`"${'ü'.repeat(300)}"`)),
-    id: rarely(fc.constantFrom('i1', 'i2', 'i3', 'i4', '__proto__', 'constructor'), 1),
+    id: orNull(fc.constantFrom('i1', 'i2', 'i3', 'i4', 'i5', '__proto__', 'constructor'), 2),
     fingerprint: fc.constantFrom('f1', 'f2'),
   })
   .map(({ tag, data, id, fingerprint }) => ({
@@ -73,7 +74,7 @@ const unique = <T>(arbitrary: fc.Arbitrary<T>, key: (item: T) => string, maxLeng
   fc.uniqueArray(arbitrary, { selector: key, maxLength })
 
 const commitParts = {
-  producer: rarely(
+  producer: orNull(
     fc.record({
       id: fc.constantFrom('p', 'q').map((id) => id as ProducerId),
       epoch: fc.integer({ min: 1, max: 3 }),
@@ -81,11 +82,7 @@ const commitParts = {
     }),
     2,
   ),
-  guards: unique(
-    fc.record({ field: name, equals: fc.option(value, { freq: 1 }) }),
-    (g) => g.field,
-    2,
-  ),
+  guards: unique(fc.record({ field: name, equals: orNull(value) }), (g) => g.field, 2),
   deadlineGuard: fc.constantFrom(
     'none' as const,
     'none' as const,
@@ -94,11 +91,7 @@ const commitParts = {
     'never' as const,
   ),
   events: unique(newEvent, (event) => event.dedupe?.id ?? event.tag, 4),
-  writes: unique(
-    fc.record({ field: name, value: fc.option(value, { freq: 2 }) }),
-    (w) => w.field,
-    3,
-  ),
+  writes: unique(fc.record({ field: name, value: orNull(value) }), (w) => w.field, 3),
   deadlines: unique(
     fc.record({ deadline: fc.constantFrom('d', 'e'), inMs: fc.constantFrom(null, 0, 3_600_000) }),
     (d) => d.deadline,
@@ -106,9 +99,9 @@ const commitParts = {
   ),
 }
 
-const create = rarely(
+const create = orNull(
   code(10).map((text) => text as Epoch),
-  1,
+  4,
 )
 const commitCommand = fc.record({ ...commitParts, create })
 /** Mostly without guards and claims, so that logs grow. */
@@ -119,11 +112,28 @@ const plainCommit = fc.record({
   guards: fc.constant([]),
   deadlineGuard: fc.constant('none' as const),
 })
+/** By one of two producers, near each other's seqs: replays, gaps and fences. */
+const producingCommit = fc.record({
+  ...commitParts,
+  create: fc.constant(null),
+  guards: fc.constant([]),
+  deadlineGuard: fc.constant('none' as const),
+  events: fc.array(
+    newEvent.map(({ tag, body }) => ({ tag, body })),
+    { minLength: 1, maxLength: 3 },
+  ),
+  producer: fc.record({
+    id: fc.constantFrom('p' as ProducerId, 'q' as ProducerId),
+    epoch: fc.constantFrom(1, 1, 1, 1, 1, 2),
+    seq: fc.integer({ min: 1, max: 8 }),
+  }),
+})
 const limit = fc.constantFrom(1, 2, 3, 1000)
 
 const command: fc.Arbitrary<Command> = fc.oneof(
   { weight: 6, arbitrary: onOneSession(commitCommand) },
   { weight: 4, arbitrary: onOneSession(plainCommit) },
+  { weight: 5, arbitrary: onOneSession(producingCommit) },
   {
     weight: 2,
     arbitrary: fc.record({
@@ -146,8 +156,8 @@ const command: fc.Arbitrary<Command> = fc.oneof(
     arbitrary: fc.record({
       kind: fc.constant('trim' as const),
       session,
-      maxEvents: rarely(small(5), 2),
-      maxBytes: rarely(fc.constantFrom(0, 300, 1000), 1),
+      maxEvents: orNull(small(5)),
+      maxBytes: orNull(fc.constantFrom(0, 300, 1000), 2),
       notAfter: small(20),
       limit,
     }),
@@ -176,5 +186,17 @@ function onOneSession(commits: fc.Arbitrary<CommitCommand>): fc.Arbitrary<Comman
     .map(([on, commit]) => ({ kind: 'commit', session: on, ...commit }))
 }
 
+/** Begins with two of the three sessions made, so that there is something to do. */
 export const commandsOf = (maxLength: number): fc.Arbitrary<Command[]> =>
-  fc.array(command, { minLength: 1, maxLength, size: 'max' })
+  fc
+    .tuple(
+      fc.tuple(makes(0), makes(1)),
+      fc.array(command, { minLength: 1, maxLength, size: 'max' }),
+    )
+    .map(([made, commands]) => [...made, ...commands])
+
+function makes(session: number): fc.Arbitrary<Command> {
+  return fc
+    .tuple(code(10), plainCommit)
+    .map(([epoch, commit]) => ({ kind: 'commit', session, ...commit, create: epoch as Epoch }))
+}
