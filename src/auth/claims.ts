@@ -23,7 +23,7 @@ export const subjectSchema = z
   .max(256)
   .refine((subject) => isPlain(subject) && !isKeySubject(subject))
 
-export const nameSchema = z.string().min(1).max(128).refine(isPlain)
+export const nameSchema = z.string().min(1).max(256).refine(isPlain)
 
 /** A bare `*` belongs to API keys alone. */
 export const patternsSchema = z

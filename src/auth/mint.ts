@@ -20,7 +20,7 @@ import { commonPatterns } from './patterns.ts'
 import { MAX_TOKEN_BYTES } from './tokens.ts'
 
 /** What a token is asked for. [P-9.7] */
-export const tokenRequestSchema = z.strictObject({
+const tokenRequestSchema = z.strictObject({
   subject: subjectSchema,
   sessions: patternsSchema,
   capabilities: capabilitiesSchema,
@@ -54,11 +54,11 @@ export class TokenMint {
   }
 
   /**
-   * @param request parsed by `tokenRequestSchema`
-   * @throws HeldlineError `forbidden` where nothing of the request is the minter's to give; `not_found` where this server makes no tokens;
+   * @throws HeldlineError `invalid_request`; `forbidden` where nothing of the request is the minter's to give; `not_found` where this server makes no tokens;
    * `payload_too_large` for a token that could not be shown
    */
-  async mint(minter: Grant, request: TokenRequest): Promise<MintedToken> {
+  async mint(minter: Grant, asked: TokenRequest): Promise<MintedToken> {
+    const request = parseRequest(asked)
     if (this.#key === null)
       throw new HeldlineError('not_found', 'unable to mint; this server has no TOKEN_SECRET')
     const given = narrow(minter, request)
@@ -93,6 +93,22 @@ export class TokenMint {
     }
     return { token, subject: request.subject, ...given, expiresAt: expiresAt * 1000 }
   }
+}
+
+/** Whoever calls may know less than `claims.ts` about what a token may say; what is not good here is not good when it is shown. */
+function parseRequest(asked: TokenRequest): TokenRequest {
+  const parsed = tokenRequestSchema.safeParse(asked)
+  if (parsed.success) return parsed.data
+  const fields = [
+    ...new Set(parsed.error.issues.map((issue) => String(issue.path[0] ?? 'request'))),
+  ]
+  throw new HeldlineError(
+    'invalid_request',
+    `unable to mint; not good for a token: ${fields.join(', ')}`,
+    {
+      facts: { fields },
+    },
+  )
 }
 
 type Given = Pick<MintedToken, 'kind'> & {

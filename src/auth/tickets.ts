@@ -20,8 +20,8 @@ export interface TicketRequest {
 
 export interface Ticket {
   readonly ticket: string
-  /** From now; counted by the store's clock. */
-  readonly ttlMs: number
+  /** Milliseconds since 1970, by this node's clock; the store's decides. */
+  readonly expiresAt: number
 }
 
 /**
@@ -42,7 +42,8 @@ export class Tickets {
 
   /** A ticket for whoever holds the grant; it ends no later than the grant. */
   async issue(grant: Grant, request: TicketRequest): Promise<Ticket> {
-    const left = grant.expiresAt === null ? MAX_TICKET_MS : grant.expiresAt - this.#now()
+    const now = this.#now()
+    const left = grant.expiresAt === null ? MAX_TICKET_MS : grant.expiresAt - now
     const ttlMs = Math.min(request.ttlMs ?? MAX_TICKET_MS, MAX_TICKET_MS, left)
     if (ttlMs <= 0) throw refusal('invalid_token', 'expired')
     const ticket = randomBytes(TICKET_BYTES).toString('base64url')
@@ -51,7 +52,7 @@ export class Tickets {
       writes: [{ field: name, value: encodeTicket(grant, request.origin) }],
       deadlines: [{ deadline: name, inMs: ttlMs }],
     })
-    return { ticket, ttlMs }
+    return { ticket, expiresAt: now + ttlMs }
   }
 
   /** @throws HeldlineError `invalid_token`; what the store throws, and then the ticket must be taken as used */
