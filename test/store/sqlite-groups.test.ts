@@ -134,14 +134,14 @@ describe('what removed sessions and old ids leave in SQLite', () => {
     const { db, writer } = newWriter()
     const session = newSession()
     const many = Array.from({ length: 700 }, (_, n) => event('1', `id-${n}`))
-    const writes = [{ field: 'a', value: '1' }]
-    writer.write([asking({ session, create: { epoch: newEpoch() }, events: many, writes })], 1e12)
+    const rest = { writes: [{ field: 'a', value: '1' }], deadlines: [{ deadline: 'd', inMs: 1 }] }
+    writer.write([asking({ session, create: { epoch: newEpoch() }, events: many, ...rest })], 1e12)
     expect(writer.write([{ kind: 'remove', session, guard: undefined }], 1e12)).toEqual([true])
     expect(count(db, 'events')).toBe(700)
     let steps = 0
     for (; writer.hasLeftovers; steps++) writer.tidy()
     expect(steps).toBe(3)
-    const tables = ['sessions', 'events', 'fields', 'dedupe', 'leftovers']
+    const tables = ['sessions', 'events', 'fields', 'deadlines', 'dedupe', 'leftovers']
     expect(tables.map((table) => count(db, table))).toEqual(tables.map(() => 0))
   })
 

@@ -19,11 +19,7 @@ interface SessionRow extends LogHead {
   readonly session: SessionId
 }
 
-interface EventRow {
-  readonly serial: number
-  readonly crc: number
-  readonly text: string
-}
+type EventRow = readonly [serial: number, crc: number, text: string]
 
 const SESSION = 'sid, id AS session, epoch, head, tag, floor, floor_tag AS floorTag'
 
@@ -33,6 +29,8 @@ const SESSION = 'sid, id AS session, epoch, head, tag, floor, floor_tag AS floor
  */
 export class Reader {
   readonly #db: DatabaseSync
+  readonly #begin: StatementSync
+  readonly #end: StatementSync
   readonly #session: StatementSync
   readonly #events: StatementSync
   readonly #field: StatementSync
@@ -43,9 +41,12 @@ export class Reader {
     const db = new DatabaseSync(file, { readOnly: true, timeout: 50 })
     db.exec('PRAGMA cache_size = -16384; PRAGMA mmap_size = 0')
     this.#db = db
+    this.#begin = db.prepare('BEGIN')
+    this.#end = db.prepare('COMMIT')
     this.#session = db.prepare(`SELECT ${SESSION} FROM sessions WHERE id = ?`)
     this.#events = db.prepare(`
       SELECT serial, crc, text FROM events WHERE sid = ? AND serial > ? ORDER BY serial LIMIT ?`)
+    this.#events.setReturnArrays(true)
     this.#field = db.prepare('SELECT value FROM fields WHERE sid = ? AND name = ?')
     // Ids are ASCII below DEL, so the prefix with DEL is above every id that begins with it.
     this.#list = db.prepare(`
@@ -64,13 +65,25 @@ export class Reader {
       const head = headOf(row)
       const after = Math.max(range.after, head.floor)
       if (after >= head.head) return { ...head, events: [] }
-      const rows = this.#events.iterate(row.sid, after, range.limit)
-      const events = verified(rows as Iterable<unknown> as Iterable<EventRow>, row, {
-        ...range,
-        after,
-      })
+      const rows = this.#rowsOf(row.sid, after, range.limit)
+      const events = verified(rows, row, { ...range, after })
       return { ...head, events }
     })
+  }
+
+  /**
+   * Rows by a few, then by more: a statement's `all` is twice as fast as its `iterate`, and a page that ends early, by its bytes, must
+   * not have read a thousand large ones.
+   */
+  *#rowsOf(sid: number, after: number, limit: number): Iterable<EventRow> {
+    let left = limit
+    for (let chunk = 32; left > 0; chunk *= 4) {
+      const count = Math.min(chunk, left)
+      const rows = this.#events.all(sid, after + limit - left, count) as unknown as EventRow[]
+      yield* rows
+      if (rows.length < count) return
+      left -= count
+    }
   }
 
   heads(sessions: readonly SessionId[]): (LogHead | null)[] {
@@ -110,11 +123,11 @@ export class Reader {
 
   /** Several statements, one moment of the file. */
   #snapshot<T>(work: () => T): T {
-    this.#db.exec('BEGIN')
+    this.#begin.run()
     try {
       return work()
     } finally {
-      this.#db.exec('COMMIT')
+      this.#end.run()
     }
   }
 
@@ -148,7 +161,7 @@ function verified(
   for (const row of rows) {
     const event = verify(row, { session, serial: after + events.length + 1, before })
     if (event === null) break
-    bytes += Buffer.byteLength(row.text)
+    bytes += Buffer.byteLength(event.text)
     if (events.length > 0 && bytes > maxBytes) return events
     events.push(event)
     before = event.tag
@@ -165,13 +178,16 @@ interface Place {
   readonly before: Tag | null
 }
 
-function verify(row: EventRow, { session, serial, before }: Place): StoredEvent | null {
-  if (row.serial !== serial || crc32(row.text) !== row.crc) return null
-  const head = decodeHead(row.text)
+function verify(
+  [found, crc, text]: EventRow,
+  { session, serial, before }: Place,
+): StoredEvent | null {
+  if (found !== serial || crc32(text) !== crc) return null
+  const head = decodeHead(text)
   if (head === null || head.serial !== serial) return null
   if (before !== null && head.prev !== before) return null
   if (serial === session.head && head.tag !== session.tag) return null
-  return { ...head, text: row.text }
+  return { ...head, text }
 }
 
 function corrupt({ session }: SessionRow, serial: number): never {
