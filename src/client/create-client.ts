@@ -1,0 +1,80 @@
+import { Client } from './client.ts'
+import { systemClock, type Clock } from './clock.ts'
+import { Credentials, type Secret } from './credentials.ts'
+import { Http, type Fetch, type HttpPorts } from './http.ts'
+import { findPage } from './page.ts'
+import { findStorages, type Storages } from './storage.ts'
+import { HttpTransport } from './transport/http-transport.ts'
+import { followByPolling } from './transport/long-poll.ts'
+import { followBySse } from './transport/sse.ts'
+import type { OpenTransport, TransportKind } from './transport/transport.ts'
+import { openWebSocket, type WebSocketConstructor } from './transport/websocket.ts'
+
+export interface ClientOptions {
+  /** Where the server is: `https://host`, with a path where it is mounted under one. In a page it may be relative. */
+  readonly url: string
+  /**
+   * What proves who we are. A function is called when a token is needed: first, when one ends, and once when one is refused.
+   * Kept in memory alone.
+   */
+  readonly token?: Secret
+  /** In the place of a token, for WebSockets: a single-use ticket; called for every connection. */
+  readonly ticket?: Secret
+  /** Default `auto`: a WebSocket; where none opens, server-sent events; where a proxy holds those back, long-polling. */
+  readonly transport?: TransportKind | 'auto'
+  /** Default: that of the platform. */
+  readonly WebSocket?: WebSocketConstructor
+  readonly fetch?: Fetch
+  /** What survives a reload. Default: the browser's own; outside of a browser, nothing does. */
+  readonly storage?: Partial<Storages>
+  /** Begins the keys in the storage. Give each of several people who share a browser their own. Default `heldline`. */
+  readonly namespace?: string
+  /** From 0 to below 1: spreads reconnects. */
+  readonly random?: () => number
+  readonly clock?: Clock
+}
+
+/**
+ * A client of a Heldline server, for browsers, workers, Node and native shells.
+ * @throws TypeError when the url is none
+ */
+export function createClient(options: ClientOptions): Client {
+  const clock = options.clock ?? systemClock
+  const credentials = new Credentials(clock, options.token, options.ticket)
+  const base = baseOf(options.url)
+  const fetch = options.fetch ?? ((url, init) => globalThis.fetch(url, init))
+  const http = new Http({ base, fetch, credentials, clock } satisfies HttpPorts)
+  return new Client({
+    clock,
+    credentials,
+    http,
+    random: options.random ?? Math.random,
+    page: findPage(),
+    storages: { ...findStorages(), ...options.storage },
+    namespace: options.namespace ?? 'heldline',
+    transport: options.transport ?? 'auto',
+    open: opener(base, options.WebSocket, http, clock),
+  })
+}
+
+function opener(
+  base: string,
+  given: WebSocketConstructor | undefined,
+  http: Http,
+  clock: Clock,
+): OpenTransport {
+  return (kind, secrets, events) => {
+    if (kind === 'websocket') {
+      const url = `${base.replace(/^http/, 'ws')}/v1/connect`
+      return openWebSocket(given ?? globalThis.WebSocket, url, secrets, events)
+    }
+    const follow = kind === 'sse' ? followBySse : followByPolling
+    return new HttpTransport(kind, follow, { http, clock }, secrets, events)
+  }
+}
+
+function baseOf(url: string): string {
+  const page = globalThis.document?.baseURI
+  const { protocol, host, pathname } = new URL(url, page)
+  return `${protocol.replace(/^ws/, 'http')}//${host}${pathname.replace(/\/+$/, '')}`
+}

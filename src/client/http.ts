@@ -1,0 +1,143 @@
+import { ClientError, disconnected } from './client-error.ts'
+import type { Clock } from './clock.ts'
+import type { Credentials } from './credentials.ts'
+
+export type Fetch = (url: string, init: RequestInit) => Promise<Response>
+
+export interface HttpPorts {
+  /** Ends without a slash; paths begin with `/v1`. */
+  readonly base: string
+  readonly fetch: Fetch
+  readonly credentials: Credentials
+  readonly clock: Clock
+}
+
+export interface HttpRequest {
+  readonly method?: 'GET' | 'POST' | 'PUT' | 'DELETE'
+  readonly path: string
+  readonly query?: Readonly<Record<string, string | number | undefined>>
+  readonly body?: unknown
+  readonly accept?: string
+  readonly signal?: AbortSignal
+  /** For the whole of it; for a stream, until it begins. */
+  readonly timeoutMs?: number
+}
+
+const TIMEOUT_MS = 20_000
+
+/** Requests with credentials, and problems as errors. */
+export class Http {
+  readonly #ports: HttpPorts
+
+  constructor(ports: HttpPorts) {
+    this.#ports = ports
+  }
+
+  /** @throws ClientError as `stream` does, and `invalid_answer` where the answer is not a JSON object */
+  json(request: HttpRequest): Promise<Readonly<Record<string, unknown>>> {
+    return this.#run(request, async (response) => {
+      const body: unknown = response.status === 204 ? {} : await response.json()
+      if (typeof body === 'object' && body !== null) return body as Record<string, unknown>
+      throw new ClientError('invalid_answer', `unable to read the answer of ${request.path}`)
+    })
+  }
+
+  /**
+   * The body is the caller's to read, and ends with `request.signal`.
+   * @throws ClientError the problem that was answered; `disconnected` where nothing came (the outcome is unknown)
+   */
+  stream(request: HttpRequest): Promise<Response> {
+    return this.#run(request, (response) => Promise.resolve(response))
+  }
+
+  /** A refused token is got anew, once. */
+  async #run<T>(request: HttpRequest, read: (response: Response) => Promise<T>): Promise<T> {
+    const { credentials } = this.#ports
+    try {
+      return await this.#once(request, read)
+    } catch (error) {
+      const refused = error instanceof ClientError && error.facts['status'] === 401
+      if (!refused || !credentials.renewable) throw error
+    }
+    credentials.forget()
+    return this.#once(request, read)
+  }
+
+  async #once<T>(request: HttpRequest, read: (response: Response) => Promise<T>): Promise<T> {
+    const { base, fetch, credentials, clock } = this.#ports
+    const token = await credentials.token()
+    const stop = new AbortController()
+    const abort = (): void => stop.abort()
+    if (request.signal?.aborted === true) abort()
+    request.signal?.addEventListener('abort', abort)
+    const timer = clock.after(request.timeoutMs ?? TIMEOUT_MS, abort)
+    try {
+      const init = { ...initOf(request, token), signal: stop.signal }
+      const response = await fetch(base + request.path + queryText(request.query), init)
+      if (!response.ok) throw await problemOf(response)
+      return await read(response)
+    } catch (cause) {
+      throw cause instanceof ClientError ? cause : disconnected(cause)
+    } finally {
+      timer.cancel()
+    }
+  }
+}
+
+function initOf(request: HttpRequest, token: string | null): RequestInit {
+  const headers: Record<string, string> = { accept: request.accept ?? 'application/json' }
+  if (token !== null) headers['authorization'] = `Bearer ${token}`
+  if (request.body !== undefined) headers['content-type'] = 'application/json'
+  return {
+    method: request.method ?? 'GET',
+    headers,
+    cache: 'no-store',
+    ...(request.body !== undefined && { body: JSON.stringify(request.body) }),
+  }
+}
+
+function queryText(query: HttpRequest['query'] = {}): string {
+  const params = new URLSearchParams()
+  for (const [name, value] of Object.entries(query)) {
+    if (value !== undefined) params.set(name, String(value))
+  }
+  return params.size === 0 ? '' : `?${params}`
+}
+
+/** A problem document [P-8.1], or the answer of something that stands between us and the server. */
+async function problemOf(response: Response): Promise<ClientError> {
+  const { status, headers } = response
+  const retryAfter = Number(headers.get('retry-after') ?? Number.NaN)
+  const problem = await readProblem(response)
+  const { code, detail, title, retryable } = problem
+  return new ClientError(
+    typeof code === 'string' ? code : codeOfStatus(status),
+    sentence(detail) ?? sentence(title) ?? `the server answered ${status}`,
+    {
+      retryable: typeof retryable === 'boolean' ? retryable : status >= 500 || status === 429,
+      retryAfterMs: Number.isFinite(retryAfter) ? retryAfter * 1000 : undefined,
+      facts: { ...problem, status },
+    },
+  )
+}
+
+function sentence(value: unknown): string | null {
+  return typeof value === 'string' ? value : null
+}
+
+async function readProblem(response: Response): Promise<Readonly<Record<string, unknown>>> {
+  try {
+    const body: unknown = await response.json()
+    return typeof body === 'object' && body !== null ? (body as Record<string, unknown>) : {}
+  } catch {
+    // An answer of something between us and the server.
+    return {}
+  }
+}
+
+function codeOfStatus(status: number): string {
+  if (status === 401) return 'unauthenticated'
+  if (status === 403) return 'forbidden'
+  if (status === 404) return 'not_found'
+  return status === 429 ? 'rate_limited' : 'outcome_unknown'
+}

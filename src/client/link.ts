@@ -1,0 +1,337 @@
+import { closeReaction } from '../protocol/close-codes.ts'
+import type { DownFrame, DownFrameOf } from '../protocol/frames-down.ts'
+import { backoffMs } from './backoff.ts'
+import { ClientError } from './client-error.ts'
+import type { Clock } from './clock.ts'
+import type { Credentials, Secrets } from './credentials.ts'
+import type { LinkState } from './link-state.ts'
+import type { Page } from './page.ts'
+import { Timers } from './timers.ts'
+import { Ladder } from './transport/ladder.ts'
+import type { OpenTransport, TransportKind } from './transport/transport.ts'
+import { Wake } from './wake.ts'
+import { Wire, type WireEnd } from './wire.ts'
+
+export interface LinkPorts {
+  readonly clock: Clock
+  readonly random: () => number
+  readonly page: Page
+  readonly credentials: Credentials
+  readonly open: OpenTransport
+  readonly transport: TransportKind | 'auto'
+}
+
+/** Whom the link serves: it decides whether a connection is wanted, and what goes over it. */
+export interface LinkOwner {
+  wanted(): boolean
+  /** A new wire carries from now on: attach everything to it. The one before may go on telling for a moment. */
+  wired(wire: Wire, welcome: DownFrameOf<'welcome'>): void
+  /** There is no wire now. */
+  unwired(): void
+  frame(wire: Wire, frame: DownFrame): void
+  state(state: LinkState): void
+  failed(error: ClientError): void
+}
+
+const STABLE_MS = 10_000
+const ANSWER_MS = 10_000
+const PONG_MS = 2000
+const LINGER_MS = 5000
+const RETIRE_MS = 5000
+/** Longer than any pause of a healthy stream or poll. */
+const QUIET_MS = 26_000
+const SPREAD_MS = 250
+/** An overloaded server is not asked again at once. */
+const OVERLOADED: ReadonlySet<number> = new Set([1013, 4429, 4509])
+const OVERLOADED_ATTEMPT = 4
+const NO_CLOSE = 1006
+
+/** Keeps one wire up for as long as one is wanted, through every kind of loss. */
+export class Link {
+  readonly #ports: LinkPorts
+  readonly #owner: LinkOwner
+  readonly #ladder: Ladder
+  readonly #wake: Wake
+  readonly #timers: Timers<'retry' | 'stable' | 'goaway' | 'retire' | 'linger'>
+  #current: Wire | null = null
+  #opening: Wire | null = null
+  #retiring: Wire | null = null
+  /** Counts openings, so that credentials which arrive late open nothing. */
+  #round = 0
+  #gettingSecrets = false
+  #attempt = 0
+  #notBefore = 0
+  #refreshed = false
+  #probing = false
+  #offline = false
+  #wasLive = false
+  #stopped: 'unauthorized' | 'closed' | null = null
+
+  constructor(ports: LinkPorts, owner: LinkOwner) {
+    this.#ports = ports
+    this.#owner = owner
+    this.#ladder = new Ladder(ports.transport)
+    this.#timers = new Timers(ports.clock)
+    this.#wake = new Wake(ports.clock, ports.page, {
+      wake: (stale, newNetwork) => this.#woken(stale, newNetwork),
+      offline: () => this.#goneOffline(),
+    })
+  }
+
+  /** What is wanted has changed. The last one gone, the wire is kept for 5 s: whoever leaves often comes back. */
+  update(): void {
+    this.#timers.cancel('linger')
+    if (this.#stopped !== null) return
+    if (!this.#owner.wanted()) this.#timers.start('linger', LINGER_MS, () => this.#rest())
+    else if (this.#idle) void this.#open()
+  }
+
+  /** Tries again after `unauthorized` or `closed` by the server, or sooner than planned. */
+  connect(): void {
+    this.#stopped = null
+    this.#refreshed = false
+    this.#ports.credentials.forget()
+    this.#ladder.restart()
+    if (this.#current === null && this.#owner.wanted()) this.#reopen()
+  }
+
+  /** Every session is attached to the current wire: the one before it is not needed any more. */
+  settled(): void {
+    this.#timers.cancel('retire')
+    this.#retiring?.close()
+    this.#retiring = null
+  }
+
+  /** Ends everything, for good. Idempotent. */
+  close(): void {
+    this.#wake.close()
+    this.#stop('closed')
+  }
+
+  get #idle(): boolean {
+    const busy = this.#current !== null || this.#opening !== null || this.#gettingSecrets
+    return !busy && !this.#timers.has('retry')
+  }
+
+  async #open(): Promise<void> {
+    if (this.#opening !== null || this.#gettingSecrets || this.#stopped !== null) return
+    const { clock, open } = this.#ports
+    const kind = this.#ladder.next(clock.now())
+    const round = ++this.#round
+    this.#timers.cancel('retry')
+    this.#gettingSecrets = true
+    this.#tell()
+    const secrets = await this.#secrets(kind)
+    if (round !== this.#round) return
+    this.#gettingSecrets = false
+    if (secrets === null) return this.#retry()
+    this.#opening = new Wire(clock, open, kind, secrets, {
+      welcome: (wire, frame) => this.#welcome(wire, frame),
+      live: (wire) => this.#live(wire),
+      frame: (wire, frame) => this.#frame(wire, frame),
+      ended: (wire, end) => this.#ended(wire, end),
+    })
+  }
+
+  async #secrets(kind: TransportKind): Promise<Secrets | null> {
+    try {
+      return await this.#ports.credentials.forTransport(kind === 'websocket')
+    } catch (cause) {
+      const message = 'unable to connect; the token callback failed'
+      this.#owner.failed(new ClientError('unauthenticated', message, { retryable: true, cause }))
+      return null
+    }
+  }
+
+  #welcome(wire: Wire, frame: DownFrameOf<'welcome'>): void {
+    if (wire !== this.#opening) return
+    this.#opening = null
+    if (this.#current !== null) this.#retire(this.#current)
+    this.#current = wire
+    this.#timers.cancel('goaway')
+    this.#owner.wired(wire, frame)
+  }
+
+  /** The old wire goes on telling until the new one has everything, or for 5 s. [P-4.12] */
+  #retire(wire: Wire): void {
+    this.#retiring?.close()
+    this.#retiring = wire
+    this.#timers.start('retire', RETIRE_MS, () => this.settled())
+  }
+
+  #live(wire: Wire): void {
+    if (wire !== this.#current) return
+    this.#ladder.succeeded()
+    this.#wasLive = true
+    this.#offline = false
+    this.#timers.start('stable', STABLE_MS, () => {
+      this.#attempt = 0
+      this.#refreshed = false
+    })
+    this.#tell()
+  }
+
+  #frame(wire: Wire, frame: DownFrame): void {
+    if (wire === this.#current && frame.type === 'goaway') this.#goaway(frame.afterMs)
+    else if (wire === this.#current && frame.type === 'expiring') void this.#refresh(wire)
+    else this.#owner.frame(wire, frame)
+  }
+
+  #goaway(afterMs: number): void {
+    const { clock, random } = this.#ports
+    this.#notBefore = clock.now() + afterMs
+    this.#timers.start('goaway', afterMs + random() * SPREAD_MS, () => void this.#open())
+  }
+
+  /** A new token over the open wire: nothing is interrupted. [P-6.4] */
+  async #refresh(wire: Wire): Promise<void> {
+    const { credentials } = this.#ports
+    if (!credentials.renewable) return
+    credentials.forget()
+    const secrets = await this.#secrets('sse')
+    if (secrets === null || secrets.token === null || wire !== this.#current) return
+    wire.ask({ op: 'auth', token: secrets.token }, ANSWER_MS, (answer) => {
+      if (answer instanceof ClientError && answer.code !== 'disconnected')
+        this.#owner.failed(answer)
+    })
+  }
+
+  #ended(wire: Wire, end: WireEnd): void {
+    if (wire === this.#retiring) return void (this.#retiring = null)
+    if (wire === this.#opening) this.#opening = null
+    if (wire === this.#current) this.#lose()
+    const now = this.#ports.clock.now()
+    if (!wire.live && end.code === NO_CLOSE) {
+      this.#ladder.failed(end.silent ? 'silent' : 'unopened', now)
+    }
+    this.#notBefore = Math.max(this.#notBefore, now + end.retryAfterMs)
+    this.#react(end.code)
+  }
+
+  #react(code: number): void {
+    const reaction = closeReaction(code)
+    if (reaction === 'stop') {
+      this.#owner.failed(
+        new ClientError('internal', `the server ended the connection with ${code}`),
+      )
+      this.#stop('closed')
+    } else if (reaction === 'refresh-token') {
+      if (!this.#ports.credentials.renewable || this.#refreshed) return this.#stop('unauthorized')
+      this.#refreshed = true
+      this.#ports.credentials.forget()
+      this.#reopen()
+    } else {
+      if (OVERLOADED.has(code)) this.#attempt = Math.max(this.#attempt, OVERLOADED_ATTEMPT)
+      this.#retry()
+    }
+  }
+
+  /** Later: when the backoff, the server's wish and the eyes of somebody allow it. */
+  #retry(): void {
+    const { clock, random } = this.#ports
+    const wait = Math.max(backoffMs(this.#attempt, random), this.#notBefore - clock.now())
+    this.#attempt += 1
+    if (this.#owner.wanted()) {
+      this.#timers.start('retry', wait, () => {
+        // Nobody has looked for minutes: whoever comes back wakes it.
+        if (!this.#wake.absent) void this.#open()
+      })
+    }
+    this.#tell()
+  }
+
+  /** Now, whatever was planned; but never sooner than the server asked for. */
+  #reopen(): void {
+    if (this.#ports.clock.now() < this.#notBefore) return this.#retry()
+    this.#attempt = Math.max(1, this.#attempt)
+    void this.#open()
+    this.#tell()
+  }
+
+  #reconnect(): void {
+    this.#opening?.close()
+    this.#opening = null
+    if (this.#current !== null) this.#lose()
+    this.#reopen()
+  }
+
+  #lose(): void {
+    const lost = this.#current
+    this.#current = null
+    lost?.close()
+    this.#timers.cancel('stable')
+    this.#timers.cancel('goaway')
+    this.#owner.unwired()
+  }
+
+  #woken(stale: boolean, newNetwork: boolean): void {
+    if (newNetwork) {
+      this.#offline = false
+      this.#ladder.restart()
+    }
+    if (this.#stopped !== null || !this.#owner.wanted()) return this.#tell()
+    if (this.#current !== null && !stale) return this.#probe(this.#current)
+    this.#attempt = 0
+    if (this.#opening === null || stale || newNetwork) this.#reconnect()
+  }
+
+  /** The flag of the browser is a rumour; a wire that answers is a fact, and is kept. */
+  #goneOffline(): void {
+    if (this.#stopped !== null || !this.#owner.wanted()) return
+    this.#offline = true
+    this.#tell()
+    if (this.#current !== null) this.#probe(this.#current)
+  }
+
+  /** Asks for a sign of life, and reconnects where none comes within 2 s. */
+  #probe(wire: Wire): void {
+    if (wire.kind !== 'websocket') {
+      if (wire.silentMs > QUIET_MS) this.#reconnect()
+      return
+    }
+    if (this.#probing) return
+    this.#probing = true
+    wire.ask({ op: 'ping' }, PONG_MS, (answer) => {
+      this.#probing = false
+      if (wire !== this.#current) return
+      if (answer instanceof ClientError && wire.silentMs >= PONG_MS) return this.#reconnect()
+      this.#offline = false
+      this.#tell()
+    })
+  }
+
+  /** Nobody wants it any more. */
+  #rest(): void {
+    this.#drop()
+    this.#wasLive = false
+    this.#attempt = 0
+    this.#tell()
+  }
+
+  #stop(state: 'unauthorized' | 'closed'): void {
+    this.#stopped = state
+    this.#drop()
+    this.#tell()
+  }
+
+  #drop(): void {
+    this.#round += 1
+    this.#gettingSecrets = false
+    this.#timers.clear()
+    for (const wire of [this.#opening, this.#retiring]) wire?.close()
+    this.#opening = this.#retiring = null
+    if (this.#current !== null) this.#lose()
+  }
+
+  #tell(): void {
+    this.#owner.state(this.#state())
+  }
+
+  #state(): LinkState {
+    if (this.#stopped !== null) return this.#stopped
+    if (this.#offline) return 'offline'
+    if (this.#current?.live === true) return 'live'
+    if (!this.#owner.wanted() && this.#idle) return 'idle'
+    return this.#wasLive ? 'recovering' : 'connecting'
+  }
+}

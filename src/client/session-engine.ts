@@ -1,0 +1,308 @@
+import type { WireEvent } from '../protocol/event.ts'
+import type { DownFrame, DownFrameOf } from '../protocol/frames-down.ts'
+import type { PresenceRequest } from '../protocol/frames-up.ts'
+import { formatPosition } from '../protocol/position.ts'
+import { ClientError, clientClosed } from './client-error.ts'
+import type { Clock } from './clock.ts'
+import { CursorStore } from './cursor-store.ts'
+import { Emitter } from './emitter.ts'
+import { EventStream } from './event-stream.ts'
+import type { Http } from './http.ts'
+import { mintId } from './mint-id.ts'
+import { Notifier } from './notifier.ts'
+import { OutboxStore } from './outbox-entry.ts'
+import { Outbox } from './outbox.ts'
+import type { Page } from './page.ts'
+import { withPending } from './pending.ts'
+import { ReadMarker } from './read-marker.ts'
+import { Reader } from './reader.ts'
+import type {
+  Cursor,
+  SessionEvents,
+  SessionOptions,
+  SessionSnapshot,
+  SessionState,
+} from './session-types.ts'
+import type { Storages } from './storage.ts'
+import { refusal, type Wire } from './wire.ts'
+
+/** What all sessions of a client share. */
+export interface SessionHost {
+  readonly clock: Clock
+  readonly random: () => number
+  readonly page: Page
+  readonly storages: Storages
+  readonly namespace: string
+  readonly http: Http
+  /** The name of this tab, as a member. */
+  readonly member: string
+  /** What the session wants has changed, or it has been attached. */
+  update(): void
+  connection(): Connected | null
+}
+
+export interface Connected {
+  readonly wire: Wire
+  readonly welcome: DownFrameOf<'welcome'>
+}
+
+const ANSWER_MS = 10_000
+
+/** One session's inside: its reader, its outbox, and who listens. `Session` is the face of it. */
+export class SessionEngine {
+  readonly id: string
+  readonly emitter = new Emitter<SessionEvents>()
+  readonly reader: Reader
+  readonly outbox: Outbox
+  readonly marker: ReadMarker
+  readonly #host: SessionHost
+  readonly #notifier: Notifier
+  readonly #cursors: CursorStore
+  readonly #cursor: Cursor | undefined
+  readonly #streams = new Set<EventStream>()
+  #presence: PresenceRequest | null
+  #state: SessionState = 'idle'
+  #snapshot: SessionSnapshot | null = null
+  #closed = false
+
+  constructor(id: string, options: SessionOptions, host: SessionHost) {
+    this.id = id
+    this.#host = host
+    this.#presence = presenceOf(options.presence)
+    this.#cursor = options.cursor
+    const { clock, random, page, storages, namespace } = host
+    this.#notifier = new Notifier(clock, page, () => this.emitter.emit('change', this.snapshot()))
+    this.#cursors = new CursorStore(storages.tab, namespace, id, clock)
+    this.marker = new ReadMarker(id)
+    const catchup = options.catchup ?? 'auto'
+    const presence = (): PresenceRequest | undefined => this.#wish()
+    this.reader = new Reader(
+      { session: id, clock, random, catchup, presence },
+      {
+        event: (event) => this.#taken(event),
+        moved: () => this.#moved(),
+        reset: (reset) => this.emitter.emit('reset', reset),
+        attached: () => this.#attached(),
+        refused: (error) => this.#refused(error),
+      },
+    )
+    this.outbox = this.#openOutbox(new OutboxStore(storages.local, namespace, id))
+  }
+
+  get wanted(): boolean {
+    return this.#state === 'attaching' || this.#state === 'live'
+  }
+
+  get state(): SessionState {
+    return this.#state
+  }
+
+  /** The first use, or another try. @throws ClientError `client_closed` */
+  attach(): void {
+    if (this.#closed) throw clientClosed()
+    if (this.wanted) return
+    this.#enter('attaching')
+    const connected = this.#host.connection()
+    if (connected !== null) this.wired(connected)
+    this.#host.update()
+  }
+
+  detach(): void {
+    if (!this.wanted) return
+    this.#host.connection()?.wire.ask({ op: 'detach', session: this.id }, ANSWER_MS, () => {})
+    this.unwired()
+    this.#closeStreams()
+    this.#enter('detached')
+    this.#host.update()
+  }
+
+  close(): void {
+    this.#closed = true
+    this.unwired()
+    this.#closeStreams()
+    this.#cursors.flush()
+    this.outbox.close()
+    this.marker.close()
+    this.#notifier.cancel()
+    this.emitter.clear()
+  }
+
+  wired({ wire }: Connected): void {
+    this.outbox.pause()
+    this.marker.pause()
+    this.reader.connect(wire)
+  }
+
+  unwired(): void {
+    this.reader.disconnect()
+    this.outbox.pause()
+    this.marker.pause()
+  }
+
+  /** @param current whether it came over the wire that carries now */
+  frame(frame: DownFrame, current: boolean): void {
+    if (!this.wanted) return
+    if (frame.type === 'events') return this.reader.takeEvents(frame, current)
+    if (!current) return
+    if (frame.type === 'snapshot') this.reader.takeSnapshot(frame)
+    else if (frame.type === 'reset') this.reader.takeReset(frame)
+    else if (frame.type === 'error') this.reader.takeError(refusal(frame))
+    else if (frame.type === 'signal') {
+      const { name, by, data } = frame
+      this.emitter.emit('signal', { name, by, ...(data !== undefined && { data }) })
+    }
+  }
+
+  events(after: Cursor | undefined): EventStream {
+    this.attach()
+    const cursor = after ?? this.#cursor
+    const from = cursor === 'tab' ? this.#cursors.load() : cursor
+    const stream = new EventStream(
+      {
+        session: this.id,
+        http: this.#host.http,
+        clock: this.#host.clock,
+        random: this.#host.random,
+        live: () => this.reader.position,
+        done: (position) => {
+          if (cursor === 'tab') this.#cursors.save(position)
+        },
+        closed: (stream) => this.#streams.delete(stream),
+      },
+      from === undefined || from === null ? null : String(from),
+    )
+    this.#streams.add(stream)
+    return stream
+  }
+
+  signal(name: string, data: unknown): boolean {
+    this.attach()
+    const wire = this.#host.connection()?.wire
+    if (wire === undefined || !this.reader.attached) return false
+    return wire.tell({ op: 'signal', session: this.id, name, ...(data !== undefined && { data }) })
+  }
+
+  /** @throws ClientError by the promise: what the server refuses. Without a connection it is said with the next attach. */
+  async present(wish: PresenceRequest): Promise<void> {
+    this.#presence = { ...this.#presence, ...wish }
+    this.attach()
+    await this.#tellPresence()
+  }
+
+  /** The page was shown or hidden, or may be going. */
+  pageChanged(leaving: boolean): void {
+    if (leaving) this.#cursors.flush()
+    else this.#tellPresence().catch(() => {})
+  }
+
+  snapshot(): SessionSnapshot {
+    if (this.#snapshot !== null) return this.#snapshot
+    const { view, position } = this.reader
+    this.#snapshot = {
+      state: this.#state,
+      messages: withPending(view, this.outbox.entries),
+      members: [...view.members.values()],
+      metadata: view.metadata,
+      closedAt: view.closedAt,
+      position: position === null ? null : formatPosition(position),
+    }
+    return this.#snapshot
+  }
+
+  #tellPresence(): Promise<void> {
+    const presence = this.#wish()
+    const wire = this.#host.connection()?.wire
+    if (presence === undefined || wire === undefined || !this.reader.attached)
+      return Promise.resolve()
+    return new Promise((resolve, reject) => {
+      wire.ask({ op: 'presence', session: this.id, presence }, ANSWER_MS, (answer) => {
+        if (answer instanceof ClientError && !answer.retryable) reject(answer)
+        else resolve()
+      })
+    })
+  }
+
+  /** A member is a tab: the same name after a reload is the same member. */
+  #wish(): PresenceRequest | undefined {
+    if (this.#presence === null) return undefined
+    return { member: this.#host.member, visible: this.#host.page.visible(), ...this.#presence }
+  }
+
+  #taken(event: WireEvent): void {
+    this.outbox.settle(this.reader.view.position)
+    this.emitter.emit('event', event)
+    for (const stream of this.#streams) stream.offer(event)
+    this.#changed()
+  }
+
+  #moved(): void {
+    this.outbox.settle(this.reader.view.position)
+    for (const stream of this.#streams) stream.moved()
+    this.#settled()
+    this.#changed()
+  }
+
+  #attached(): void {
+    const connected = this.#host.connection()
+    if (connected === null) return
+    const { wire, welcome } = connected
+    this.outbox.resume({
+      channel: wire,
+      subject: welcome.subject,
+      maxFrameBytes: welcome.limits.maxFrameBytes,
+    })
+    this.marker.resume(wire)
+    this.#settled()
+    this.#host.update()
+  }
+
+  #settled(): void {
+    if (this.reader.position !== null && this.#state === 'attaching') this.#enter('live')
+  }
+
+  #refused(error: ClientError): void {
+    this.unwired()
+    this.#enter('failed')
+    this.outbox.refuseAll(error)
+    this.emitter.emit('error', error)
+    this.#host.update()
+  }
+
+  #enter(state: SessionState): void {
+    this.#state = state
+    this.#changed()
+    this.emitter.emit('state', state)
+  }
+
+  #changed(): void {
+    this.#snapshot = null
+    if (!this.#closed) this.#notifier.ask()
+  }
+
+  #closeStreams(): void {
+    for (const stream of this.#streams) stream.close()
+  }
+
+  #openOutbox(store: OutboxStore): Outbox {
+    const { clock, random } = this.#host
+    const { view } = this.reader
+    return new Outbox({
+      session: this.id,
+      clock,
+      random,
+      store,
+      mintId: () => mintId(clock.now()),
+      startedAt: (id, subject) => {
+        const message = view.messages.get(id)
+        return message?.by === subject ? message.first : null
+      },
+      epoch: () => view.position.epoch,
+      changed: () => this.#changed(),
+      failed: (error) => this.emitter.emit('error', error),
+    })
+  }
+}
+
+function presenceOf(wish: SessionOptions['presence']): PresenceRequest | null {
+  return typeof wish === 'object' ? wish : wish === true ? {} : null
+}

@@ -1,0 +1,58 @@
+import type { Member, WireEvent } from '../protocol/event.ts'
+import type { PresenceRequest } from '../protocol/frames-up.ts'
+import type { ClientError } from './client-error.ts'
+import type { ClientMessage } from './pending.ts'
+import type { Reset } from './reader.ts'
+
+/**
+ * `idle`: not used yet. `attaching`: no view yet. `live`: there is a view, and it follows the log whenever the client is live.
+ * `failed`: the attach was refused; `attach()` tries again. `detached`.
+ */
+export type SessionState = 'idle' | 'attaching' | 'live' | 'failed' | 'detached'
+
+export interface SessionOptions {
+  /** To be seen by others from the first attach on; `true`: as this tab, with nothing more to say. */
+  readonly presence?: boolean | PresenceRequest
+  /**
+   * After a long absence: `auto` (the default) brings the messages that changed; `events` every event, so that `on('event')`
+   * misses none.
+   */
+  readonly catchup?: 'auto' | 'events'
+  /** What `events()` begins with where it is not told: see there. */
+  readonly cursor?: Cursor
+}
+
+/** A position or a serial to read after; `tab`: after what this tab has read before, reloads included. */
+export type Cursor = 'tab' | (string & {}) | number
+
+/** An ephemeral message of somebody who is attached. */
+export interface Signal {
+  readonly name: string
+  readonly by: { readonly subject: string; readonly member?: string }
+  readonly data?: unknown
+}
+
+export interface SessionEvents {
+  /** Something of the snapshot has changed; at most once a frame. */
+  readonly change: SessionSnapshot
+  /** An event was taken. Those that came folded, in a snapshot, are not told: `events()` has every one. */
+  readonly event: WireEvent
+  /** The server could not go on from where we were; the view has been replaced. */
+  readonly reset: Reset
+  readonly signal: Signal
+  readonly state: SessionState
+  /** What went wrong with nobody waiting for it. */
+  readonly error: ClientError
+}
+
+/** All that a screen needs, immutable; the same object until something changes. */
+export interface SessionSnapshot {
+  readonly state: SessionState
+  readonly messages: readonly ClientMessage[]
+  readonly members: readonly Member[]
+  readonly metadata: Readonly<Record<string, unknown>>
+  /** Milliseconds since 1970; `null`: open, or not known yet. */
+  readonly closedAt: number | null
+  /** Where the view stands, to be given back unchanged; `null` before the first snapshot. */
+  readonly position: string | null
+}

@@ -1,0 +1,178 @@
+import type { Member } from '../protocol/event.ts'
+import type { View } from '../protocol/fold/view.ts'
+import type { PresenceRequest } from '../protocol/frames-up.ts'
+import type { Part, Role } from '../protocol/messages.ts'
+import type { Ack } from './ack.ts'
+import type { EventStream } from './event-stream.ts'
+import { mintId } from './mint-id.ts'
+import type { NewEvent, OutboxEntry } from './outbox-entry.ts'
+import { partsOf, type ClientMessage } from './pending.ts'
+import type { SessionEngine } from './session-engine.ts'
+import type { Cursor, SessionEvents, SessionSnapshot, SessionState } from './session-types.ts'
+
+export interface SendOptions {
+  /** The message's id, which is also the idempotency key. Default: a new ULID. */
+  readonly id?: string
+  /** The message that this one answers; `null`: none. Default: the one that was started last. A second child is a fork. */
+  readonly parent?: string | null
+  /** Default `user`. */
+  readonly role?: Role
+  readonly metadata?: Readonly<Record<string, unknown>>
+}
+
+/**
+ * A session as this client sees it. The first use attaches; from then on the view follows the log over any number of
+ * connections, and what is sent arrives once.
+ */
+export class Session {
+  readonly #engine: SessionEngine
+  readonly #now: () => number
+
+  /** Made by `client.session(id)`. */
+  constructor(engine: SessionEngine, now: () => number) {
+    this.#engine = engine
+    this.#now = now
+  }
+
+  get id(): string {
+    return this.#engine.id
+  }
+
+  get state(): SessionState {
+    return this.#engine.state
+  }
+
+  /** In order, with what is on its way at the end. The same array until something changes. */
+  get messages(): readonly ClientMessage[] {
+    return this.#engine.snapshot().messages
+  }
+
+  get members(): readonly Member[] {
+    return this.#engine.snapshot().members
+  }
+
+  /** The fold of the log, alive: it changes under your eyes. For a screen, take `getSnapshot()`. */
+  get view(): Omit<View, 'apply' | 'restore'> {
+    return this.#engine.reader.view
+  }
+
+  /** Where the view stands; `null` before the first snapshot. */
+  get position(): string | null {
+    return this.#engine.snapshot().position
+  }
+
+  /** What is to be published, and what has failed. */
+  get outbox(): readonly OutboxEntry[] {
+    return this.#engine.outbox.entries
+  }
+
+  /** Attaches, where that has not happened; tries again after `failed`. @throws ClientError `client_closed` */
+  attach(): void {
+    this.#engine.attach()
+  }
+
+  /** Stops watching, and leaves at once where present. Never a cancel. The view stays, so that coming back is a resume. */
+  detach(): void {
+    this.#engine.detach()
+  }
+
+  /** @returns what ends it. A listener that throws hurts nobody else. */
+  on<K extends keyof SessionEvents>(
+    name: K,
+    listener: (value: SessionEvents[K]) => void,
+  ): () => void {
+    const off = this.#engine.emitter.on(name, listener)
+    this.#engine.attach()
+    return off
+  }
+
+  /** For an external store: called when `getSnapshot()` gives another object, at most once a frame. Bound. */
+  readonly subscribe = (listener: () => void): (() => void) => this.on('change', listener)
+
+  /** Bound. */
+  readonly getSnapshot = (): SessionSnapshot => this.#engine.snapshot()
+
+  /**
+   * Every event, each once, in order; ends with `return()`, `detach()` or the client. Without `after` (or the session's
+   * `cursor`), from where the view stands now. A consumer that is slow costs a bounded queue: the rest waits on the server,
+   * and is read with requests, which take the right `history`.
+   * @param options.after a position or a serial to begin after; 0: from the earliest that is kept; `tab`: from the last event
+   * that a reader of this tab had done with (had asked for the next one)
+   * @throws ClientError from `next()`: `position_unrecoverable`, with the reason, when what follows can't be given; other refusals
+   */
+  events(options: { readonly after?: Cursor } = {}): EventStream {
+    return this.#engine.events(options.after)
+  }
+
+  /**
+   * Appends events, all or none, in the order of the calls. Kept until answered, over reconnects and (in a browser) reloads, and
+   * sent again with the same ids.
+   * @param events at most 1,000; ids are minted where they are missing
+   * @returns the acknowledgement: it is in the log
+   * @throws ClientError by the promise: the refusal; `outcome_unknown` when an attempt of more than 9 minutes ago may have arrived
+   * and can't be recognised any more; `outbox_full`; `client_closed` (it is kept)
+   */
+  async publish(events: NewEvent | readonly NewEvent[]): Promise<Ack> {
+    this.#engine.attach()
+    return this.#engine.outbox.add(isList(events) ? events : [events])
+  }
+
+  /**
+   * Says something: a whole message in one event. It is in `messages` at once, `pending` until its event arrives; `failed`
+   * when it is refused.
+   * @throws ClientError as `publish` does
+   */
+  async send(content: string | readonly Part[], options: SendOptions = {}): Promise<Ack> {
+    const { id = mintId(this.#now()), parent, role = 'user', metadata } = options
+    const data = {
+      message: id,
+      role,
+      parts: partsOf(content),
+      ...(parent !== undefined && { parent }),
+      ...(metadata !== undefined && { metadata }),
+    }
+    return this.publish({ type: 'message.completed', id, data })
+  }
+
+  /** Sends what has failed once more, by the id of the message or of the first event. */
+  retry(id: string): void {
+    this.#engine.attach()
+    this.#engine.outbox.retry(id)
+  }
+
+  /** Forgets what has not been sent or has failed. @returns `false`: it is on its way, or not there */
+  discard(id: string): boolean {
+    return this.#engine.outbox.discard(id)
+  }
+
+  /**
+   * Reaches whoever is attached now; never stored, may be lost.
+   * @param data JSON of at most 8 KiB
+   * @returns whether it went out; `false` without a socket
+   */
+  signal(name: string, data?: unknown): boolean {
+    return this.#engine.signal(name, data)
+  }
+
+  /**
+   * The subject has read up to here. It never falls; only the furthest is sent.
+   * @param serial default: where the view stands
+   * @throws ClientError by the promise: a refusal; `client_closed`
+   */
+  async read(serial: number = this.#engine.reader.position?.serial ?? 0): Promise<void> {
+    this.#engine.attach()
+    await this.#engine.marker.mark(serial)
+  }
+
+  /**
+   * How this tab is seen, from now on and after every reconnect; `visible` follows the page where it is not said.
+   * @throws ClientError by the promise: a refusal
+   */
+  async presence(wish: PresenceRequest): Promise<void> {
+    await this.#engine.present(wish)
+  }
+}
+
+function isList(events: NewEvent | readonly NewEvent[]): events is readonly NewEvent[] {
+  return Array.isArray(events)
+}
