@@ -2,7 +2,7 @@ import type { CommitRequest, CommitResult } from '../../core/store.ts'
 import { DEDUPE_WINDOW_MS } from '../../core/store.ts'
 import { HeldlineError } from '../../protocol/errors.ts'
 import type { SessionId } from '../../protocol/ids.ts'
-import { decodeReplayed, decodeResult, pushCommit } from './encode.ts'
+import { BatchAnswer, pushCommit } from './encode.ts'
 import { outcomeOf, Unanswered, type Failure } from './failures.ts'
 import { keysOf } from './keys.ts'
 
@@ -10,6 +10,10 @@ import { keysOf } from './keys.ts'
 const MAX_COMMITS = 32
 const ENOUGH_EVENTS = 256
 const ENOUGH_LENGTH = 256 * 1024
+
+/** A hash of ids ends a while before its place is needed anew; what is left is the window that was promised. */
+const MARGIN_MS = 10_000
+const GENERATION_MS = DEDUPE_WINDOW_MS + MARGIN_MS
 
 /** A commit that waits for its answer. */
 export interface Job {
@@ -24,6 +28,8 @@ export class Batch {
   readonly sequence: number
   readonly jobs: readonly Job[]
   readonly until: number
+  /** For each job the number of its session within the batch. */
+  readonly #sessions: readonly number[]
   /** How the last attempt failed. */
   failure: Failure | null = null
   /** Whether some attempt may have been carried out. */
@@ -33,6 +39,12 @@ export class Batch {
     this.sequence = sequence
     this.jobs = jobs
     this.until = jobs[0]?.until ?? 0
+    const numbers = new Map<SessionId, number>()
+    this.#sessions = jobs.map(({ request: { session } }) => {
+      const number = numbers.get(session) ?? numbers.size
+      numbers.set(session, number)
+      return number
+    })
   }
 
   /** Takes from the front of a queue what fits in one batch: at least one commit. */
@@ -52,25 +64,18 @@ export class Batch {
     const keys: string[] = [answerKey]
     const named: (string | number)[] = []
     const commits: (string | number)[] = []
-    const numbers = new Map<SessionId, number>()
-    for (const { request } of this.jobs) {
-      let number = numbers.get(request.session)
-      if (number === undefined) {
-        number = numbers.size + 1
-        numbers.set(request.session, number)
+    for (const [index, { request }] of this.jobs.entries()) {
+      const number = this.#sessions[index] as number
+      // A session is named where it comes first.
+      if (number * 2 === named.length) {
         const of = keysOf(request.session)
         keys.push(of.record, of.log, of.evenIds, of.oddIds, of.due, of.index)
         named.push(request.session, of.channel)
       }
-      pushCommit(commits, number, request)
+      pushCommit(commits, number + 1, request)
     }
-    const head = [instance, this.sequence, publish, DEDUPE_WINDOW_MS, numbers.size]
-    return [keys.length].concat(
-      keys as never[],
-      head as never[],
-      named as never[],
-      commits as never[],
-    )
+    const head = [instance, this.sequence, publish, GENERATION_MS, MARGIN_MS, named.length / 2]
+    return [keys.length, ...keys, ...head, ...named, ...commits]
   }
 
   /** Notes that an attempt failed in passing. */
@@ -89,13 +94,14 @@ export class Batch {
    * @param durable whether as many replicas as wanted have it
    */
   answer(
-    answers: readonly unknown[],
+    reply: unknown,
     durable: boolean,
     onCommitted: (request: CommitRequest, result: CommitResult) => void,
   ): void {
+    const answer = new BatchAnswer(reply)
     for (const [index, job] of this.jobs.entries()) {
       try {
-        const result = decode(answers[index], job.request)
+        const result = answer.take(index, this.#sessions[index] as number, job.request)
         onCommitted(job.request, result)
         if (!durable && ACKNOWLEDGES.has(result.outcome)) {
           job.reject(
@@ -120,10 +126,3 @@ const ACKNOWLEDGES: ReadonlySet<CommitResult['outcome']> = new Set([
   'duplicate',
   'replayed',
 ])
-
-function decode(answer: unknown, request: CommitRequest): CommitResult {
-  if (Array.isArray(answer) && answer[0] === 'replayed') {
-    return decodeReplayed(answer as string[], request.producer?.seq ?? 0)
-  }
-  return decodeResult(answer)
-}

@@ -20,27 +20,20 @@ export function pushCommit(
   session: number,
   request: CommitRequest,
 ): void {
-  args.push(session, request.create?.epoch ?? '')
-  const { producer } = request
-  if (producer === undefined) args.push(0)
-  else args.push(1, producer.id, producer.epoch, producer.seq, producer.count)
-
-  const guards = request.guards ?? []
-  args.push(guards.length)
+  const { producer, guards = [], events = [], writes = [], deadlines = [] } = request
+  let ids = 0
+  for (const { dedupe } of events) if (dedupe !== undefined) ids++
+  args.push(session, request.create?.epoch ?? '', producer === undefined ? 0 : 1)
+  args.push(guards.length, events.length, ids, writes.length, deadlines.length)
+  if (producer !== undefined) {
+    args.push(producer.id, producer.epoch, producer.seq, producer.count)
+  }
   for (const guard of guards) pushGuard(args, guard)
-
-  const events = request.events ?? []
-  args.push(events.length)
   for (const event of events) pushEvent(args, event)
-
-  const writes = request.writes ?? []
-  args.push(writes.length)
   for (const { field, value } of writes) args.push(field, value === null ? 0 : 1, value ?? '')
-
-  const deadlines = request.deadlines ?? []
-  args.push(deadlines.length)
-  for (const { deadline, inMs } of deadlines)
+  for (const { deadline, inMs } of deadlines) {
     args.push(deadline, inMs === null ? '' : Math.round(inMs))
+  }
 }
 
 function pushGuard(args: (string | number)[], guard: Guard): void {
@@ -52,18 +45,67 @@ function pushGuard(args: (string | number)[], guard: Guard): void {
 }
 
 function pushEvent(args: (string | number)[], { tag, body, dedupe }: NewEvent): void {
-  args.push(tag, checksum(tag, body), body)
-  if (dedupe === undefined) args.push(0)
-  else args.push(1, dedupe.id, dedupe.fingerprint)
+  const crc = checksum(tag, body)
+  if (dedupe === undefined) args.push(tag, crc, body, '', '')
+  else args.push(tag, crc, body, dedupe.id, REMEMBERED + dedupe.fingerprint)
 }
+
+/** Stands between serial and fingerprint of a remembered id. */
+const REMEMBERED = '+'
 
 /** What a guard's time is compared with in `lua/remove.lua`. */
 export const guardTime = (guard: DeadlineGuard | undefined): string | number => guard?.at ?? ''
 
-/** The answer of `lua/commit.lua` to one commit. */
-export function decodeResult(answer: unknown): CommitResult {
-  if (typeof answer === 'string') return decodeCommitted(answer)
-  const [outcome, ...rest] = answer as [string, ...string[]]
+/** A session as the answers of a batch go through it, one after another. */
+interface Progress {
+  epoch: Epoch
+  head: number
+  tag: Tag
+  readonly at: number
+  floor: number
+}
+
+/** The whole answer of `lua/commit.lua`: what became of each commit. Only where it was refused does Redis say more than a number. */
+export class BatchAnswer {
+  readonly #now: number
+  readonly #sessions: (Progress | null)[]
+  readonly #answers: readonly unknown[]
+
+  constructor(reply: unknown) {
+    const [now, starts, answers] = reply as [number, readonly string[], readonly unknown[]]
+    this.#now = now
+    this.#sessions = starts.map(decodeStart)
+    this.#answers = answers
+  }
+
+  /** To be asked for each commit once, in order. */
+  take(index: number, session: number, request: CommitRequest): CommitResult {
+    const answer = this.#answers[index]
+    if (typeof answer !== 'number') return decodeRefusal(answer as string[], request)
+    const { create, events = [] } = request
+    if (create !== undefined) {
+      const before = { head: 0, tag: GENESIS_TAG, floor: 0 }
+      this.#sessions[session] = { epoch: create.epoch, at: this.#now, ...before }
+    }
+    const progress = this.#sessions[session]
+    if (!progress) throw new HeldlineError('internal', 'unable to read the answer to a commit')
+    const { epoch, at, floor, head, tag: prev } = progress
+    progress.head = head + events.length
+    progress.tag = events.at(-1)?.tag ?? prev
+    const range = { first: head + 1, last: progress.head, prev, tag: progress.tag }
+    return { outcome: 'committed', epoch, ...range, at, floor, bytes: answer }
+  }
+}
+
+/** `epoch head tag at floor` of a session that was there. */
+function decodeStart(start: string): Progress | null {
+  if (start === '') return null
+  const [epoch, head, tag, at, floor] = start.split(' ') as [Epoch, string, Tag, string, string]
+  return { epoch, head: Number(head), tag, at: Number(at), floor: Number(floor) }
+}
+
+function decodeRefusal(answer: readonly string[], request: CommitRequest): CommitResult {
+  const [outcome = '', ...rest] = answer
   switch (outcome) {
     case 'missing':
     case 'exists':
@@ -72,6 +114,8 @@ export function decodeResult(answer: unknown): CommitResult {
       return { outcome, epoch: Number(rest[0]) }
     case 'gap':
       return { outcome, expected: Number(rest[0]) }
+    case 'replayed':
+      return decodeReplayed(rest, request.producer?.seq ?? 0)
     case 'duplicate':
       return { outcome, epoch: rest[0] as Epoch, known: decodeKnown(rest.slice(1)) }
     case 'conflict':
@@ -81,35 +125,9 @@ export function decodeResult(answer: unknown): CommitResult {
   }
 }
 
-function decodeCommitted(answer: string): CommitResult {
-  // `C first last prev tag at floor bytes epoch`: as the script writes it, so each part is there and has its form.
-  const [, first, last, prev, tag, at, floor, bytes, epoch] = answer.split(' ') as [
-    string,
-    string,
-    string,
-    Tag,
-    Tag,
-    string,
-    string,
-    string,
-    Epoch,
-  ]
-  return {
-    outcome: 'committed',
-    epoch,
-    first: Number(first),
-    last: Number(last),
-    prev,
-    tag,
-    at: Number(at),
-    floor: Number(floor),
-    bytes: Number(bytes),
-  }
-}
-
-/** `{ 'replayed', epoch, count, ranges }`, where ranges are `seq:count:first,…` of the producer's last commits. */
-export function decodeReplayed(answer: readonly string[], seq: number): CommitResult {
-  const [, epoch, count, ring] = answer as [string, Epoch, string, string]
+/** `epoch, count, ranges`, where ranges are `seq:count:first,…` of the producer's last commits. */
+function decodeReplayed(answer: readonly string[], seq: number): CommitResult {
+  const [epoch, count, ring] = answer as [Epoch, string, string]
   const ranges = ring
     .split(',')
     .map((range) => range.split(':').map(Number) as [number, number, number])
@@ -125,11 +143,11 @@ function decodeKnown(pairs: readonly string[]): KnownId[] {
   const known: KnownId[] = []
   for (let i = 0; i + 1 < pairs.length; i += 2) {
     const [id, remembered] = [pairs[i] as string, pairs[i + 1] as string]
-    const space = remembered.indexOf(' ')
+    const end = remembered.indexOf(REMEMBERED)
     known.push({
       id,
-      serial: Number(remembered.slice(0, space)),
-      fingerprint: remembered.slice(space + 1),
+      serial: Number(remembered.slice(0, end)),
+      fingerprint: remembered.slice(end + 1),
     })
   }
   return known

@@ -200,7 +200,7 @@ export class Lane {
       batch.giveUp(reply.failure)
     } else {
       const confirmed = waited !== null && 'value' in waited ? Number(waited.value) : 0
-      batch.answer(reply.value as unknown[], confirmed >= (wait?.replicas ?? 0), onAnswer)
+      batch.answer(reply.value, confirmed >= (wait?.replicas ?? 0), onAnswer)
     }
     return true
   }

@@ -1,12 +1,12 @@
-import { decodeHead } from '../../protocol/codec.ts'
 import type { Epoch } from '../../protocol/ids.ts'
 import type { Wake } from '../../core/signals.ts'
 import type { StoredEvent } from '../../core/store.ts'
+import { decodeEntry } from './encode.ts'
 
 /**
  * Wake-ups on the wire, as the scripts and `send` write them:
  *
- *     C <instance> <epoch> <first> <last> [RS text]…    R <instance>    S <instance> RS payload
+ *     C <instance> <epoch> <first> <last> [RS entry]…    R <instance>    S <instance> RS payload
  *
  * A record separator never stands in JSON text; where an opaque body holds one all the same, the hint does not add up and is dropped.
  */
@@ -33,13 +33,13 @@ export function decodeWake(message: string, instance: string): Wake | null {
 
 /** All of first..last, or nothing. */
 function decodeHint(hint: string, first: number, last: number): StoredEvent[] {
-  const texts = hint.split(SEPARATOR)
-  if (texts.length !== last - first + 1) return []
+  const entries = hint.split(SEPARATOR)
+  if (entries.length !== last - first + 1) return []
   const events: StoredEvent[] = []
-  for (const [index, text] of texts.entries()) {
-    const head = decodeHead(text)
-    if (head === null || head.serial !== first + index) return []
-    events.push({ ...head, text })
+  for (const [index, entry] of entries.entries()) {
+    const event = decodeEntry(entry, { serial: first + index - 1, tag: events.at(-1)?.tag ?? null })
+    if (event === null) return []
+    events.push(event)
   }
   return events
 }

@@ -3,285 +3,294 @@
 --
 -- KEYS: 1            the kept answer of this place in the caller's window
 --       then, for each session of the batch: record, log, even ids, odd ids, due, index
--- ARGV: instance, sequence number of the batch, PUBLISH or SPUBLISH, dedupe window in ms, number of sessions,
---       for each session: its id, its channel; then the commits, one after another:
---         session's number, epoch ('' : must exist),
---         0 | 1, producer id, epoch, seq, count
---         guards n,    then: f | d, name, 0 | 1, value     (0: absent)
---         events n,    then: tag, crc, body, 0 | 1, id, fingerprint
---         writes n,    then: name, 0 | 1, value            (0: remove)
---         deadlines n, then: name, ms from now ('' : clear)
--- Returns an array with an answer for each commit:
---         'C <first> <last> <prev> <tag> <at> <floor> <bytes> <epoch>'
+-- ARGV: instance, sequence number of the batch, PUBLISH or SPUBLISH, length of a generation of ids in ms, its margin in ms,
+--       number of sessions; for each session: its id, its channel; then the commits, one after another:
+--         session's number, epoch ('' : must exist), numbers of producers (0 or 1), guards, events, ids, writes, deadlines;
+--         producer: id, epoch, seq, count
+--         guard:    f | d, name, 0 | 1, value        (0: absent)
+--         event:    tag, crc, body, id, fingerprint  ('' : no id to remember; else '+' and what it is)
+--         write:    name, 0 | 1, value               (0: remove)
+--         deadline: name, ms from now                ('' : clear)
+-- Returns { now, { for each session '' or 'epoch head tag at floor' as it was before }, { for each commit an answer } }:
+--         the bytes of the log after it, a number, where it was carried out: the caller adds up the rest; else
 --         { 'missing' }, { 'exists' }, { 'fenced', epoch }, { 'gap', expected },
---         { 'replayed', epoch, count, ranges }, { 'duplicate', epoch, id, answer, … },
+--         { 'replayed', epoch, count, ranges }, { 'duplicate', epoch, id, remembered, … },
 --         { 'conflict', f | d, name, 0 | 1, value, … }, { 'failed', text }
 --
 -- The answers are kept for a while under the batch's number. A batch that comes again, because its answer was lost on
 -- the way, gets the same answers and changes nothing; one that comes late, after younger ones, is refused.
 --
--- Without OOM, READONLY and the like, which Redis checks before a script of this kind begins, only XADD could fail: it is the
--- first write of a commit, and a commit where it fails changes nothing.
+-- What of a session is needed again and again is read once, kept in its table, and written at the end. OOM, READONLY and the
+-- like are checked by Redis before a script of this kind begins; so only XADD could fail, and it is the first write of its commit.
+--
+-- Ids are remembered in generations, by the clock: one hash for even ones, one for odd ones, each with its own end. An id lives for at
+-- least one generation less the margin; `g1` and `g0` are the last two generations that were written, so that no hash is asked in vain.
 
-local call, format = redis.call, string.format
-local HINT_BYTES, KEEP_ANSWERS_MS, RING = 16384, 120000, 16
+local call, pcall = redis.call, redis.pcall
+local HINT_BYTES, KEEP_ANSWERS_MS, RING = 16384, '120000', 16
+local A, K = ARGV, KEYS
 
-local instance, sequence, publish, window = ARGV[1], tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4])
-local kept = call('GET', KEYS[1])
+local instance, sequence, publish = A[1], tonumber(A[2]), A[3]
+local kept = call('GET', K[1])
 if kept then
   kept = cmsgpack.unpack(kept)
   if kept[1] == sequence then
-    call('PEXPIRE', KEYS[1], KEEP_ANSWERS_MS) -- a write, so that a WAIT behind it covers the first attempt's
+    call('PEXPIRE', K[1], KEEP_ANSWERS_MS) -- a write, so that a WAIT behind it covers the first attempt's
     return kept[2]
   end
   if kept[1] > sequence then return redis.error_reply('STALE this batch comes late') end
 end
 
 local time = call('TIME')
-local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
-local p = 5 + 1
-local sessions = {}
-for i = 1, tonumber(ARGV[5]) do
-  sessions[i] = { key = 2 + (i - 1) * 6, id = ARGV[p], channel = ARGV[p + 1] }
-  p = p + 2
-end
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local span, margin = tonumber(A[4]), tonumber(A[5])
+local generation = math.floor(now / span)
 
-local function broken(s)
-  return s.head > s.floor and call('EXISTS', s.log) == 0
-end
+local function int(number) return string.format('%.0f', number) end
 
--- The state is read once and written once a batch; what is in between stands in the table.
 local function load(s)
-  s.loaded = true
-  s.record, s.log = KEYS[s.key], KEYS[s.key + 1]
   local found = call('HMGET', s.record, '.', ',')
   if not found[1] then return end
-  local epoch, head, tag, at, bytes = string.match(found[1], '^(%S+) (%d+) (%S+) (%d+) (%d+)$')
-  s.exists, s.epoch, s.head, s.tag, s.at, s.bytes = true, epoch, tonumber(head), tag, tonumber(at), tonumber(bytes)
-  s.floor = found[2] and tonumber(string.match(found[2], '^%d+')) or 0
+  local epoch, head, tag, at, bytes, g1, g0 = string.match(found[1], '^(%S+) (%d+) (%S+) (%d+) (%d+) (%d+) (%d+)$')
+  local floor = found[2] and string.match(found[2], '^%d+') or '0'
+  s.exists, s.epoch, s.head, s.tag, s.bytes = true, epoch, tonumber(head), tag, tonumber(bytes)
+  s.last, s.at = tonumber(at), math.max(now, tonumber(at))
+  s.g1, s.g0, s.floor = tonumber(g1), tonumber(g0), tonumber(floor)
+  s.start = epoch .. ' ' .. head .. ' ' .. tag .. ' ' .. s.at .. ' ' .. floor
 end
 
--- Leftovers of a log that lost its record, or of a record that lost its log.
-local function forget(s)
-  for _, field in ipairs(call('HKEYS', s.record)) do
-    if string.sub(field, 1, 1) == 'd' then call('ZREM', KEYS[s.key + 4], s.id .. ' ' .. string.sub(field, 2)) end
+-- Every commit, as places in ARGV.
+local sessions, starts, commits, p = {}, {}, {}, 7 + 2 * A[6]
+for i = 1, tonumber(A[6]) do
+  local k = 6 * i - 4
+  local s = { record = K[k], log = K[k + 1], k = k, id = A[5 + 2 * i], channel = A[6 + 2 * i] }
+  load(s)
+  sessions[i], starts[i] = s, s.start or ''
+end
+while p <= #A do
+  local c = { s = sessions[tonumber(A[p])], epoch = A[p + 1] }
+  c.guardCount, c.eventCount, c.writeCount, c.deadlineCount =
+    tonumber(A[p + 3]), tonumber(A[p + 4]), tonumber(A[p + 6]), tonumber(A[p + 7])
+  c.ids = A[p + 5] ~= '0'
+  c.producer = A[p + 2] == '1' and p + 8
+  c.guards = p + 8 + (c.producer and 4 or 0)
+  c.events = c.guards + 4 * c.guardCount
+  c.writes = c.events + 5 * c.eventCount
+  c.deadlines = c.writes + 3 * c.writeCount
+  p = c.deadlines + 2 * c.deadlineCount
+  commits[#commits + 1] = c
+  if c.ids then
+    local asked = c.s.asked or {}
+    for e = c.events, c.writes - 1, 5 do
+      if A[e + 4] ~= '' then asked[#asked + 1] = A[e + 3] end
+    end
+    c.s.asked = asked
   end
-  call('UNLINK', s.record, s.log, KEYS[s.key + 2], KEYS[s.key + 3])
 end
 
-local function checkProducer(s, c)
-  local known = call('HGET', s.record, 'p' .. c.producer)
+local function idKey(s, g) return K[s.k + 2 + g % 2] end
+
+local function recall(s, g)
+  local found = call('HMGET', idKey(s, g), unpack(s.asked))
+  for i = 1, #found do
+    if found[i] then s.known[s.asked[i]] = found[i] end
+  end
+end
+for i = 1, #sessions do
+  local s = sessions[i]
+  s.known = {}
+  if s.asked and s.exists then
+    local back = s.g1 > generation -- the clock was set back
+    if s.g1 == generation or back then recall(s, generation) end
+    if s.g1 == generation - 1 or s.g0 == generation - 1 or back then recall(s, generation - 1) end
+  end
+end
+
+local function checkProducer(s, at)
+  local known = call('HGET', s.record, 'p' .. A[at])
   if not known then return end
-  local epoch, last, n, ring = string.match(known, '^(%d+) (%-?%d+) (%d+) (.*)$')
+  local epoch, last, size, ring = string.match(known, '^(%d+) (%-?%d+) (%d+) (.*)$')
   epoch, last = tonumber(epoch), tonumber(last)
-  if c.producerEpoch > epoch then return end
-  if c.producerEpoch < epoch then return { 'fenced', format('%.0f', epoch) } end
-  if c.seq > last + 1 then return { 'gap', format('%.0f', last + 1) } end
-  if c.seq == last + 1 then
-    c.ring, c.ringSize = ring, tonumber(n)
-    return
-  end
-  return { 'replayed', s.epoch, format('%.0f', math.min(c.count, last - c.seq + 1)), ring }
+  local claimed, seq, count = tonumber(A[at + 1]), tonumber(A[at + 2]), tonumber(A[at + 3])
+  if claimed > epoch then return end
+  if claimed < epoch then return { 'fenced', int(epoch) } end
+  if seq > last + 1 then return { 'gap', int(last + 1) } end
+  if seq < last + 1 then return { 'replayed', s.epoch, int(math.min(count, last - seq + 1)), ring } end
+  return nil, ring, tonumber(size)
 end
 
-local function knownIds(s, events)
+local function checkIds(s, c)
   local answer
-  local even, odd = KEYS[s.key + 2], KEYS[s.key + 3]
-  for i = 1, #events do
-    local id = events[i].id
-    if id then
-      local known = call('HGET', even, id) or call('HGET', odd, id)
-      if known then
-        answer = answer or { 'duplicate', s.epoch }
-        answer[#answer + 1] = id
-        answer[#answer + 1] = known
-      end
+  for e = c.events, c.writes - 1, 5 do
+    local known = A[e + 4] ~= '' and s.known[A[e + 3]]
+    if known then
+      answer = answer or { 'duplicate', s.epoch }
+      answer[#answer + 1] = A[e + 3]
+      answer[#answer + 1] = known
     end
   end
   return answer
 end
 
-local function checkGuards(s, guards)
+local function checkGuards(s, c)
   local holds, answer = true, { 'conflict' }
-  for i = 1, #guards do
-    local g = guards[i]
-    local value = s.exists and call('HGET', s.record, g.kind .. g.name) or false
-    if value ~= g.value then holds = false end
+  for g = c.guards, c.events - 1, 4 do
+    local value = s.exists and call('HGET', s.record, A[g] .. A[g + 1]) or false
+    if value ~= (A[g + 2] == '1' and A[g + 3]) then holds = false end
     local n = #answer
-    answer[n + 1], answer[n + 2], answer[n + 3], answer[n + 4] = g.kind, g.name, value and '1' or '0', value or ''
+    answer[n + 1], answer[n + 2], answer[n + 3], answer[n + 4] = A[g], A[g + 1], value and '1' or '0', value or ''
   end
   if not holds then return answer end
 end
 
 local function refusal(s, c)
-  if not s.exists and c.epoch == '' then return { 'missing' } end
-  if s.exists and c.epoch ~= '' then return { 'exists' } end
-  if not s.exists then return c.guards and checkGuards(s, c.guards) end
-  return (c.producer and checkProducer(s, c)) or knownIds(s, c.events) or (c.guards and checkGuards(s, c.guards))
+  local answer
+  if s.exists then
+    if c.epoch ~= '' then return { 'exists' } end
+    if c.producer then answer, c.ring, c.ringSize = checkProducer(s, c.producer) end
+    if not answer and c.ids then answer = checkIds(s, c) end
+  elseif c.epoch == '' then
+    return { 'missing' }
+  end
+  if not answer and c.guardCount > 0 then answer = checkGuards(s, c) end
+  return answer
 end
 
-local function append(s, events, at)
-  local texts, prev, bytes = s.texts or {}, s.tag, s.bytes
-  for i = 1, #events do
-    local e = events[i]
-    local serial = format('%.0f', s.head + i)
-    local text = '{"serial":' .. serial .. ',"tag":"' .. e.tag .. '","prev":"' .. prev .. '","at":' .. at .. ',' .. e.body
-    -- A log that ought to be there is not made anew: its events are gone, and so is its epoch.
+-- Makes a session, over what may be left of a log that lost its record, or of a record that lost its log.
+local function create(s, epoch)
+  for _, field in ipairs(call('HKEYS', s.record)) do
+    if string.sub(field, 1, 1) == 'd' then call('ZREM', K[s.k + 4], s.id .. ' ' .. string.sub(field, 2)) end
+  end
+  call('UNLINK', s.record, s.log, K[s.k + 2], K[s.k + 3])
+  call('ZADD', K[s.k + 5], '0', s.id)
+  s.exists, s.changed, s.known, s.added = true, true, {}, nil
+  s.epoch, s.head, s.tag, s.at, s.last, s.bytes, s.floor, s.g1, s.g0 = epoch, 0, '--------', now, 0, 0, 0, 0, 0
+end
+
+local function append(s, c)
+  local entries, at = s.entries or {}, '","at":' .. s.at .. ','
+  local serial, prev, bytes = s.head, s.tag, s.bytes
+  for e = c.events, c.writes - 1, 5 do
+    serial = serial + 1
+    local tag, id = A[e], int(serial)
+    local entry = A[e + 1] .. '{"serial":' .. id .. ',"tag":"' .. tag .. '","prev":"' .. prev .. at .. A[e + 2]
     local done
-    if i == 1 and s.head > s.floor then
-      done = redis.pcall('XADD', s.log, 'NOMKSTREAM', serial .. '-0', 'e', e.crc .. text)
+    if s.head > s.floor and serial == s.head + 1 then
+      -- A log that ought to be there is not made anew: its events are gone, and so is its epoch.
+      done = pcall('XADD', s.log, 'NOMKSTREAM', id .. '-0', 'e', entry)
       if not done then
         s.exists = false
         return { 'missing' }
       end
     else
-      done = redis.pcall('XADD', s.log, serial .. '-0', 'e', e.crc .. text)
+      done = pcall('XADD', s.log, id .. '-0', 'e', entry)
     end
     if type(done) == 'table' and done.err then return { 'failed', done.err } end
-    prev, bytes = e.tag, bytes + #text
-    texts[#texts + 1] = text
+    prev, bytes = tag, bytes + #entry - 8
+    entries[#entries + 1] = entry
   end
-  s.firstWoken = s.firstWoken or s.head + 1
-  s.texts, s.tag, s.bytes, s.head = texts, prev, bytes, s.head + #events
+  s.woken = s.woken or s.head + 1
+  s.entries, s.changed, s.last = entries, true, s.at
+  s.head, s.tag, s.bytes = serial, prev, bytes
 end
 
 local function remember(s, c, first)
   if c.producer then
-    local entry = format('%.0f:%.0f:%.0f', c.seq, c.count, first)
+    local at = c.producer
+    local seq, count = A[at + 2], A[at + 3]
+    local entry = seq .. ':' .. count .. ':' .. int(first)
     local ring, size = c.ring, c.ringSize or 0
     if size >= RING then ring, size = string.match(ring, '^[^,]*,(.*)$'), size - 1 end
-    ring = (ring and ring ~= '') and (ring .. ',' .. entry) or entry
-    call('HSET', s.record, 'p' .. c.producer,
-      format('%.0f %.0f %d ', c.producerEpoch, c.seq + c.count - 1, size + 1) .. ring)
+    if size > 0 then entry = ring .. ',' .. entry end
+    call('HSET', s.record, 'p' .. A[at], A[at + 1] .. ' ' .. int(seq + count - 1) .. ' ' .. (size + 1) .. ' ' .. entry)
   end
-  local generation = math.floor(now / window)
-  local key = KEYS[s.key + 2 + generation % 2]
-  for i = 1, #c.events do
-    local e = c.events[i]
-    if e.id then
-      call('HSET', key, e.id, format('%.0f ', first + i - 1) .. e.fingerprint)
-      s.remembered = key
+  if not c.ids then return end
+  local added = s.added or {}
+  for e = c.events, c.writes - 1, 5 do
+    if A[e + 4] ~= '' then
+      local value = int(first + (e - c.events) / 5) .. A[e + 4]
+      s.known[A[e + 3]] = value
+      local n = #added
+      added[n + 1], added[n + 2] = A[e + 3], value
     end
   end
-  if s.remembered then s.expires = format('%.0f', (generation + 2) * window) end
+  s.added = added
 end
 
 local function write(s, c)
-  for i = 1, #c.writes do
-    local w = c.writes[i]
-    if w.value then call('HSET', s.record, 'f' .. w.name, w.value) else call('HDEL', s.record, 'f' .. w.name) end
+  for w = c.writes, c.deadlines - 1, 3 do
+    if A[w + 1] == '1' then call('HSET', s.record, 'f' .. A[w], A[w + 2]) else call('HDEL', s.record, 'f' .. A[w]) end
   end
-  local due = KEYS[s.key + 4]
-  for i = 1, #c.deadlines do
-    local d = c.deadlines[i]
-    if d.after then
-      local at = format('%.0f', now + d.after)
-      call('HSET', s.record, 'd' .. d.name, at)
-      call('ZADD', due, at, s.id .. ' ' .. d.name)
+  for d = c.deadlines, c.deadlines + 2 * c.deadlineCount - 1, 2 do
+    local name, member = 'd' .. A[d], s.id .. ' ' .. A[d]
+    if A[d + 1] == '' then
+      call('HDEL', s.record, name)
+      call('ZREM', K[s.k + 4], member)
     else
-      call('HDEL', s.record, 'd' .. d.name)
-      call('ZREM', due, s.id .. ' ' .. d.name)
+      local at = int(now + A[d + 1])
+      call('HSET', s.record, name, at)
+      call('ZADD', K[s.k + 4], at, member)
     end
   end
 end
 
 local function apply(s, c)
-  if not s.exists then
-    forget(s)
-    s.exists, s.epoch, s.head, s.tag, s.at, s.bytes, s.floor = true, c.epoch, 0, '--------', 0, 0, 0
-    call('ZADD', KEYS[s.key + 5], 0, s.id)
-  end
-  local at = math.max(now, s.at)
-  local atText = format('%.0f', at)
-  local first, prev = s.head + 1, s.tag
-  if #c.events > 0 then
-    local failed = append(s, c.events, atText)
+  if not s.exists then create(s, c.epoch) end
+  local first = s.head + 1
+  if c.eventCount > 0 then
+    local failed = append(s, c)
     if failed then return failed end
-    s.at = at
   end
-  s.changed = s.changed or c.epoch ~= '' or #c.events > 0
   write(s, c)
   remember(s, c, first)
-  return format('C %.0f %.0f %s %s %s %.0f %.0f %s', first, s.head, prev, s.tag, atText, s.floor, s.bytes, s.epoch)
-end
-
-local NONE = {}
-local function parse()
-  local c = { session = tonumber(ARGV[p]), epoch = ARGV[p + 1], events = NONE, writes = NONE, deadlines = NONE }
-  p = p + 2
-  if ARGV[p] == '1' then
-    c.producer, c.producerEpoch = ARGV[p + 1], tonumber(ARGV[p + 2])
-    c.seq, c.count = tonumber(ARGV[p + 3]), tonumber(ARGV[p + 4])
-    p = p + 4
-  end
-  local n = tonumber(ARGV[p + 1])
-  p = p + 2
-  if n > 0 then c.guards = {} end
-  for i = 1, n do
-    c.guards[i] = { kind = ARGV[p], name = ARGV[p + 1], value = ARGV[p + 2] == '1' and ARGV[p + 3] }
-    p = p + 4
-  end
-  n, p = tonumber(ARGV[p]), p + 1
-  if n > 0 then c.events = {} end
-  for i = 1, n do
-    local e = { tag = ARGV[p], crc = ARGV[p + 1], body = ARGV[p + 2] }
-    if ARGV[p + 3] == '1' then
-      e.id, e.fingerprint = ARGV[p + 4], ARGV[p + 5]
-      p = p + 2
-    end
-    c.events[i], p = e, p + 4
-  end
-  n, p = tonumber(ARGV[p]), p + 1
-  if n > 0 then c.writes = {} end
-  for i = 1, n do
-    c.writes[i], p = { name = ARGV[p], value = ARGV[p + 1] == '1' and ARGV[p + 2] }, p + 3
-  end
-  n, p = tonumber(ARGV[p]), p + 1
-  if n > 0 then c.deadlines = {} end
-  for i = 1, n do
-    c.deadlines[i], p = { name = ARGV[p], after = ARGV[p + 1] ~= '' and tonumber(ARGV[p + 1]) }, p + 2
-  end
-  return c
+  return s.bytes
 end
 
 -- What an index still says of a session that is gone.
 local function heal(s, c)
-  call('ZREM', KEYS[s.key + 5], s.id)
-  local due = KEYS[s.key + 4]
-  for i = 1, #(c.guards or NONE) do
-    if c.guards[i].kind == 'd' then call('ZREM', due, s.id .. ' ' .. c.guards[i].name) end
+  call('ZREM', K[s.k + 5], s.id)
+  for g = c.guards, c.events - 1, 4 do
+    if A[g] == 'd' then call('ZREM', K[s.k + 4], s.id .. ' ' .. A[g + 1]) end
   end
-  for i = 1, #c.deadlines do call('ZREM', due, s.id .. ' ' .. c.deadlines[i].name) end
 end
 
 local answers = {}
-while p <= #ARGV do
-  local c = parse()
-  local s = sessions[c.session]
-  if not s.loaded then load(s) end
+for i = 1, #commits do
+  local c = commits[i]
+  local s = c.s
   local answer = refusal(s, c)
-  -- A commit that appends sees a lost log by its XADD; any other looks.
-  if s.exists and (answer or #c.events == 0) and broken(s) then
+  -- A commit that appends sees by its XADD that the log is lost; any other looks.
+  if s.exists and (answer or c.eventCount == 0) and s.head > s.floor and call('EXISTS', s.log) == 0 then
     s.exists = false
     answer = refusal(s, c)
   end
   if not answer then answer = apply(s, c) end
   if type(answer) == 'table' and answer[1] == 'missing' then heal(s, c) end
-  answers[#answers + 1] = answer
+  answers[i] = answer
 end
 
 for i = 1, #sessions do
   local s = sessions[i]
-  if s.changed then
-    call('HSET', s.record, '.', format('%s %.0f %s %.0f %.0f', s.epoch, s.head, s.tag, s.at, s.bytes))
+  if s.added then
+    local key = idKey(s, generation)
+    call('HSET', key, unpack(s.added))
+    if s.g1 ~= generation then
+      call('PEXPIREAT', key, int((generation + 2) * span - margin))
+      if s.g1 < generation then s.g1, s.g0 = generation, s.g1 else s.g0 = math.max(s.g0, generation) end
+      s.changed = true
+    end
   end
-  if s.remembered then call('PEXPIREAT', s.remembered, s.expires) end
-  if s.texts then
-    local wake = format('C %s %s %.0f %.0f', instance, s.epoch, s.firstWoken, s.head)
-    local hint = table.concat(s.texts, '\30')
+  if s.changed then
+    call('HSET', s.record, '.', s.epoch .. ' ' .. int(s.head) .. ' ' .. s.tag .. ' ' .. int(s.last) .. ' ' .. int(s.bytes)
+      .. ' ' .. s.g1 .. ' ' .. s.g0)
+  end
+  if s.entries then
+    local wake = 'C ' .. instance .. ' ' .. s.epoch .. ' ' .. int(s.woken) .. ' ' .. int(s.head)
+    local hint = table.concat(s.entries, '\30')
     if #hint <= HINT_BYTES then wake = wake .. '\30' .. hint end
     call(publish, s.channel, wake)
   end
 end
-call('SET', KEYS[1], cmsgpack.pack({ sequence, answers }), 'PX', KEEP_ANSWERS_MS)
-return answers
+local reply = { now, starts, answers }
+call('SET', K[1], cmsgpack.pack({ sequence, reply }), 'PX', KEEP_ANSWERS_MS)
+return reply

@@ -11,7 +11,7 @@ local CRC_BYTES, LOOKS = 8, 10
 
 local found = call('HMGET', KEYS[1], '.', ',')
 if not found[1] then return false end
-local head, bytes = string.match(found[1], '^%S+ (%d+) %S+ %d+ (%d+)$')
+local head, bytes = string.match(found[1], '^%S+ (%d+) %S+ %d+ (%d+)')
 head, bytes = tonumber(head), tonumber(bytes)
 local floor = found[2] and tonumber(string.match(found[2], '^%d+')) or 0
 if head > floor and call('EXISTS', KEYS[2]) == 0 then return false end

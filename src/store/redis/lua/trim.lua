@@ -10,7 +10,7 @@ local CRC_BYTES, STEP, SCAN_BYTES = 8, 100, 4194304
 
 local found = call('HMGET', KEYS[1], '.', ',')
 if not found[1] then return false end
-local epoch, head, tag, lastAt, bytes = string.match(found[1], '^(%S+) (%d+) (%S+) (%d+) (%d+)$')
+local epoch, head, tag, lastAt, bytes, generations = string.match(found[1], '^(%S+) (%d+) (%S+) (%d+) (%d+) (.*)$')
 head, bytes = tonumber(head), tonumber(bytes)
 local floor, floorTag = string.match(found[2] or '0 --------', '^(%d+) (%S+)$')
 floor = tonumber(floor)
@@ -50,7 +50,7 @@ end
 if trimmed > 0 then
   -- Exact, not `~`: the floor is what is really the last one gone. An empty stream would still take its 4 kB.
   if floor >= head then call('UNLINK', KEYS[2]) else call('XTRIM', KEYS[2], 'MINID', format('%.0f-0', floor + 1)) end
-  call('HSET', KEYS[1], '.', format('%s %.0f %s %s %.0f', epoch, head, tag, lastAt, bytes),
+  call('HSET', KEYS[1], '.', format('%s %.0f %s %s %.0f %s', epoch, head, tag, lastAt, bytes, generations),
     ',', format('%.0f %s', floor, floorTag))
 end
 return { format('%.0f', floor), trimmed, more and 1 or 0 }
