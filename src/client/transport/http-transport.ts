@@ -17,6 +17,7 @@ export interface Following {
   readonly session: string
   /** From here; `null`: the view first. */
   readonly position: string | null
+  readonly catchup: 'auto' | 'events' | undefined
   readonly signal: AbortSignal
   /** The server has taken the attach. */
   opened(): void
@@ -73,7 +74,7 @@ export class HttpTransport implements Transport {
   }
 
   #attach(frame: AttachFrame): void {
-    const { session, position = null, ref, presence } = frame
+    const { session, position = null, ref, presence, catchup } = frame
     this.#following.get(session)?.abort()
     const stop = new AbortController()
     this.#following.set(session, stop)
@@ -94,10 +95,13 @@ export class HttpTransport implements Transport {
       if (presence !== undefined) this.#attendance.enter(session, presence).catch(() => {})
     }
     const tell = (frame: DownFrame): void => {
-      if (!stop.signal.aborted) this.#tell(frame)
+      if (stop.signal.aborted) return
+      // A stream whose token is over ends with an error, where a socket would end with this code.
+      if (frame.type === 'error' && frame.code === 'invalid_token') this.#end(UNAUTHENTICATED)
+      else this.#tell(frame)
     }
     const { signal } = stop
-    this.#follow({ http, clock, session, position, signal, opened, frame: tell }).then(
+    this.#follow({ http, clock, session, position, catchup, signal, opened, frame: tell }).then(
       () => signal.aborted || this.#end(ABNORMAL),
       (error: unknown) => signal.aborted || this.#lost(open ? null : ref, session, error),
     )

@@ -55,13 +55,12 @@ async function poll(following: Following, position: string, wait: number): Promi
     if (frame?.type !== 'events')
       throw new ClientError('invalid_answer', 'unable to read the events')
     const reached = String(body['position'])
-    const more = body['more'] === true
-    // Where there is no more, what has been reached is the head, even where it is named in another form.
+    const { position: reached, head, more } = body
     return {
       events: frame.events,
-      position: reached,
-      head: more ? String(body['head']) : reached,
-      more,
+      position: String(reached),
+      head: String(head),
+      more: more === true,
     }
   } catch (error) {
     if (!(error instanceof ClientError) || error.code !== 'position_unrecoverable') throw error
@@ -88,9 +87,9 @@ function resetOf(session: string, position: string, error: ClientError): DownFra
  * messages are then newer than the view says, and the fold passes over the events that they hold already.
  */
 async function firstView(following: Following): Promise<DownFrameOf<'snapshot'>> {
-  const { http, session, signal } = following
+  const { http, session, signal, clock } = following
   const path = `/v1/sessions/${encodeURIComponent(session)}`
-  const { metadata, createdAt, closedAt } = await http.json({ path, signal })
+  const { metadata, createdAt, closed } = await http.json({ path, signal })
   const pages: DownFrameOf<'snapshot'>['messages'][] = []
   let position: string | null = null
   let before: string | undefined
@@ -115,7 +114,8 @@ async function firstView(following: Following): Promise<DownFrameOf<'snapshot'>>
     members,
     metadata: metadata ?? {},
     createdAt: createdAt ?? null,
-    closedAt: closedAt ?? null,
+    // When it was closed is told by its event alone; that it is, matters.
+    closedAt: closed === true ? clock.now() : null,
   }
   return { type: 'snapshot', session, position, messages, rest, last: true }
 }

@@ -7,7 +7,7 @@ export async function followBySse(following: Following): Promise<void> {
   const { http, session, position, signal } = following
   const response = await http.stream({
     path: `/v1/sessions/${encodeURIComponent(session)}/events`,
-    query: { after: position ?? undefined },
+    query: { after: position ?? undefined, catchup: following.catchup },
     accept: 'text/event-stream',
     signal,
   })

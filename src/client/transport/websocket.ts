@@ -6,7 +6,7 @@ import type { Transport, TransportEvents } from './transport.ts'
 /** The part of the WebSocket API that is used, so that any implementation will do. */
 export interface WebSocketLike {
   readonly bufferedAmount: number
-  addEventListener(name: 'open' | 'message' | 'close' | 'error', run: (event: never) => void): void
+  addEventListener(name: 'open' | 'message' | 'close' | 'error', run: (event: Event) => void): void
   send(text: string): void
   close(code?: number): void
 }
@@ -46,11 +46,12 @@ export function openWebSocket(
     open = !ended
     if (open && token !== null) socket.send(JSON.stringify({ op: 'auth', ref: 'auth', token }))
   })
-  socket.addEventListener('message', (event: { readonly data: unknown }) => {
-    const frame = typeof event.data === 'string' ? parseFrame(event.data) : null
+  socket.addEventListener('message', (event) => {
+    const { data } = event as MessageEvent<unknown>
+    const frame = typeof data === 'string' ? parseFrame(data) : null
     if (frame !== null && !ended) events.frame(frame)
   })
-  socket.addEventListener('close', (event: { readonly code: number }) => end(event.code))
+  socket.addEventListener('close', (event) => end((event as CloseEvent).code))
   // Tells nothing, and a close follows it; without a listener some implementations throw.
   socket.addEventListener('error', () => {})
   return {
