@@ -28,7 +28,7 @@ export function checkShape(text: string): ErrorCode | null {
     switch (text.charCodeAt(i)) {
       case QUOTE: {
         const end = endOfString(text, i)
-        if (end < 0) return 'invalid_utf8'
+        if (hasLoneEscape(text, i, end)) return 'invalid_utf8'
         i = end - 1
         break
       }
@@ -50,22 +50,30 @@ export function checkShape(text: string): ErrorCode | null {
   return null
 }
 
-/** The index after the closing quote; the text's length when it never closes; -1 on a lone surrogate escape. */
+/** The index after the closing quote; the text's length when it never closes. */
 function endOfString(text: string, open: number): number {
   for (let i = open + 1; i < text.length; i++) {
     const unit = text.charCodeAt(i)
     if (unit === QUOTE) return i + 1
-    if (unit !== BACKSLASH) continue
+    if (unit === BACKSLASH) i++
+  }
+  return text.length
+}
+
+/** Whether an escape between two places is half of a surrogate pair. */
+function hasLoneEscape(text: string, start: number, end: number): boolean {
+  for (let i = start; i < end; i++) {
+    if (text.charCodeAt(i) !== BACKSLASH) continue
     i++
     if (text[i] !== 'u') continue
     const high = escapedUnit(text, i)
-    if (high >= 0xdc00 && high <= 0xdfff) return -1
+    if (high >= 0xdc00 && high <= 0xdfff) return true
     if (high < 0xd800 || high > 0xdbff) continue
     const low = text[i + 5] === '\\' && text[i + 6] === 'u' ? escapedUnit(text, i + 6) : -1
-    if (low < 0xdc00 || low > 0xdfff) return -1
+    if (low < 0xdc00 || low > 0xdfff) return true
     i += 10
   }
-  return text.length
+  return false
 }
 
 /** The code unit of `uXXXX` at `at`, or -1 (then JSON.parse refuses it). */
