@@ -1,3 +1,4 @@
+import { HeldlineError } from '../protocol/errors.ts'
 import type { SessionId } from '../protocol/ids.ts'
 import type { Clock } from './clock.ts'
 import { sessionNotFound } from './commit.ts'
@@ -65,7 +66,9 @@ export class Hub {
     sink: Sink,
     onSignal: (payload: string) => void,
   ): Promise<Following> {
-    const feed = await this.#feed(session)
+    let feed = await this.#feed(session)
+    // The last reader of this feed may have gone in the moment between: a feed that was let go of hears nothing any more.
+    while (this.#feeds.get(session)?.feed !== feed) feed = await this.#feed(session)
     const cursor = feed.open(sink, position ?? feed.head)
     if (position === null) cursor.rest()
     const silence = feed.onSignal(onSignal)
@@ -110,13 +113,12 @@ export class Hub {
   }
 
   async #feed(session: SessionId): Promise<Feed> {
+    if (this.#closed) throw draining()
     const open = this.#feeds.get(session)
     if (open !== undefined) return open.feed
     const opening = this.#opening.get(session) ?? this.#open(session)
     this.#opening.set(session, opening)
-    const feed = await opening
-    // The reader that opened it may have been the last one and gone again.
-    return this.#feeds.get(session)?.feed === feed ? feed : this.#feed(session)
+    return opening
   }
 
   /** Subscribes first and reads the head then; a wake-up that comes before the feed is there is looked into at once. */
@@ -129,6 +131,7 @@ export class Hub {
     })
     try {
       const [head] = await this.#ports.store.heads([session])
+      if (this.#closed) throw draining()
       if (head === null || head === undefined) throw sessionNotFound()
       feed = new Feed(session, head, this.#feedPorts)
       this.#feeds.set(session, { feed, wakes })
@@ -161,4 +164,8 @@ export class Hub {
       void this.verify().finally(() => this.#schedule())
     })
   }
+}
+
+function draining(): HeldlineError {
+  return new HeldlineError('draining', 'unable to follow; this node goes down')
 }
