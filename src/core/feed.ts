@@ -86,6 +86,8 @@ export class Feed implements Source {
       for (const listener of this.#signalled) listener(wake.payload)
       return
     }
+    // Reads that are under way may have been answered before this: nobody joins them any more.
+    this.#pages.clear()
     if (wake.kind === 'committed') {
       if (wake.epoch === this.head.epoch && wake.last <= this.head.serial) return
       if (wake.events.length > 0 && this.#take(wake.epoch, wake.events)) return
@@ -96,6 +98,7 @@ export class Feed implements Source {
   /** Compares with what the store says the head is; looks again when it differs. */
   verify(head: LogHead | null): void {
     if (head !== null && samePosition(headPosition(head), this.head)) return
+    this.#pages.clear()
     this.#pull()
   }
 
@@ -112,14 +115,16 @@ export class Feed implements Source {
     return batch
   }
 
-  /** Readers that return together to one place share one read of the store. */
+  /** Readers that return together to one place share one read of the store, as long as nothing happens meanwhile. */
   page(after: number): Promise<Page | null> {
     const running = this.#pages.get(after)
     if (running !== undefined) return running
     const { pageEvents, pageBytes } = this.#ports.limits
     const page = this.#ports.store
       .read(this.session, { after, limit: pageEvents, maxBytes: pageBytes })
-      .finally(() => this.#pages.delete(after))
+      .finally(() => {
+        if (this.#pages.get(after) === page) this.#pages.delete(after)
+      })
     this.#pages.set(after, page)
     return page
   }
