@@ -81,7 +81,11 @@ export interface PatchRequest {
   readonly session: SessionId
   /** A merge patch (RFC 7396) of the top level: `null` removes a key. */
   readonly metadata?: Metadata
-  readonly settings?: Partial<SessionSettings>
+  /** Only what is given changes. */
+  readonly settings?: {
+    readonly ttlMs?: SessionSettings['ttlMs']
+    readonly retention?: Partial<SessionSettings['retention']>
+  }
   readonly by: By
 }
 
@@ -92,7 +96,8 @@ export function patch(request: PatchRequest, random: Random): Transition<Session
     decide: (known) => {
       const info = openSession(request.session, known)
       const metadata = mergePatch(info.metadata, request.metadata ?? {})
-      const settings = { ...info.settings, ...request.settings }
+      const retention = { ...info.settings.retention, ...request.settings?.retention }
+      const settings = { ...info.settings, ...request.settings, retention }
       const writes: FieldWrite[] = [
         { field: FIELD.metadata, value: JSON.stringify(metadata) },
         { field: FIELD.settings, value: JSON.stringify(settings) },
