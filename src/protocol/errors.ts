@@ -251,6 +251,12 @@ export const ERRORS = {
     title: 'The content type or encoding is not taken here',
     next: 'Send application/json or application/x-ndjson, uncompressed.',
   },
+  headers_too_large: {
+    status: 431,
+    retryable: false,
+    title: 'The headers are too large or too many',
+    next: 'Send at most 100 headers, 8 KiB together.',
+  },
   idempotency_conflict: {
     status: 422,
     retryable: false,

@@ -1,0 +1,99 @@
+import fastify, { type FastifyInstance } from 'fastify'
+import { eventRoutes } from './event-routes.ts'
+import { installHooks } from './hooks.ts'
+import { DEFAULT_HTTP_LIMITS, type HttpLimits } from './limits.ts'
+import { messageRoutes } from './messages.ts'
+import { installMounts } from './mounts.ts'
+import { openapiRoutes } from './openapi.ts'
+import { installParsers } from './parsers.ts'
+import type { HttpPorts } from './ports.ts'
+import { presenceRoutes } from './presence.ts'
+import { probeRoutes } from './probes.ts'
+import { queryText } from './query.ts'
+import { installRefusals, refuseFramework } from './refusals.ts'
+import { register } from './register.ts'
+import { requestIds } from './request-ids.ts'
+import type { Route } from './route.ts'
+import { sessionListRoutes } from './session-list.ts'
+import { sessionRoutes } from './sessions.ts'
+import { Streams } from './streams.ts'
+import { tokenRoutes } from './tokens.ts'
+import { refuseBytes } from './client-error.ts'
+
+/**
+ * The HTTP control plane: give it to `listen`, and its `server` to whoever takes upgrades. Closing it ends its streams first, each with a
+ * word to its reader.
+ */
+export function createHttp(ports: HttpPorts): FastifyInstance {
+  const limits: HttpLimits = { ...DEFAULT_HTTP_LIMITS, ...ports.httpLimits }
+  const nextId = requestIds(ports.random.id())
+  const streams = new Streams(limits.streams)
+  const routes = allRoutes(ports, limits, streams)
+  const app = fastify({
+    ...framework(limits),
+    trustProxy: trusted(ports.trustProxy ?? []),
+    genReqId: nextId,
+    frameworkErrors: refuseFramework,
+    clientErrorHandler: (error, socket) => refuseBytes(error, socket, nextId()),
+  })
+  app.decorateRequest('call', null)
+  app.decorateRequest('plainBytes', 0)
+  installHooks(app, ports, limits)
+  installParsers(app, limits, ports.clock)
+  installRefusals(app, routes, ports)
+  register(app, routes, ports)
+  installMounts(app, ports.mounts ?? [])
+  app.addHook('preClose', async () => streams.close())
+  return app
+}
+
+/** Every route there is. */
+export function allRoutes(
+  ports: HttpPorts,
+  limits: HttpLimits,
+  streams: Streams,
+): readonly Route[] {
+  const routes = [
+    ...sessionRoutes(ports),
+    ...sessionListRoutes(ports, limits),
+    ...eventRoutes(ports, limits, streams),
+    ...messageRoutes(ports, limits),
+    ...presenceRoutes(ports),
+    ...tokenRoutes(ports),
+    ...probeRoutes(ports),
+  ]
+  return [...routes, ...openapiRoutes(routes)]
+}
+
+/** An address that a client claims counts only where a proxy of ours says so. */
+function trusted(networks: readonly string[]): string[] | false {
+  return networks.length > 0 && [...networks]
+}
+
+/** What Fastify and Node are told. A time-out of the whole request is not among it: it would cut an append that streams. */
+function framework(limits: HttpLimits) {
+  return {
+    logger: false,
+    requestIdHeader: false,
+    return503OnClosing: false,
+    exposeHeadRoutes: false,
+    requestTimeout: 0,
+    keepAliveTimeout: limits.keepAliveMs,
+    maxRequestsPerSocket: limits.requestsPerSocket,
+    routerOptions: {
+      // As long as a request can be: an id that is too long is refused as an id.
+      maxParamLength: limits.headerBytes,
+      querystringParser: (text: string) => ({ ...queryText(text) }),
+    },
+    http: {
+      headersTimeout: limits.headersMs,
+      connectionsCheckingInterval: limits.lookMs,
+      maxHeaderSize: limits.headerBytes,
+      // Looked at by ourselves, with a problem for an answer.
+      requireHostHeader: false,
+      // A peer that vanished without a word must not hold a stream for ever.
+      keepAlive: true,
+      keepAliveInitialDelay: 60_000,
+    },
+  } as const
+}

@@ -1,0 +1,142 @@
+import { isUtf8 } from 'node:buffer'
+import type { IncomingMessage } from 'node:http'
+import type * as z from 'zod/mini'
+import { HeldlineError } from '../protocol/errors.ts'
+import { checkShape, objectMembers } from '../protocol/json.ts'
+import type { BodyDeadlines } from './body-deadlines.ts'
+import { describeIssue } from './issue.ts'
+
+/** A JSON body: what it says, and the very text that says it. */
+export interface RawJson {
+  readonly text: string
+  readonly value: unknown
+}
+
+/** A body that is a little over the limit is read to its end, so that its sender is there to hear the refusal. */
+const READ_ON_BYTES = 1024 * 1024
+
+/** Reads a body of bounded size in bounded time. Calls `done` once. */
+export function readBody(
+  body: IncomingMessage,
+  maxBytes: number,
+  deadlines: BodyDeadlines,
+  done: (error: Error | null, bytes?: Buffer) => void,
+): void {
+  const announced = Number(body.headers['content-length'] ?? 0)
+  if (announced > maxBytes + READ_ON_BYTES) return done(tooLarge(maxBytes))
+  let chunks: Buffer[] = []
+  let bytes = 0
+  const finish = (error: Error | null): void => {
+    deadlines.forget(late)
+    body.off('data', take).off('end', end).off('error', fail)
+    // A request that breaks off later must not find its error unheard.
+    body.on('error', ignore)
+    if (error === null) done(null, chunks.length === 1 ? chunks[0] : Buffer.concat(chunks, bytes))
+    else done(error)
+  }
+  const take = (chunk: Buffer): void => {
+    bytes += chunk.length
+    if (bytes <= maxBytes) chunks.push(chunk)
+    else chunks = []
+    if (bytes > maxBytes + READ_ON_BYTES) finish(tooLarge(maxBytes))
+  }
+  const end = (): void => finish(bytes > maxBytes ? tooLarge(maxBytes) : null)
+  const late = (): void =>
+    finish(
+      new HeldlineError('request_timeout', 'unable to take the body; it did not arrive in time'),
+    )
+  const fail = (): void =>
+    finish(new HeldlineError('request_timeout', 'unable to take the body; it broke off'))
+  body.on('data', take).on('end', end).on('error', fail)
+  deadlines.watch(late)
+}
+
+function ignore(): void {
+  // Nobody is there to hear of it.
+}
+
+export function tooLarge(maxBytes: number): HeldlineError {
+  return new HeldlineError(
+    'payload_too_large',
+    `unable to take the body; it is over ${maxBytes} bytes`,
+    {
+      facts: { maxBytes },
+    },
+  )
+}
+
+/**
+ * JSON from bytes of a size that was checked: UTF-8, shape, grammar, in this order. [P-2.3]
+ * @throws HeldlineError `empty_body`, `invalid_utf8`, `too_deep`, `too_many_keys`, `invalid_json`
+ */
+export function parseJson(bytes: Buffer): RawJson {
+  if (bytes.length === 0)
+    throw new HeldlineError('empty_body', 'unable to read the body; it is empty')
+  if (!isUtf8(bytes))
+    throw new HeldlineError('invalid_utf8', 'unable to read the body; it is not UTF-8')
+  const text = bytes.toString()
+  const shape = checkShape(text)
+  if (shape !== null)
+    throw new HeldlineError(shape, 'unable to read the JSON; its shape is not acceptable')
+  try {
+    return { text, value: JSON.parse(text) }
+  } catch {
+    // Its message quotes the text.
+    throw new HeldlineError('invalid_json', 'unable to read the body; it is not JSON')
+  }
+}
+
+const FORBIDDEN = new Set(['__proto__', 'constructor', 'prototype'])
+
+/**
+ * Refuses what JSON.parse lets pass in an envelope: a key that stands twice, or that means something to the language. [P-2.3]
+ * The text must be valid JSON.
+ */
+export function checkKeys(text: string): void {
+  const seen = new Set<string>()
+  for (const { key } of objectMembers(text)) {
+    if (FORBIDDEN.has(key))
+      throw new HeldlineError('forbidden_key', `unable to take the envelope; it holds ${key}`)
+    if (seen.has(key))
+      throw new HeldlineError('duplicate_key', 'unable to take the envelope; a key stands twice')
+    seen.add(key)
+  }
+}
+
+/** Objects within a body that the server itself reads: their keys are checked too, but for the words of an application. */
+function checkInner(text: string): void {
+  for (const { key, raw } of objectMembers(text)) {
+    if (key === 'data' || !raw.startsWith('{')) continue
+    const seen = new Set<string>()
+    for (const inner of objectMembers(raw)) {
+      if (inner.key === '__proto__')
+        throw new HeldlineError('forbidden_key', `unable to take ${key}; it holds __proto__`)
+      if (seen.has(inner.key))
+        throw new HeldlineError('duplicate_key', `unable to take ${key}; a key stands twice`)
+      seen.add(inner.key)
+    }
+  }
+}
+
+/** A value by its schema, strictly. @throws HeldlineError `unknown_field`, `invalid_request` */
+export function parseBy<Schema extends z.ZodMiniType>(
+  schema: Schema,
+  value: unknown,
+): z.infer<Schema> {
+  const parsed = schema.safeParse(value)
+  if (parsed.success) return parsed.data
+  throw describeIssue(parsed.error.issues[0])
+}
+
+/** A body that is one object. @throws HeldlineError as the steps above */
+export function parseObject<Schema extends z.ZodMiniType>(
+  schema: Schema,
+  body: RawJson,
+): z.infer<Schema> {
+  const { text, value } = body
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
+    checkKeys(text)
+    checkInner(text)
+  }
+  return parseBy(schema, value)
+}

@@ -1,0 +1,115 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { ServerResponse } from 'node:http'
+import type * as z from 'zod/mini'
+import type { Grant } from '../core/access.ts'
+import { HeldlineError } from '../protocol/errors.ts'
+import type { By } from '../protocol/event.ts'
+import { parseMemberId, type MemberId, type SessionId } from '../protocol/ids.ts'
+import { parseObject, type RawJson } from './body.ts'
+import { readQuery, type QueryText } from './query.ts'
+import type { Route } from './route.ts'
+
+/** A request that may go on: its route, who asks, and what it is about. */
+export class Call {
+  readonly route: Route
+  readonly #request: FastifyRequest
+  readonly #grant: Grant | null
+  readonly #session: SessionId | null
+
+  constructor(
+    route: Route,
+    request: FastifyRequest,
+    grant: Grant | null,
+    session: SessionId | null,
+  ) {
+    this.route = route
+    this.#request = request
+    this.#grant = grant
+    this.#session = session
+  }
+
+  /** Of a route that needs credentials. */
+  get grant(): Grant {
+    if (this.#grant === null) throw new Error('this route asks for no credentials')
+    return this.#grant
+  }
+
+  get by(): By {
+    return { subject: this.grant.subject }
+  }
+
+  /** Of a route whose path names one. */
+  get session(): SessionId {
+    if (this.#session === null) throw new Error('this route names no session')
+    return this.#session
+  }
+
+  get member(): MemberId {
+    const { member } = this.#request.params as { readonly member?: string }
+    const id = parseMemberId(member)
+    if (id === null)
+      throw new HeldlineError('invalid_request', 'the member id does not have the form')
+    return id
+  }
+
+  get requestId(): string {
+    return this.#request.id
+  }
+
+  header(name: string): string | undefined {
+    const value = this.#request.headers[name]
+    return Array.isArray(value) ? value.join(', ') : value
+  }
+
+  /** The parameters that the route's description names. */
+  query(): ReadonlyMap<string, string> {
+    // The parser of queries gives nothing else.
+    return readQuery(this.#request.query as QueryText, Object.keys(this.route.query ?? {}))
+  }
+
+  /** @throws HeldlineError `empty_body` where there is none */
+  json(): RawJson {
+    const body = this.#request.body as RawJson | undefined
+    if (body === undefined)
+      throw new HeldlineError('empty_body', 'unable to read the body; it is empty')
+    return body
+  }
+
+  /** The body as an object; no body at all is an empty object. */
+  optional<Schema extends z.ZodMiniType>(schema: Schema): z.infer<Schema> {
+    return parseObject(schema, (this.#request.body as RawJson | undefined) ?? EMPTY)
+  }
+
+  object<Schema extends z.ZodMiniType>(schema: Schema): z.infer<Schema> {
+    return parseObject(schema, this.json())
+  }
+
+  /** Takes the response over, with the headers that every answer has. */
+  stream(reply: FastifyReply): {
+    readonly response: ServerResponse
+    readonly headers: Record<string, string>
+  } {
+    // Only strings are ever set as headers here.
+    const headers = reply.getHeaders() as Record<string, string>
+    reply.hijack()
+    return { response: reply.raw, headers }
+  }
+
+  /** Calls `gone` when the client has gone, or the answer is through. */
+  onEnd(reply: FastifyReply, gone: () => void): void {
+    reply.raw.once('close', gone)
+  }
+
+  get raw(): FastifyRequest['raw'] {
+    return this.#request.raw
+  }
+}
+
+const EMPTY: RawJson = { text: '{}', value: {} }
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** `null` until the request may go on. */
+    call: Call | null
+  }
+}

@@ -1,0 +1,77 @@
+import { messageText } from '../core/attachment.ts'
+import { HeldlineError } from '../protocol/errors.ts'
+import type { Message } from '../protocol/fold/message.ts'
+import { messagesAnswer } from '../protocol/http.ts'
+import { formatPosition } from '../protocol/position.ts'
+import { jsonText, type Answer } from './answer.ts'
+import type { Call } from './call.ts'
+import type { HttpLimits } from './limits.ts'
+import type { HttpPorts } from './ports.ts'
+import { limitOf } from './query.ts'
+import type { Route } from './route.ts'
+
+type Ports = Pick<HttpPorts, 'views'>
+
+const DEFAULT_PAGE = 50
+
+/** What people read, folded. [P-9.6] */
+export function messageRoutes(ports: Ports, limits: HttpLimits): readonly Route[] {
+  return [
+    {
+      method: 'GET',
+      path: '/v1/sessions/{session}/messages',
+      summary: 'Read the folded messages',
+      description:
+        'In the order in which they began; the first page has the latest. They are folded at `position`: follow from there.',
+      query: {
+        limit: `How many at most: 1 to ${limits.messagesPage}, default ${DEFAULT_PAGE}.`,
+        before:
+          'The id of a message: only those that began before it. Of a page, the first one gives the next page.',
+      },
+      answers: { 200: { about: 'A page.', schema: messagesAnswer } },
+      errors: ['invalid_limit', 'message_not_found', 'event_corrupt'],
+      handle: (call) => readMessages(call, ports, limits),
+    },
+  ]
+}
+
+async function readMessages(call: Call, { views }: Ports, limits: HttpLimits): Promise<Answer> {
+  const query = call.query()
+  const limit = limitOf(query.get('limit'), DEFAULT_PAGE, limits.messagesPage)
+  const before = query.get('before')
+  // Shared: nothing is awaited between here and the text.
+  const view = await views.at(call.session)
+  const all = [...view.messages.values()]
+  const end = before === undefined ? all.length : indexOf(all, before)
+  const start = startOf(all, end, limit, limits.pageBytes)
+  const texts = all.slice(start, end).map(messageText)
+  const position = formatPosition(view.position)
+  return jsonText(`{"messages":[${texts.join(',')}],"position":"${position}","more":${start > 0}}`)
+}
+
+function indexOf(messages: readonly Message[], id: string): number {
+  const index = messages.findIndex((message) => message.id === id)
+  if (index >= 0) return index
+  throw new HeldlineError(
+    'message_not_found',
+    'unable to read before that message; there is no such message',
+  )
+}
+
+/** Where a page begins: as many as fit below its end, at least one. */
+function startOf(
+  messages: readonly Message[],
+  end: number,
+  limit: number,
+  maxBytes: number,
+): number {
+  let start = end
+  let bytes = 0
+  while (start > 0 && end - start < limit) {
+    const message = messages[start - 1]
+    bytes += message === undefined ? 0 : messageText(message).length
+    if (bytes > maxBytes && start < end) break
+    start--
+  }
+  return start
+}

@@ -1,0 +1,86 @@
+import type { Authenticator, Grant } from '../core/access.ts'
+import type { AttachmentPorts } from '../core/attachment.ts'
+import type { Clock } from '../core/clock.ts'
+import type { Limits } from '../core/limits.ts'
+import type { Log } from '../core/log.ts'
+import type { Presence } from '../core/presence.ts'
+import type { Random } from '../core/random.ts'
+import type { Sessions } from '../core/sessions.ts'
+import type { Durability, StoreHealth } from '../core/store.ts'
+import type { SessionSettings } from '../core/transitions/session.ts'
+import type { Views } from '../core/views.ts'
+import type { TokenBody } from '../protocol/http.ts'
+import type { HttpLimits } from './limits.ts'
+
+/** What the HTTP control plane needs of the rest of the server. */
+export interface HttpPorts {
+  readonly sessions: Pick<
+    Sessions,
+    'open' | 'info' | 'head' | 'list' | 'patch' | 'close' | 'remove' | 'append' | 'events'
+  >
+  readonly views: Pick<Views, 'at'>
+  readonly presence: Pick<Presence, 'enter' | 'leave'>
+  /** What an SSE reader is made of. */
+  readonly attachments: AttachmentPorts
+  readonly authenticator: Pick<Authenticator, 'authenticate'>
+  /** Slows down who guesses; without it, nobody is slowed down. */
+  readonly attempts?: Attempts
+  readonly tokens: TokenMint
+  readonly tickets: TicketIssuer
+  /** Whether the store can be reached. May take as long as it likes; the probe does not wait for ever. */
+  readonly health: () => Promise<StoreHealth>
+  readonly clock: Clock
+  readonly random: Pick<Random, 'id' | 'fraction'>
+  readonly limits: Limits
+  /** Others than the defaults. */
+  readonly httpLimits?: Partial<HttpLimits>
+  readonly log: Log
+  /** Whether a browser of this origin may read answers. */
+  readonly allowsOrigin: (origin: string) => boolean
+  /** The proxies whose word about a client's address is believed, as networks. */
+  readonly trustProxy?: readonly string[]
+  readonly mounts?: readonly Mount[]
+  /** What a session gets that names no settings. */
+  readonly defaultSettings: SessionSettings
+  readonly durability: Durability
+  /** Whether this node is going down. */
+  readonly draining: () => boolean
+}
+
+export interface TokenMint {
+  /**
+   * Signs. A token grants what is asked for as far as the minter has it.
+   * @throws HeldlineError `forbidden` where nothing is left of it, `not_found` where this server signs no tokens
+   */
+  mint(minter: Grant, request: TokenBody): Promise<object>
+}
+
+export interface TicketIssuer {
+  /**
+   * A ticket for a connection with the same rights: single use, at most 60 s.
+   * @param request.origin the only origin that may use it; `null`: any
+   */
+  issue(
+    grant: Grant,
+    request: { readonly origin: string | null },
+  ): Promise<{ readonly ticket: string; readonly ttlMs: number }>
+}
+
+/** Slows down who guesses credentials. */
+export interface Attempts {
+  /** Runs an attempt from an address, or refuses it. @throws HeldlineError `rate_limited`, what the attempt throws */
+  attempt(address: string, authenticate: () => Promise<Grant>): Promise<Grant>
+}
+
+/** A route that this face carries for somebody else. Open to everybody: it brings its own rights. */
+export interface Mount {
+  readonly method: 'GET' | 'POST'
+  /** Exact, or a prefix that ends in `*`. */
+  readonly path: string
+  /** @param request.path without its query, decoded once; `body`: text of at most 16 KiB, empty where there is none */
+  handle(request: { readonly path: string; readonly body: string }): Promise<{
+    readonly status: number
+    readonly headers: Readonly<Record<string, string>>
+    readonly body: string | Uint8Array
+  }>
+}

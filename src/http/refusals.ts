@@ -1,0 +1,71 @@
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { expected } from '../core/error-frame.ts'
+import type { Log } from '../core/log.ts'
+import { HeldlineError } from '../protocol/errors.ts'
+import { allowedMethods } from './allow.ts'
+import { problem } from './problem.ts'
+import type { Route } from './route.ts'
+
+/** Everything that is not an answer, as a problem. [P-8.1] */
+export function installRefusals(
+  app: FastifyInstance,
+  routes: readonly Route[],
+  { log, draining }: { readonly log: Log; readonly draining: () => boolean },
+): void {
+  app.setErrorHandler((error: FastifyError, request, reply) => {
+    const refusal = refusalOf(error)
+    if (refusal.code === 'internal') log.error('http.failed', { requestId: request.id, error })
+    // Fastify closes where a body was refused; here what still comes of it is awaited a moment instead. See `linger`.
+    if (!draining()) reply.removeHeader('connection')
+    refuse(refusal, request, reply)
+  })
+
+  app.setNotFoundHandler((request, reply) => {
+    const [path = ''] = request.url.split('?', 1)
+    const methods = allowedMethods(routes, path)
+    if (methods.length === 0)
+      return refuse(new HeldlineError('not_found', 'there is nothing at this path'), request, reply)
+    reply.header('allow', [...methods, 'OPTIONS'].join(', '))
+    if (request.method === 'OPTIONS') return reply.code(204).send()
+    const facts = { allow: methods }
+    refuse(
+      new HeldlineError('method_not_allowed', 'the path does not take this method', { facts }),
+      request,
+      reply,
+    )
+  })
+}
+
+/** What the router could not even look for. */
+export function refuseFramework(
+  error: FastifyError,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): void {
+  refuse(refusalOf(error), request, reply)
+}
+
+export function refuse(error: HeldlineError, request: FastifyRequest, reply: FastifyReply): void {
+  const { status, headers, body } = problem(error, request.id)
+  reply.code(status).headers(headers).header('x-request-id', request.id).send(body)
+}
+
+/** The row that stands for an error of the framework; of ours it is the error itself. */
+function refusalOf(error: FastifyError): HeldlineError {
+  switch (error.code) {
+    case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
+      return new HeldlineError(
+        'unsupported_media_type',
+        'unable to take the body; the content type is not one of these',
+      )
+    case 'FST_ERR_BAD_URL':
+      return new HeldlineError(
+        'invalid_request',
+        'unable to take the request; its path is not percent-encoded text',
+      )
+    case 'FST_ERR_MAX_PARAM_LENGTH':
+      return new HeldlineError('invalid_session_id', 'the session id does not have the form')
+    default:
+      return expected(error)
+  }
+}

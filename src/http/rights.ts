@@ -1,0 +1,31 @@
+import type { Capability } from '../protocol/capabilities.ts'
+
+/** What a request must show: nothing, any good credentials, or credentials with the capability (with one of several). */
+export type Need = 'nothing' | 'credentials' | Capability | readonly [Capability, ...Capability[]]
+
+/** THE table of rights, by method, path and, where a path has two meanings, media type. A route that is not here does not exist. [P-6.2] */
+export const RIGHTS: Readonly<Record<string, Need>> = {
+  'GET /livez': 'nothing',
+  'GET /readyz': 'nothing',
+  'GET /openapi.json': 'nothing',
+  'GET /docs': 'nothing',
+  'POST /v1/tokens': 'tokens',
+  'POST /v1/tickets': 'credentials',
+  'GET /v1/sessions': 'list',
+  'POST /v1/sessions': 'create',
+  'PUT /v1/sessions/{session}': 'create',
+  'GET /v1/sessions/{session}': ['subscribe', 'history', 'publish', 'manage'],
+  'PATCH /v1/sessions/{session}': 'manage',
+  'DELETE /v1/sessions/{session}': 'manage',
+  'POST /v1/sessions/{session}/close': 'manage',
+  // One of the two; which events they allow is decided by the events. See demandAppend.
+  'POST /v1/sessions/{session}/events': ['publish', 'send'],
+  'POST /v1/sessions/{session}/events application/x-ndjson': ['publish', 'send'],
+  'GET /v1/sessions/{session}/events': 'history',
+  'GET /v1/sessions/{session}/events text/event-stream': 'subscribe',
+  'GET /v1/sessions/{session}/messages': 'history',
+  // An attachment shows the members too.
+  'GET /v1/sessions/{session}/presence': ['presence', 'subscribe'],
+  'PUT /v1/sessions/{session}/presence/{member}': 'presence',
+  'DELETE /v1/sessions/{session}/presence/{member}': 'presence',
+}

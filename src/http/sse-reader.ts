@@ -1,0 +1,165 @@
+import type { FastifyReply } from 'fastify'
+import type { ServerResponse } from 'node:http'
+import { Attachment, type AttachOptions } from '../core/attachment.ts'
+import type { Timer } from '../core/clock.ts'
+import { errorFrame } from '../core/error-frame.ts'
+import { frame, type Frame } from '../core/frame.ts'
+import { Outbox, type Transport } from '../core/outbox.ts'
+import { HeldlineError } from '../protocol/errors.ts'
+import { formatPosition, type Position } from '../protocol/position.ts'
+import type { Call } from './call.ts'
+import type { HttpPorts } from './ports.ts'
+import { sseMessage } from './sse-text.ts'
+import type { OpenStream } from './streams.ts'
+
+type Ports = Pick<HttpPorts, 'attachments' | 'clock' | 'limits' | 'random' | 'log'>
+
+/** How often a reader that takes nothing is looked for. */
+const CHECK_MS = 5000
+/** What a browser waits before it connects again. */
+const RETRY_MS = 1000
+/** Readers that are sent away come back spread over this. */
+const LEAVE_SPREAD_MS = 5000
+
+/** One SSE response: the same attachment and outbox as a socket's, with another way out. */
+export class SseReader implements Transport, OpenStream {
+  readonly #call: Call
+  readonly #reply: FastifyReply
+  readonly #ports: Ports
+  readonly #padding: number
+  readonly #attachment: Attachment
+  readonly #outbox: Outbox
+  /** Until the attachment is there, a refusal is an answer like any other. */
+  #response: ServerResponse | null = null
+  readonly #timers = new Set<Timer>()
+  readonly #closers: (() => void)[] = []
+  #closed = false
+
+  constructor(call: Call, reply: FastifyReply, ports: Ports, padding: number) {
+    this.#call = call
+    this.#reply = reply
+    this.#ports = ports
+    this.#padding = padding
+    this.#outbox = new Outbox(this, ports.limits, ports.clock.now())
+    this.#attachment = new Attachment(call.session, ports.attachments, {
+      ready: () => this.#outbox.ready(),
+      send: (content) => this.#send(content),
+    })
+    call.onEnd(reply, () => this.#end())
+  }
+
+  onClose(closer: () => void): void {
+    this.#closers.push(closer)
+  }
+
+  /** @throws HeldlineError as long as nothing has been answered */
+  async open(options: AttachOptions): Promise<void> {
+    try {
+      await this.#attachment.open(options, (mode, head) => this.#begin(mode, head))
+    } catch (error) {
+      if (this.#response === null) {
+        this.#end()
+        throw error
+      }
+      this.#send(errorFrame(error, null, this.#call.session))
+    }
+  }
+
+  send(content: Frame): void {
+    this.#response?.write(sseMessage(content))
+  }
+
+  get bufferedBytes(): number {
+    return this.#response?.writableLength ?? 0
+  }
+
+  /** A slow consumer: what waits for it will never be taken, so nothing is said. */
+  close(_code: number, reason: string): void {
+    this.#ports.log.info('http.stream_cut', { requestId: this.#call.requestId, reason })
+    this.#response?.destroy()
+    this.#end()
+  }
+
+  leave(): void {
+    const { fraction } = this.#ports.random
+    const afterMs = Math.round(fraction.call(this.#ports.random) * LEAVE_SPREAD_MS)
+    this.#send(frame({ type: 'goaway', reason: 'draining', afterMs }))
+    this.#response?.write(`retry: ${RETRY_MS + afterMs}\n\n`)
+    this.#finish()
+  }
+
+  #begin(mode: 'resumed' | 'snapshot', head: Position): void {
+    if (this.#closed) return
+    const { response, headers } = this.#call.stream(this.#reply)
+    response.writeHead(200, {
+      ...headers,
+      'content-type': 'text/event-stream; charset=utf-8',
+      'cache-control': 'no-cache, no-transform',
+      'x-accel-buffering': 'no',
+    })
+    this.#response = response
+    response.on('drain', () => this.#attachment.pump())
+    // A client that goes away in the middle of a write is no error of ours; `close` follows.
+    response.on('error', () => undefined)
+    if (this.#padding > 0) response.write(`:${' '.repeat(this.#padding)}\n\n`)
+    response.write(`retry: ${RETRY_MS}\n\n`)
+    this.#heartbeat(head)
+    const { session } = this.#call
+    // An answer of a socket carries the ref of its question; here the request itself is the question.
+    this.#send(frame({ type: 'attached', ref: 'sse', session, mode, head: formatPosition(head) }))
+    this.#every(this.#ports.limits.heartbeatMs, () =>
+      this.#heartbeat(this.#attachment.head ?? head),
+    )
+    this.#every(CHECK_MS, () => this.#outbox.check(this.#ports.clock.now()))
+    this.#watchExpiry()
+  }
+
+  #heartbeat(head: Position): void {
+    const heads = { [this.#call.session]: formatPosition(head) }
+    this.#send(frame({ type: 'heartbeat', at: this.#ports.clock.now(), heads }))
+  }
+
+  /** An error of the attachment ends it, and with it the stream. [P-4.13] */
+  #send(content: Frame): void {
+    if (this.#closed) return
+    this.#outbox.send(content)
+    if (content.type === 'error') this.#finish()
+  }
+
+  /** Frames for a token that is over are refused; a new stream with a new one resumes. [P-6.4] */
+  #watchExpiry(): void {
+    const { expiresAt } = this.#call.grant
+    if (expiresAt === null) return
+    const { clock } = this.#ports
+    const timer = clock.after(Math.max(0, expiresAt - clock.now()), () => {
+      const over = new HeldlineError('invalid_token', 'unable to go on; the token is over')
+      this.#send(errorFrame(over, null, this.#call.session))
+    })
+    this.#timers.add(timer)
+  }
+
+  #every(ms: number, task: () => void): void {
+    const timer = this.#ports.clock.after(ms, () => {
+      this.#timers.delete(timer)
+      if (this.#closed) return
+      task()
+      this.#every(ms, task)
+    })
+    this.#timers.add(timer)
+  }
+
+  /** Ends from our side, with what has been said before. */
+  #finish(): void {
+    this.#response?.end()
+    this.#end()
+  }
+
+  #end(): void {
+    if (this.#closed) return
+    this.#closed = true
+    this.#outbox.close()
+    this.#attachment.close()
+    for (const timer of this.#timers) timer.cancel()
+    for (const closer of this.#closers) closer()
+  }
+}
