@@ -54,7 +54,6 @@ async function poll(following: Following, position: string, wait: number): Promi
     const frame = readFrame({ type: 'events', session, events: body['events'] })
     if (frame?.type !== 'events')
       throw new ClientError('invalid_answer', 'unable to read the events')
-    const reached = String(body['position'])
     const { position: reached, head, more } = body
     return {
       events: frame.events,

@@ -1,0 +1,56 @@
+import type { Clock, Timer } from '../../../src/client/clock.ts'
+
+interface Waiting {
+  readonly at: number
+  readonly order: number
+  readonly run: () => void
+}
+
+/** Time that passes when it is told to. What is due runs in order, and promises settle in between. */
+export class FakeClock implements Clock {
+  #now = 1_790_000_000_000
+  #order = 0
+  readonly #waiting = new Set<Waiting>()
+
+  now(): number {
+    return this.#now
+  }
+
+  after(ms: number, run: () => void): Timer {
+    const waiting = { at: this.#now + Math.max(0, ms), order: this.#order++, run }
+    this.#waiting.add(waiting)
+    return { cancel: () => void this.#waiting.delete(waiting) }
+  }
+
+  /** Timers that are set and have not run. */
+  get pending(): number {
+    return this.#waiting.size
+  }
+
+  async advance(ms: number): Promise<void> {
+    const until = this.#now + ms
+    await settle()
+    for (let due = this.#next(until); due !== null; due = this.#next(until)) {
+      this.#waiting.delete(due)
+      this.#now = Math.max(this.#now, due.at)
+      due.run()
+      await settle()
+    }
+    this.#now = until
+  }
+
+  #next(until: number): Waiting | null {
+    let next: Waiting | null = null
+    for (const waiting of this.#waiting) {
+      if (waiting.at > until) continue
+      const sooner = next === null || waiting.at < next.at
+      if (sooner || (waiting.at === next?.at && waiting.order < next.order)) next = waiting
+    }
+    return next
+  }
+}
+
+/** Lets everything happen that needs no time: promises, streams, immediates. */
+export async function settle(): Promise<void> {
+  for (let i = 0; i < 4; i++) await new Promise((resolve) => setImmediate(resolve))
+}

@@ -1,0 +1,29 @@
+import type { StorageArea } from '../../../src/client/storage.ts'
+
+export class FakeStorage implements StorageArea {
+  readonly #items = new Map<string, string>()
+
+  get length(): number {
+    return this.#items.size
+  }
+
+  key(index: number): string | null {
+    return [...this.#items.keys()][index] ?? null
+  }
+
+  getItem(key: string): string | null {
+    return this.#items.get(key) ?? null
+  }
+
+  setItem(key: string, value: string): void {
+    this.#items.set(key, value)
+  }
+
+  removeItem(key: string): void {
+    this.#items.delete(key)
+  }
+
+  get text(): string {
+    return JSON.stringify([...this.#items])
+  }
+}
