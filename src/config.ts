@@ -61,6 +61,11 @@ export const SETTINGS = {
       words,
       'The address to listen on; unset: 0.0.0.0 in production, 127.0.0.1 elsewhere.',
     ),
+    DEMO: setting(
+      oneOf(['auto', 'on', 'off']),
+      'auto',
+      'Whether the page at /demo is there, open to whoever reaches the server; auto: outside production.',
+    ),
     LOG_LEVEL: setting(
       oneOf(['debug', 'info', 'warn', 'error', 'silent']),
       'info',
@@ -209,7 +214,11 @@ type Parsed = Merged<
 >
 
 /** Every setting by its name in camel case (`REDIS_URL` is `redisUrl`), frozen all the way down. */
-export type Config = Omit<Parsed, 'host'> & { readonly host: string; readonly production: boolean }
+export type Config = Omit<Parsed, 'host' | 'demo'> & {
+  readonly host: string
+  readonly production: boolean
+  readonly demo: boolean
+}
 
 /** The text of `.env.example`: every setting with its sentence and default. */
 export function renderEnvExample(): string {

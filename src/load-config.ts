@@ -36,6 +36,7 @@ export function parseConfig(
   }
   const production = values['nodeEnv'] === 'production'
   values['production'] = production
+  values['demo'] = values['demo'] === 'on' || (values['demo'] === 'auto' && !production)
   values['host'] ??= production ? '0.0.0.0' : '127.0.0.1'
   // Each name of the table has its value here, or is in `failed`, and rules that need one of those are left out.
   const config = values as unknown as Config

@@ -59,7 +59,9 @@ export function connect(parsed: Parsed, env: NodeJS.ProcessEnv): Api {
 
 function keptKey(env: NodeJS.ProcessEnv): string | undefined {
   try {
-    return readFileSync(join(env['DATA_DIR'] ?? './data', 'api-key'), 'utf8').trim()
+    const path = join(env['DATA_DIR'] ?? './data', 'development-credentials.json')
+    const kept = JSON.parse(readFileSync(path, 'utf8')) as { apiKeySecret: string }
+    return `dev:${kept.apiKeySecret}`
   } catch {
     // No data folder here: the user has to say the key, and is told so.
     return undefined

@@ -1,0 +1,92 @@
+import { createClient } from '{{client}}'
+import { CuttableWebSocket, cutNetwork } from './network.js'
+import { drawMessages, logEvent } from './view.js'
+
+const $ = (id) => document.getElementById(id)
+const count = (id) => ($(id).textContent = String(Number($(id).textContent) + 1))
+
+/** Which session and who we are: in the address and in this browser, so that a reload and a second tab come back to both. */
+async function join() {
+  const body = JSON.stringify({
+    session: location.hash.slice(1) || undefined,
+    visitor: localStorage.getItem('heldline-demo-visitor') ?? undefined,
+  })
+  const response = await fetch('/demo/join', { method: 'POST', body })
+  const joined = await response.json()
+  localStorage.setItem('heldline-demo-visitor', joined.visitor)
+  history.replaceState(null, '', `#${joined.session}`)
+  return joined
+}
+
+const first = await joinAgain()
+const client = createClient({
+  url: location.origin,
+  token: async () => (await join()).token,
+  WebSocket: CuttableWebSocket,
+})
+const session = client.session(first.session, { presence: true })
+
+client.on('state', showState)
+session.on('change', show)
+session.on('reset', () => count('resets'))
+session.on('error', (error) => console.warn(error))
+
+let last = null
+session.on('event', (event) => {
+  // The client guarantees it; this page checks it all the same.
+  if (last !== null && (event.serial !== last.serial + 1 || event.prev !== last.tag)) count('wrong')
+  last = event
+  logEvent($('events'), event)
+})
+
+function showState(state) {
+  $('state').textContent = state
+  $('state').dataset.state = state
+  if (state === 'live') count('connections')
+}
+
+function show({ messages, members, position }) {
+  const chat = $('chat')
+  const atEnd = chat.scrollHeight - chat.scrollTop - chat.clientHeight < 80
+  drawMessages($('messages'), messages)
+  if (atEnd) chat.scrollTop = chat.scrollHeight
+  const here = new Set(members.filter((member) => member.connected).map((member) => member.member))
+    .size
+  $('people').textContent = here === 1 ? 'one window open' : `${here} windows open`
+  $('serial').textContent = position?.split('.')[1] ?? '0'
+  // A snapshot moves the position without events: the next one follows from there.
+  if (position !== null && last !== null && Number(position.split('.')[1]) > last.serial)
+    last = null
+}
+
+/** The server may be starting again. */
+async function joinAgain() {
+  for (;;) {
+    try {
+      return await join()
+    } catch {
+      await new Promise((resolve) => setTimeout(resolve, 500))
+    }
+  }
+}
+
+$('composer').addEventListener('submit', (event) => {
+  event.preventDefault()
+  const text = $('text').value.trim()
+  if (text === '') return
+  $('text').value = ''
+  session.send(text).catch((error) => console.warn(error))
+})
+$('text').addEventListener('keydown', (event) => {
+  if (event.key !== 'Enter' || event.shiftKey || event.isComposing) return
+  event.preventDefault()
+  $('composer').requestSubmit()
+})
+$('cut').addEventListener('change', (event) => cutNetwork(event.target.checked))
+$('reload').addEventListener('click', () => location.reload())
+$('second').addEventListener('click', () => window.open(location.href, '_blank'))
+$('fresh').addEventListener('click', () => {
+  location.hash = ''
+  location.reload()
+})
+$('text').focus()

@@ -1,0 +1,192 @@
+import { hostname } from 'node:os'
+import { ApiKeys } from './auth/api-keys.ts'
+import { CredentialAuthenticator } from './auth/authenticator.ts'
+import { KeySet } from './auth/key-set.ts'
+import { TokenMint } from './auth/mint.ts'
+import { originRule } from './auth/origins.ts'
+import { expireTicket, Tickets } from './auth/tickets.ts'
+import { TokenVerifier } from './auth/tokens.ts'
+import type { ConnectionPorts } from './core/connection.ts'
+import { Hub } from './core/hub.ts'
+import { Keeper } from './core/keeper.ts'
+import { DEFAULT_LIMITS, type Limits } from './core/limits.ts'
+import type { Log } from './core/log.ts'
+import { Presence } from './core/presence.ts'
+import { Sessions } from './core/sessions.ts'
+import type { DueDeadline, Store } from './core/store.ts'
+import { Sweeper } from './core/sweeper.ts'
+import type { SessionSettings } from './core/transitions/session.ts'
+import { Views } from './core/views.ts'
+import { createDemo, type Demo } from './demo/demo.ts'
+import { Gateway } from './gateway/gateway.ts'
+import { createHttp } from './http/app.ts'
+import type { LoadedConfig } from './load-config.ts'
+import { openStore, type OpenedStore } from './store/open.ts'
+import { SystemClock, SystemRandom } from './system-ports.ts'
+
+export interface HeldlineServer {
+  readonly url: string
+  /** Moves clients to other nodes, lets what is under way end, and closes. Idempotent. */
+  drain(): Promise<void>
+  /** Closes at once: sockets first, the store last. Idempotent. */
+  close(): Promise<void>
+}
+
+/**
+ * Puts the server together: the one place that knows concrete classes. Started in the order of need, closed in the reverse.
+ * @throws Error with a sentence for the operator where it cannot start
+ */
+export async function startServer(config: LoadedConfig, log: Log): Promise<HeldlineServer> {
+  const clock = new SystemClock()
+  const random = new SystemRandom()
+  const nodeId = `${hostname().slice(0, 40)}-${random.id().slice(0, 8)}`
+  const opened = await openStore(config, { now: () => clock.now(), nodeId, log })
+  const ports = { clock, random, log, limits: limitsOf(config), ...opened }
+  const core = assembleCore(ports)
+  const auth = assembleAuth(config, opened.store, ports)
+  const sweeper = new Sweeper({ ...ports, handlers: handlers(opened.store, core) }, () =>
+    random.fraction(),
+  )
+  const connections: ConnectionPorts = { ...ports, ...core, authenticator: auth.authenticator }
+  let draining = false
+
+  let demo: Demo | null = null
+  const http = await createHttp({
+    ...ports,
+    ...core,
+    ...auth,
+    attachments: connections,
+    health: () => opened.store.check(),
+    allowsOrigin: originRule(config.allowedOrigins, config.production),
+    defaultSettings: settingsOf(config),
+    durability: opened.store.durability,
+    draining: () => draining,
+    trustProxy: config.trustProxy,
+    mounts: config.demo ? [...(demo = createDemo(config, auth.tokens, log)).mounts] : [],
+  })
+  const gateway = new Gateway(http.server, {
+    ...connections,
+    random,
+    maxConnections: config.maxConnections,
+    allowsOrigin: originRule(config.allowedOrigins, config.production),
+  })
+  await http.listen({ port: config.port, host: config.host })
+  const url = urlOf(config.host, http.server.address())
+  demo?.start(url)
+
+  const close = once(async () => {
+    draining = true
+    await demo?.close()
+    gateway.close()
+    await http.close()
+    sweeper.close()
+    core.presence.close()
+    core.keeper.close()
+    core.hub.close()
+    await opened.store.close()
+  })
+  const drain = once(async () => {
+    draining = true
+    log.info('server.draining', { connections: gateway.size })
+    await gateway.drain(config.drainMs)
+    await close()
+  })
+  log.info('server.started', { url, durability: opened.store.durability, nodeId })
+  return { url, drain, close }
+}
+
+interface CorePorts extends OpenedStore {
+  readonly clock: SystemClock
+  readonly random: SystemRandom
+  readonly log: Log
+  readonly limits: Limits
+}
+
+interface Core {
+  readonly views: Views
+  readonly hub: Hub
+  readonly keeper: Keeper
+  readonly presence: Presence
+  readonly sessions: Sessions
+}
+
+function assembleCore(ports: CorePorts): Core {
+  const views = new Views(ports.store, ports.limits)
+  const hub = new Hub(ports)
+  const keeper = new Keeper({ ...ports, views })
+  const presence = new Presence(ports)
+  const sessions = new Sessions({ ...ports, keeper })
+  return { views, hub, keeper, presence, sessions }
+}
+
+function assembleAuth(config: LoadedConfig, store: Store, ports: CorePorts) {
+  const { clock, random, log } = ports
+  const tickets = new Tickets(store, random, () => clock.now())
+  const verifier = new TokenVerifier({
+    secret: config.tokenSecret,
+    keySet:
+      config.tokenJwksUrl === null ? null : new KeySet({ url: config.tokenJwksUrl, clock, log }),
+    issuer: config.tokenIssuer,
+    clock,
+  })
+  const keys = new ApiKeys(config.apiKeys)
+  return {
+    tickets,
+    tokens: new TokenMint(config.tokenSecret, config.tokenIssuer, clock),
+    authenticator: new CredentialAuthenticator({ keys, tokens: verifier, tickets }),
+  }
+}
+
+/** What each deadline does when it is due. */
+function handlers(
+  store: Store,
+  core: Core,
+): ReadonlyMap<string, (due: DueDeadline) => Promise<void>> {
+  return new Map([
+    ['member', (due: DueDeadline) => core.presence.expire(due)],
+    ['expire', (due: DueDeadline) => core.keeper.due(due)],
+    ['retention', (due: DueDeadline) => core.keeper.due(due)],
+    ['ticket', (due: DueDeadline) => expireTicket(store, due)],
+  ])
+}
+
+function limitsOf(config: LoadedConfig): Limits {
+  return {
+    ...DEFAULT_LIMITS,
+    heartbeatMs: config.heartbeatMs,
+    presenceGraceMs: config.presenceGraceMs,
+    presenceWindowMs: config.presenceWindowMs,
+    presenceTtlMs: config.presenceTtlMs,
+    maxEventBytes: config.maxEventBytes,
+    maxFrameBytes: config.maxFrameBytes,
+    maxSessionsPerSocket: config.maxSessionsPerSocket,
+    framesPerSecond: config.framesPerSecond,
+    framesBurst: config.framesBurst,
+    maxMembers: config.maxMembers,
+    outboxHardBytes: config.outboxBytes,
+    outboxBytes: Math.min(DEFAULT_LIMITS.outboxBytes, config.outboxBytes / 2),
+  }
+}
+
+function settingsOf(config: LoadedConfig): SessionSettings {
+  return {
+    ttlMs: null,
+    retention: {
+      maxAgeMs: config.retentionMaxAgeMs,
+      maxEvents: config.retentionMaxEvents,
+      maxBytes: config.retentionMaxBytes,
+    },
+  }
+}
+
+function urlOf(host: string, address: string | { readonly port: number } | null): string {
+  const port = typeof address === 'object' && address !== null ? address.port : 0
+  const name = host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host
+  return `http://${name.includes(':') ? `[${name}]` : name}:${port}`
+}
+
+/** Any number of calls, one run, one promise. */
+function once(task: () => Promise<void>): () => Promise<void> {
+  let running: Promise<void> | null = null
+  return () => (running ??= task())
+}

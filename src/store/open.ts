@@ -1,0 +1,72 @@
+import type { Log } from '../core/log.ts'
+import type { Secret } from '../core/secret.ts'
+import type { Signals } from '../core/signals.ts'
+import type { Store } from '../core/store.ts'
+import { LocalSignals } from './local-signals.ts'
+import { MemoryStore } from './memory.ts'
+import { SqliteStore } from './sqlite/store.ts'
+
+export interface StoreSettings {
+  readonly dataDir: string
+  readonly sqliteSynchronous: 'full' | 'normal'
+  readonly redisUrl: Secret | null
+  readonly redisCluster: boolean
+  readonly redisDurability: 'async' | 'fsync' | 'replicated'
+  readonly redisReplicas: number
+  readonly production: boolean
+}
+
+export interface OpenedStore {
+  readonly store: Store
+  readonly signals: Signals
+}
+
+/** A DATA_DIR that keeps nothing: for a look, and for tests. */
+export const IN_MEMORY = ':memory:'
+
+/** The store that the settings ask for. @throws Error with a sentence for the operator */
+export async function openStore(
+  settings: StoreSettings,
+  ports: { readonly now: () => number; readonly nodeId: string; readonly log: Log },
+): Promise<OpenedStore> {
+  if (settings.redisUrl !== null) return openRedis(settings, settings.redisUrl, ports)
+  const signals = new LocalSignals()
+  if (settings.dataDir === IN_MEMORY) {
+    return { store: new MemoryStore(signals, ports.now), signals }
+  }
+  const store = await SqliteStore.open({
+    folder: settings.dataDir,
+    signals,
+    now: ports.now,
+    durability: settings.sqliteSynchronous === 'full' ? 'fsync' : 'async',
+  })
+  return { store, signals }
+}
+
+/** Loaded only where it is used: a server on SQLite does not pay for a Redis client. */
+async function openRedis(
+  settings: StoreSettings,
+  url: Secret,
+  ports: { readonly nodeId: string; readonly log: Log },
+): Promise<OpenedStore> {
+  const { openRedisStore } = await import('./redis/open.ts')
+  return openRedisStore({
+    url: url.reveal(),
+    cluster: settings.redisCluster,
+    durability: settings.redisDurability,
+    replicas: settings.redisReplicas,
+    strict: settings.production,
+    nodeId: ports.nodeId,
+    log: fieldsFirst(ports.log),
+  })
+}
+
+/** The Redis store says the fields first. */
+function fieldsFirst(log: Log) {
+  type Fields = Readonly<Record<string, unknown>>
+  return {
+    info: (fields: Fields, event: string) => log.info(event, fields),
+    warn: (fields: Fields, event: string) => log.warn(event, fields),
+    error: (fields: Fields, event: string) => log.error(event, fields),
+  }
+}
