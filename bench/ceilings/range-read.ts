@@ -1,0 +1,72 @@
+// The ceiling of a resume: pages of a range of the store, joined and written to a bare socket. STORE is redis or sqlite.
+import { Redis } from 'ioredis'
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { Duplex } from 'node:stream'
+import { bareWs, eventsText, eventText, ready, textFrame } from './bare-ws.ts'
+import { openBare } from './sqlite-transaction.ts'
+
+const PAGE = 1000
+const { STORE, REDIS_URL = '', DATA_DIR = '', EVENTS = '0', BYTES = '300' } = process.env
+const read = STORE === 'redis' ? await fillRedis() : fillSqlite()
+
+/** Texts of up to a page of events after a serial. */
+type Read = (after: number) => Promise<string[]>
+
+function* texts(): Generator<readonly [number, string]> {
+  for (let serial = 1; serial <= Number(EVENTS); serial++) {
+    const bare = eventText(serial, '"data":""}')
+    yield [
+      serial,
+      eventText(serial, `"data":"${'x'.repeat(Math.max(0, Number(BYTES) - bare.length))}"}`),
+    ]
+  }
+}
+
+async function fillRedis(): Promise<Read> {
+  const redis = new Redis(REDIS_URL)
+  let pipeline = redis.pipeline()
+  for (const [serial, text] of texts()) {
+    pipeline.xadd('range', `${serial}-0`, 'e', text)
+    if (serial % PAGE === 0) {
+      await pipeline.exec()
+      pipeline = redis.pipeline()
+    }
+  }
+  await pipeline.exec()
+  return async (after) => {
+    const entries = await redis.xrange('range', `${after + 1}-0`, '+', 'COUNT', PAGE)
+    return entries.map(([, fields]) => fields[1] ?? '')
+  }
+}
+
+function fillSqlite(): Read {
+  const db = openBare(DATA_DIR)
+  const insert = db.prepare(
+    'INSERT INTO events (sid, serial, at, crc, text) VALUES (1, ?, 1, 1, ?)',
+  )
+  db.exec('BEGIN')
+  for (const [serial, text] of texts()) insert.run(serial, text)
+  db.exec('COMMIT')
+  const select = db.prepare(
+    'SELECT text FROM events WHERE sid = 1 AND serial > ? ORDER BY serial LIMIT ?',
+  )
+  return async (after) => select.all(after, PAGE).map((row) => String(row['text']))
+}
+
+async function follow(raw: Duplex): Promise<void> {
+  raw.write(textFrame('{"type":"attached","mode":"resumed"}'))
+  for (let after = 0; ;) {
+    const events = await read(after)
+    if (events.length === 0 || raw.destroyed) return
+    after += events.length
+    const taken = raw.write(textFrame(eventsText('s', events.join(','))))
+    if (!taken) await Promise.race([once(raw, 'drain'), once(raw, 'close')])
+    // Other readers have their turn.
+    await new Promise(setImmediate)
+  }
+}
+
+const server = createServer()
+bareWs(server, (raw) => () => void follow(raw))
+ready(server)

@@ -1,0 +1,30 @@
+import { append } from './append.ts'
+import { hold, release } from './idle.ts'
+import { lateJoin } from './late-join.ts'
+import { latency } from './latency.ts'
+import { populate, preload } from './preload.ts'
+import { pump } from './pump.ts'
+import { resume } from './resume.ts'
+
+/** The load process: does the tasks that the run asks for, one at a time. */
+const TASKS = { append, hold, lateJoin, latency, populate, preload, pump, release, resume }
+
+export type Tasks = typeof TASKS
+export interface Order {
+  readonly task: keyof Tasks
+  readonly params: unknown
+}
+export type Answer = { readonly result: unknown } | { readonly error: string }
+
+process.on('message', (order: Order) => {
+  // Each task is given what the caller's types say; the order of a process to its own child needs no second check.
+  const task = TASKS[order.task] as (params: unknown) => Promise<unknown>
+  task(order.params).then(
+    (result) => process.send?.({ result } satisfies Answer),
+    (error: unknown) => {
+      const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
+      process.send?.({ error: text } satisfies Answer)
+    },
+  )
+})
+process.on('disconnect', () => process.exit(0))
