@@ -13,6 +13,7 @@ import { formatPosition, parsePosition, type Position } from '../protocol/positi
 import { demand } from './access.ts'
 import { demandAppend } from './append-rights.ts'
 import { Attachment } from './attachment.ts'
+import { exceedsBytes } from './bytes.ts'
 import type { Connection, Hold } from './connection.ts'
 import { frame } from './frame.ts'
 import { draft } from './new-event.ts'
@@ -160,7 +161,7 @@ function signal(connection: Connection, content: SignalFrame, text: string): voi
   }
   const raw = objectMembers(text).find((member) => member.key === 'data')?.raw
   const { maxSignalBytes } = connection.ports.limits
-  if (raw !== undefined && raw.length > maxSignalBytes) {
+  if (raw !== undefined && exceedsBytes(raw, maxSignalBytes)) {
     throw new HeldlineError(
       'payload_too_large',
       `unable to signal; data is over ${maxSignalBytes} bytes`,
@@ -205,7 +206,7 @@ async function enter(
   const { presence: members, limits } = connection.ports
   const before = connection.members.get(session)
   const named = before === undefined ? request : { ...request, member: before }
-  if (JSON.stringify(named).length > limits.maxSignalBytes) {
+  if (exceedsBytes(JSON.stringify(named), limits.maxSignalBytes)) {
     throw new HeldlineError(
       'payload_too_large',
       `unable to enter; presence is over ${limits.maxSignalBytes} bytes`,

@@ -3,6 +3,7 @@ import { APPLICATION_TYPE, EVENT_DATA, isMessageType, RESERVED_NOUNS } from '../
 import { HeldlineError } from '../protocol/errors.ts'
 import type { NewEventBody } from '../protocol/frames-up.ts'
 import type { MessageCompleted, MessageDelta, MessageStarted } from '../protocol/messages.ts'
+import { exceedsBytes } from './bytes.ts'
 
 /** An event that a caller wants to append: its envelope parsed, its data checked, and the bytes of the data as they came. */
 export interface Draft {
@@ -27,7 +28,7 @@ export interface MessageChange {
  */
 export function draft(envelope: NewEventBody, text: string, maxEventBytes: number): Draft {
   const rawData = objectMembers(text).find((member) => member.key === 'data')?.raw ?? 'null'
-  if (rawData.length > maxEventBytes) {
+  if (exceedsBytes(rawData, maxEventBytes)) {
     throw new HeldlineError(
       'payload_too_large',
       `unable to append; data is over ${maxEventBytes} bytes`,

@@ -1,6 +1,6 @@
 import { HeldlineError, type ErrorCode } from '../protocol/errors.ts'
 import { UP_FRAMES, type Op, type UpFrame } from '../protocol/frames-up.ts'
-import { checkShape, objectMembers } from '../protocol/json.ts'
+import { arrayElements, checkShape, objectMembers, type Member } from '../protocol/json.ts'
 
 export type ParsedFrame =
   | { readonly ref: string | null; readonly frame: UpFrame }
@@ -27,11 +27,8 @@ function parseEnvelope(text: string, fields: ReadonlyMap<string, unknown>): Pars
   const members = objectMembers(text)
   const refText = fields.get('ref')
   const ref = typeof refText === 'string' && REF.test(refText) ? refText : null
-  if (members.some((member) => member.key === '__proto__'))
-    return refuse('forbidden_key', 'the frame holds __proto__', ref)
-  if (new Set(members.map((member) => member.key)).size < members.length) {
-    return refuse('duplicate_key', 'a key of the frame stands twice', ref)
-  }
+  const mistake = keyMistake(members)
+  if (mistake !== null) return refuse(mistake, KEY_MISTAKES[mistake], ref)
   const op = fields.get('op')
   if (typeof op !== 'string' || !Object.hasOwn(UP_FRAMES, op)) {
     return refuse('unknown_op', 'the op is not known', ref)
@@ -49,6 +46,29 @@ function parseEnvelope(text: string, fields: ReadonlyMap<string, unknown>): Pars
     `${(issue?.path ?? []).map(String).join('.') || 'frame'}: ${issue?.message ?? 'invalid'}`,
     ref,
   )
+}
+
+const KEY_MISTAKES = {
+  forbidden_key: 'the frame holds __proto__',
+  duplicate_key: 'a key of the frame stands twice',
+} as const
+
+/**
+ * What JSON.parse lets pass: a key twice, of which it takes the last and a reader of the bytes the first; and `__proto__`. Looked for in the objects that
+ * are the protocol's own: the frame, its presence, its events. What an application puts into `data` is opaque. [P-2.3]
+ */
+function keyMistake(members: readonly Member[]): keyof typeof KEY_MISTAKES | null {
+  if (members.some((member) => member.key === '__proto__')) return 'forbidden_key'
+  if (new Set(members.map((member) => member.key)).size < members.length) return 'duplicate_key'
+  for (const { key, raw } of members) {
+    const inner =
+      key === 'presence' ? [raw] : key === 'events' && raw[0] === '[' ? arrayElements(raw) : []
+    for (const text of inner) {
+      const mistake = text[0] === '{' ? keyMistake(objectMembers(text)) : null
+      if (mistake !== null) return mistake
+    }
+  }
+  return null
 }
 
 function parseJson(text: string): unknown {
