@@ -23,7 +23,8 @@ export function foldMessage(view: View, event: WireEvent): void {
   const stamp: Stamp = { serial: event.serial, at: event.at, by: event.by.subject }
   switch (event.type) {
     case 'message.started':
-      return start(view, event.data as MessageStarted, stamp)
+      start(view, event.data as MessageStarted, stamp)
+      return
     case 'message.delta':
       return change(view, event.data as MessageDelta, stamp, extendMessage, true)
     case 'message.completed':
@@ -35,23 +36,27 @@ export function foldMessage(view: View, event: WireEvent): void {
   }
 }
 
+/** @returns the message when this very event starts it */
 function start(
   view: View,
   data: MessageStarted | (MessageCompleted & { role: Role }),
   stamp: Stamp,
-): void {
+): Message | null {
   const existing = view.messages.get(data.message)
   // A stored snapshot may hold a message that is newer than the rest: its own start still moves the tip.
   if (existing?.first === stamp.serial) view.tip = data.message
-  if (existing !== undefined) return
+  if (existing !== undefined) return null
   const parent = data.parent === undefined ? view.tip : data.parent
-  view.messages.set(data.message, startMessage(data, parent, stamp))
+  const message = startMessage(data, parent, stamp)
+  view.messages.set(data.message, message)
   view.tip = data.message
+  return message
 }
 
 function complete(view: View, data: MessageCompleted, stamp: Stamp): void {
-  if (data.role !== undefined) start(view, { ...data, role: data.role }, stamp)
-  change(view, data, stamp, completeMessage, true)
+  const started = data.role === undefined ? null : start(view, { ...data, role: data.role }, stamp)
+  if (started === null) change(view, data, stamp, completeMessage, true)
+  else view.messages.set(started.id, completeMessage(started, data, stamp))
 }
 
 function change<Data extends { readonly message: string }>(
@@ -63,8 +68,8 @@ function change<Data extends { readonly message: string }>(
 ): void {
   const message = view.messages.get(data.message)
   if (message === undefined || message.status === 'deleted') return
-  // A stored snapshot may hold a message that is newer than the rest: its events are in it already.
-  if (message.serial > stamp.serial) return
+  // A stored snapshot may hold a message that is newer than the rest: its events, the last of them too, are in it already.
+  if (message.serial >= stamp.serial) return
   if (onlyOpen && message.status !== 'open') return
   view.messages.set(message.id, apply(message, data, stamp))
 }
