@@ -1,12 +1,22 @@
-// The switch "Cut the network": a WebSocket whose line can be cut as a lost network cuts it, without a word to either side.
+// The switch "Cut the network": a WebSocket and a fetch whose line can be cut as a lost network cuts it, without a word to either side.
 
 let cut = false
 const open = new Set()
+let requests = new AbortController()
 
 /** What is open goes silent and is reported as lost; nothing new opens until the line is whole again. */
 export function cutNetwork(value) {
   cut = value
-  if (cut) for (const socket of open) socket.lose()
+  if (!cut) return
+  for (const socket of open) socket.lose()
+  requests.abort(new TypeError('network lost'))
+  requests = new AbortController()
+}
+
+export async function cuttableFetch(url, init = {}) {
+  if (cut) throw new TypeError('network lost')
+  const signal = init.signal ? AbortSignal.any([init.signal, requests.signal]) : requests.signal
+  return fetch(url, { ...init, signal })
 }
 
 export class CuttableWebSocket extends EventTarget {

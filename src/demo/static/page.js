@@ -1,5 +1,5 @@
 import { createClient } from '{{client}}'
-import { CuttableWebSocket, cutNetwork } from './network.js'
+import { CuttableWebSocket, cutNetwork, cuttableFetch } from './network.js'
 import { drawMessages, logEvent } from './view.js'
 
 const $ = (id) => document.getElementById(id)
@@ -11,7 +11,7 @@ async function join() {
     session: location.hash.slice(1) || undefined,
     visitor: localStorage.getItem('heldline-demo-visitor') ?? undefined,
   })
-  const response = await fetch('/demo/join', { method: 'POST', body })
+  const response = await cuttableFetch('/demo/join', { method: 'POST', body })
   const joined = await response.json()
   localStorage.setItem('heldline-demo-visitor', joined.visitor)
   history.replaceState(null, '', `#${joined.session}`)
@@ -23,6 +23,7 @@ const client = createClient({
   url: location.origin,
   token: async () => (await join()).token,
   WebSocket: CuttableWebSocket,
+  fetch: cuttableFetch,
 })
 const session = client.session(first.session, { presence: true })
 
