@@ -63,7 +63,13 @@ export interface TicketIssuer {
   issue(
     grant: Grant,
     request: { readonly origin: string | null },
-  ): Promise<{ readonly ticket: string; readonly ttlMs: number }>
+  ): Promise<{ readonly ticket: string; readonly expiresAt: number }>
+}
+
+export interface Issued {
+  readonly ticket: string
+  /** Milliseconds since 1970. */
+  readonly expiresAt: number
 }
 
 /** Slows down who guesses credentials. */

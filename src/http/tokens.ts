@@ -4,7 +4,7 @@ import type { Call } from './call.ts'
 import type { HttpPorts } from './ports.ts'
 import type { Route } from './route.ts'
 
-type Ports = Pick<HttpPorts, 'tokens' | 'tickets' | 'clock'>
+type Ports = Pick<HttpPorts, 'tokens' | 'tickets'>
 
 /** Credentials made from credentials. [P-9.7] */
 export function tokenRoutes(ports: Ports): readonly Route[] {
@@ -37,9 +37,8 @@ async function mint(call: Call, { tokens }: Ports): Promise<Answer> {
   return json(await tokens.mint(call.grant, call.object(tokenBody)), 201)
 }
 
-async function issue(call: Call, { tickets, clock }: Ports): Promise<Answer> {
+async function issue(call: Call, { tickets }: Ports): Promise<Answer> {
   const { origin } = call.optional(ticketBody)
   const bound = origin ?? call.header('origin') ?? null
-  const { ticket, ttlMs } = await tickets.issue(call.grant, { origin: bound })
-  return json({ ticket, ttlMs, expiresAt: clock.now() + ttlMs }, 201)
+  return json(await tickets.issue(call.grant, { origin: bound }), 201)
 }

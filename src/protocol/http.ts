@@ -174,7 +174,6 @@ export const tokenAnswer = z.object({
 })
 export const ticketAnswer = z.object({
   ticket: z.string(),
-  ttlMs: z.number(),
   expiresAt: z.number(),
 })
 export const probeAnswer = z.object({ status: z.string() })
