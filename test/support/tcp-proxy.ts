@@ -5,7 +5,8 @@ export type Direction = 'request' | 'reply'
 
 /**
  * What happens to connections: `pass` lets all through; `refuse` takes no new ones; `hole` swallows both directions and
- * says nothing; `hold` delivers requests and withholds every answer.
+ * says nothing; `hold` delivers requests and withholds every answer. A connection that lost something stays as it is, in the mode that
+ * took it, since no network gives back one half of a stream: what passes again are new ones.
  */
 export type ProxyMode = 'pass' | 'refuse' | 'hole' | 'hold'
 
@@ -33,6 +34,11 @@ interface Wish {
   readonly done: () => void
 }
 
+/** Whether a connection has lost something, and how. */
+interface Link {
+  mode: 'hole' | 'hold' | null
+}
+
 /** Stands before a server on this machine and does to its connections what networks do. */
 export async function startProxy(targetPort: number): Promise<TcpProxy> {
   const pairs = new Set<readonly [Socket, Socket]>()
@@ -51,15 +57,16 @@ export async function startProxy(targetPort: number): Promise<TcpProxy> {
     }
     return dropped
   }
-  const pipe = (from: Socket, to: Socket, direction: Direction): void => {
+  const pipe = (from: Socket, to: Socket, direction: Direction, link: Link): void => {
     from.on('data', (chunk: Buffer) => {
       const dropped = granted(direction, chunk)
-      if (dropped || mode === 'hole' || (mode === 'hold' && direction === 'reply')) return
-      to.write(chunk)
+      if (mode === 'hole' || (mode === 'hold' && direction === 'reply')) link.mode ??= mode
+      const lost = link.mode === 'hole' || (link.mode === 'hold' && direction === 'reply')
+      if (!dropped && !lost) to.write(chunk)
     })
     from.on('error', () => undefined)
-    from.on('end', () => mode === 'hole' || to.end())
-    from.on('close', () => mode === 'hole' || to.destroy())
+    from.on('end', () => link.mode === 'hole' || to.end())
+    from.on('close', () => link.mode === 'hole' || to.destroy())
   }
 
   const server = createServer({ allowHalfOpen: true }, (client) => {
@@ -72,8 +79,9 @@ export async function startProxy(targetPort: number): Promise<TcpProxy> {
     const upstream = connect({ port: targetPort, host: '127.0.0.1', noDelay: true })
     const pair = [client, upstream] as const
     pairs.add(pair)
-    pipe(client, upstream, 'request')
-    pipe(upstream, client, 'reply')
+    const link: Link = { mode: null }
+    pipe(client, upstream, 'request', link)
+    pipe(upstream, client, 'reply', link)
     client.on('close', () => pairs.delete(pair))
   })
   server.listen(0, '127.0.0.1')

@@ -65,6 +65,9 @@ interface Progress {
   floor: number
 }
 
+export const isBatchReply = (reply: unknown): boolean =>
+  Array.isArray(reply) && Array.isArray(reply[1]) && Array.isArray(reply[2])
+
 /** The whole answer of `lua/commit.lua`: what became of each commit. Only where it was refused does Redis say more than a number. */
 export class BatchAnswer {
   readonly #now: number

@@ -1,6 +1,7 @@
 import type { CommitRequest, CommitResult } from '../../core/store.ts'
 import { Batch, type Job } from './batch.ts'
 import { COMMAND_TIMEOUT_MS } from './connect.ts'
+import { isBatchReply } from './encode.ts'
 import { isPassing, outcomeOf, Refusal, Unanswered, type Failure } from './failures.ts'
 import { answerKey } from './keys.ts'
 import type { Command, Link, Reply } from './link.ts'
@@ -190,7 +191,8 @@ export class Lane {
   /** @returns whether the batch is over */
   #settle(batch: Batch, reply: Reply, waited: Reply | null): boolean {
     const { wait, onAnswer } = this.#settings
-    const failure = failureIn(reply) ?? (waited === null ? null : carriedOut(failureIn(waited)))
+    const failure =
+      failureIn(reply) ?? misread(reply) ?? (waited === null ? null : carriedOut(failureIn(waited)))
     if (failure !== null && isPassing(failure)) {
       batch.missed(failure)
       return false
@@ -209,6 +211,10 @@ export class Lane {
 const NO_REPLY: Reply = { failure: new Unanswered('no reply') }
 
 const failureIn = (reply: Reply): Failure | null => ('failure' in reply ? reply.failure : null)
+
+/** Something else than the script answers: whoever it was, the outcome is not known. */
+const misread = (reply: Reply): Failure | null =>
+  'value' in reply && isBatchReply(reply.value) ? null : new Unanswered('an answer that is none')
 
 /** The script was carried out, but not its WAIT: to be repeated, and until then unknown. */
 const carriedOut = (failure: Failure | null): Failure | null =>

@@ -7,6 +7,7 @@ import { assess, type Assessment } from './durability.ts'
 import { slotOf } from './keys.ts'
 import { Link } from './link.ts'
 import type { StoreLog } from './logger.ts'
+import { SCRIPTS } from './scripts.ts'
 import { RedisSignals } from './signals.ts'
 import { RedisStore } from './store.ts'
 import type { Route } from './subscribers.ts'
@@ -53,6 +54,10 @@ export async function openRedisStore(
     await Promise.all([up(commits, signal), up(reads, signal)])
     const assessment = await assess(reads, options.durability, options.replicas ?? 1)
     report(assessment, options)
+    // Spares the first call of each script a round trip; a server that forgets them is told again then.
+    await Promise.all(
+      Object.values(SCRIPTS).map(({ text }) => commits.each(['script', 'load', text])),
+    )
     return assemble(options, commits, reads, assessment)
   } catch (error) {
     abort()
