@@ -233,7 +233,6 @@ export const ERRORS = {
   },
   position_unrecoverable: {
     status: 410,
-    close: 4410,
     retryable: false,
     title: 'What follows this position cannot be given',
     next: 'Read the view, then follow from its position.',
