@@ -57,7 +57,8 @@ async function runScenario(
   centrifuge: Built,
   profiled: boolean,
 ): Promise<Section> {
-  const { title, run } = ALL[id]
+  const scenario = ALL[id]
+  const { title } = scenario
   console.log(`\n${id} ${title}${profiled ? ' (profiled)' : ''}`)
   const start = performance.now()
   const profileTo = profiled ? temporaryFolder('profile') : undefined
@@ -66,7 +67,7 @@ async function runScenario(
   const context = new Context({ id, options, load, redis, centrifuge, profileTo })
   let error: string | null = null
   try {
-    await run(context)
+    await scenario.run(context)
   } catch (cause) {
     error = cause instanceof Error ? (cause.stack ?? cause.message) : String(cause)
     console.error(`  ${id} FAILED: ${error}`)

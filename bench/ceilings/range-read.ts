@@ -7,7 +7,14 @@ import { bareWs, eventsText, eventText, ready, textFrame } from './bare-ws.ts'
 import { openBare } from './sqlite-transaction.ts'
 
 const PAGE = 1000
-const { STORE, REDIS_URL = '', DATA_DIR = '', EVENTS = '0', BYTES = '300' } = process.env
+const {
+  STORE,
+  REDIS_URL = '',
+  DATA_DIR = '',
+  EVENTS = '0',
+  BYTES = '370',
+  KEY = 'range',
+} = process.env
 const read = STORE === 'redis' ? await fillRedis() : fillSqlite()
 
 /** Texts of up to a page of events after a serial. */
@@ -27,7 +34,7 @@ async function fillRedis(): Promise<Read> {
   const redis = new Redis(REDIS_URL)
   let pipeline = redis.pipeline()
   for (const [serial, text] of texts()) {
-    pipeline.xadd('range', `${serial}-0`, 'e', text)
+    pipeline.xadd(KEY, `${serial}-0`, 'e', text)
     if (serial % PAGE === 0) {
       await pipeline.exec()
       pipeline = redis.pipeline()
@@ -35,7 +42,7 @@ async function fillRedis(): Promise<Read> {
   }
   await pipeline.exec()
   return async (after) => {
-    const entries = await redis.xrange('range', `${after + 1}-0`, '+', 'COUNT', PAGE)
+    const entries = await redis.xrange(KEY, `${after + 1}-0`, '+', 'COUNT', PAGE)
     return entries.map(([, fields]) => fields[1] ?? '')
   }
 }

@@ -12,10 +12,6 @@ redis.call('XADD', KEYS[1], serial .. '-0', 'e', ARGV[1])
 redis.call('PUBLISH', KEYS[3], serial .. ' ' .. ARGV[1])
 return serial`
 
-interface Appended {
-  readonly serial: number
-}
-
 const { STORE, REDIS_URL = '', DATA_DIR = '' } = process.env
 const app = fastify()
 app.addContentTypeParser('application/json', { parseAs: 'string' }, (_, body, done) =>
@@ -41,13 +37,15 @@ function deliver(session: string, serial: number, body: string): void {
 
 const append = STORE === 'redis' ? await appendToRedis() : appendToSqlite()
 
-app.post('/v1/sessions/:session/events', async (request): Promise<object> => {
+app.post('/v1/sessions/:session/events', (request, reply) => {
   const { session } = request.params as { session: string }
-  const { serial } = await append(session, String(request.body))
-  return { epoch: 'e', first: serial, last: serial, duplicates: 0, durability: 'memory' }
+  append(session, String(request.body), (serial) => {
+    const range = { epoch: 'e', first: serial, last: serial }
+    void reply.send({ ...range, duplicates: 0, durability: 'memory' })
+  })
 })
 
-type Append = (session: string, body: string) => Promise<Appended>
+type Append = (session: string, body: string, done: (serial: number) => void) => void
 
 async function appendToRedis(): Promise<Append> {
   const redis = new Redis(REDIS_URL)
@@ -58,16 +56,16 @@ async function appendToRedis(): Promise<Append> {
     deliver(channel.slice(5), Number(message.slice(0, space)), message.slice(space + 1))
   })
   const sha = String(await redis.script('LOAD', SCRIPT))
-  return async (session, body) => {
+  return (session, body, done) => {
     const keys = [`log:${session}`, `head:${session}`, `wake:${session}`]
-    return { serial: Number(await redis.evalsha(sha, 3, ...keys, body)) }
+    void redis.evalsha(sha, 3, ...keys, body, (_error, serial) => done(Number(serial)))
   }
 }
 
 interface Waiting {
   readonly session: string
   readonly body: string
-  readonly done: (appended: Appended) => void
+  readonly done: (serial: number) => void
 }
 
 function appendToSqlite(): Append {
@@ -91,14 +89,13 @@ function appendToSqlite(): Append {
     for (const [i, { session, body, done }] of all.entries()) {
       const serial = serials[i] ?? 0
       deliver(session, serial, body)
-      done({ serial })
+      done(serial)
     }
   }
-  return (session, body) =>
-    new Promise((done) => {
-      if (waiting.length === 0) setImmediate(commit)
-      waiting.push({ session, body, done })
-    })
+  return (session, body, done) => {
+    if (waiting.length === 0) setImmediate(commit)
+    waiting.push({ session, body, done })
+  }
 }
 
 await app.ready()

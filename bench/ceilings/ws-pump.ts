@@ -9,21 +9,21 @@ interface Order {
   readonly bytesPerEvent: number
 }
 
-let running = false
+const state = { running: false }
 let serial = 0
 
 const server = createServer()
 const sockets = bareWs(server, () => (text) => {
-  if (text === 'stop') running = false
+  if (text === 'stop') state.running = false
   else void pump(JSON.parse(text) as Order)
 })
 
 async function pump({ eventsPerFrame, bytesPerEvent }: Order): Promise<void> {
-  running = true
+  state.running = true
   serial = 0
   // The mean need not be whole: what is owed is carried on to the next frame.
   let owed = 0
-  while (running) {
+  while (state.running) {
     owed += eventsPerFrame
     const count = Math.max(1, Math.floor(owed))
     owed -= count
@@ -48,7 +48,8 @@ function events(count: number, bytes: number): string {
 }
 
 async function drained(full: readonly Duplex[]): Promise<void> {
-  await Promise.all(full.map((raw) => (raw.writableNeedDrain ? once(raw, 'drain') : undefined)))
+  const waiting = full.filter((raw) => raw.writableNeedDrain)
+  await Promise.all(waiting.map((raw) => once(raw, 'drain')))
 }
 
 /** A socket that is closed meanwhile never drains. */

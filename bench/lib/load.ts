@@ -19,7 +19,7 @@ export class Load {
   /** @throws Error when the task failed, above all when a delivery was wrong */
   async run<K extends keyof Tasks>(
     task: K,
-    params: Parameters<Tasks[K]>[0],
+    ...[params]: Parameters<Tasks[K]>
   ): Promise<Awaited<ReturnType<Tasks[K]>>> {
     const answer = await new Promise<Answer>((resolve, reject) => {
       const ended = (): void => reject(new Error('the load process has ended'))

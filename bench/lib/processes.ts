@@ -54,7 +54,7 @@ export async function start(
   })
   let alive = true
   let stopping = false
-  void ended.then(() => {
+  child.once('close', () => {
     alive = false
     running.delete(child)
     if (!stopping && code(child) !== 0) console.error(`${name} ended by itself:\n${output}`)

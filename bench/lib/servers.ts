@@ -80,5 +80,9 @@ export async function startOwn(
   return { ...server, port, target: { dialect, port }, stop }
 }
 
-export const startSocketIo = (redis: RedisServer): Promise<ServerProcess> =>
-  startOwn('peers/socket-io.ts', 'socket.io', { REDIS_URL: redis.url })
+export function startSocketIo(
+  redis: RedisServer,
+  nodeFlags: readonly string[] = [],
+): Promise<ServerProcess> {
+  return startOwn('peers/socket-io.ts', 'socket.io', { REDIS_URL: redis.url }, nodeFlags)
+}

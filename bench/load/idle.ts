@@ -24,7 +24,7 @@ export async function hold(params: HoldParams): Promise<number> {
 }
 
 /** @throws Error when any of them was lost meanwhile */
-export async function release(_: null): Promise<void> {
+export async function release(): Promise<void> {
   const lost = held.filter((reader) => reader.error !== null)
   for (const reader of held) reader.close(true)
   held = []

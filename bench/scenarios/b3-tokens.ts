@@ -1,3 +1,120 @@
-import type { Scenario } from '../lib/scenario.ts'
+import { startCentrifuge } from '../lib/centrifuge.ts'
+import type { LatencyParams } from '../load/latency.ts'
+import { named, type Context, type Scenario } from '../lib/scenario.ts'
+import { startOwn, startSocketIo, type ServerProcess, type StoreKind } from '../lib/servers.ts'
 
-export const tokens: Scenario = { title: 'todo', run: async () => undefined }
+/** Where readers are, and where agents publish: one node, or two on one Redis. */
+interface Side {
+  readonly name: string
+  readonly readers: ServerProcess
+  readonly agents: ServerProcess
+  readonly withRedis: boolean
+}
+
+interface Load {
+  readonly name: string
+  readonly sessions: number
+  readonly socketsEach: number
+  readonly perSecondEach: number
+}
+
+const LOADS: readonly Load[] = [
+  { name: '100 sessions × 50/s, 1 socket', sessions: 100, socketsEach: 1, perSecondEach: 50 },
+  { name: '100 sessions × 50/s, 3 sockets', sessions: 100, socketsEach: 3, perSecondEach: 50 },
+  { name: '500 sessions × 6/s, 1 socket', sessions: 500, socketsEach: 1, perSecondEach: 6 },
+]
+
+/** How long a token is on its way: from when its agent has it to every socket. */
+export const tokens: Scenario = {
+  title: 'Token latency: from agent to socket',
+  async run(context) {
+    const sides = await startSides(context)
+    let run = 0
+    await context.repeat(async () => {
+      for (const load of LOADS) {
+        for (const side of sides) await measure(context, side, load, run++)
+      }
+      await context.redis.flush()
+    })
+    for (const { name } of LOADS) judge(context, name)
+  },
+}
+
+async function measure(context: Context, side: Side, load: Load, run: number): Promise<void> {
+  const { name, readers, agents, withRedis } = side
+  const pids = [...new Set([readers.pid, agents.pid]), ...(withRedis ? [context.redis.pid] : [])]
+  const { sessions, socketsEach, perSecondEach } = load
+  const order: LatencyParams = {
+    ...context.windows,
+    target: { ...readers.target, publishPort: agents.port },
+    prefix: `tokens-${run}-`,
+    sessions,
+    socketsEach,
+    perSecondEach,
+    pids,
+  }
+  const done = await context.load.run('latency', order)
+  const servers = readers === agents ? ['server'] : ['readers', 'agents']
+  const cores = named([...servers, ...(withRedis ? ['redis'] : [])], done.cores)
+  context.add(`${name}, ${load.name}, p50`, done.p50Ms, 'ms', cores)
+  context.add(`${name}, ${load.name}, p99`, done.p99Ms, 'ms')
+}
+
+function judge(context: Context, load: string): void {
+  for (const kind of ['sqlite', 'redis', 'redis two nodes']) {
+    const p50 = `Heldline ${kind}, ${load}, p50`
+    const p99 = `Heldline ${kind}, ${load}, p99`
+    const ceiling = `ceiling ${kind}, ${load}`
+    const base = context.median(`${ceiling}, p50`)
+    const ours = context.median(p50)
+    if (base !== null && ours !== null) {
+      context.limit(`${p50}, above its ceiling`, ours - base, 0.5, 'ms')
+    }
+    context.ratio(p99, `${ceiling}, p99`, 2, 'atMost')
+    if (!load.startsWith('500')) continue
+    for (const [name, point] of [[p50, 'p50'] as const, [p99, 'p99'] as const]) {
+      context.ratio(name, `Centrifuge Redis, ${load}, ${point}`, 1, 'atMost')
+    }
+  }
+}
+
+async function startSides(context: Context): Promise<Side[]> {
+  const { redis, options, centrifuge } = context
+  const one = async (
+    name: string,
+    withRedis: boolean,
+    starting: Promise<ServerProcess>,
+  ): Promise<Side> => {
+    const server = await starting
+    return { name, readers: server, agents: server, withRedis }
+  }
+  const relay = (store: StoreKind): Promise<ServerProcess> =>
+    context.keep(
+      startOwn('ceilings/token-relay.ts', 'bare', { STORE: store, REDIS_URL: redis.url }),
+    )
+  const sides = [
+    await one('Heldline sqlite', false, context.heldline({ store: 'sqlite' })),
+    await one('ceiling sqlite', false, relay('sqlite')),
+    await one('Heldline redis', true, context.heldline({ store: 'redis' })),
+    await one('ceiling redis', true, relay('redis')),
+  ]
+  const [, , heldline, ceiling] = sides
+  if (heldline === undefined || ceiling === undefined) return sides
+  const other = await context.heldline({ store: 'redis' })
+  sides.push(
+    { name: 'Heldline redis two nodes', readers: other, agents: heldline.agents, withRedis: true },
+    {
+      name: 'ceiling redis two nodes',
+      readers: await relay('redis'),
+      agents: ceiling.agents,
+      withRedis: true,
+    },
+  )
+  if (!options.peers) return sides
+  sides.push(await one('Socket.IO Redis Streams', true, context.keep(startSocketIo(redis))))
+  if ('program' in centrifuge) {
+    const { program } = centrifuge
+    sides.push(await one('Centrifuge Redis', true, context.keep(startCentrifuge(program, redis))))
+  }
+  return sides
+}
