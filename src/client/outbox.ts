@@ -15,7 +15,8 @@ export interface OutboxPorts {
   mintId(): string
   /** The serial that started a message, when the view holds it and it is the subject's own; else `null`. */
   startedAt(message: string, subject: string): number | null
-  epoch(): string
+  /** Where the view stands; `null`: nowhere yet. */
+  position(): Position | null
   changed(): void
   /** A refusal of something that nobody waits for: it was published before a reload. */
   failed(error: ClientError): void
@@ -33,6 +34,8 @@ export interface Sender {
 }
 
 const ACK_MS = 15_000
+/** After so many, the view would have shown it. */
+const PROOF_ATTEMPTS = 4
 /** The server remembers ids for 10 minutes [P-2.5]; a minute of it is the clocks'. */
 const REMEMBERED_MS = 9 * 60_000
 
@@ -123,8 +126,10 @@ export class Outbox {
     return true
   }
 
-  /** The view has come to a position: what it holds by now need not be shown here. */
-  settle(position: Position): void {
+  /** The view has moved: what it holds by now need not be shown here. */
+  settle(): void {
+    const position = this.#ports.position()
+    if (position === null) return
     for (const { id, ack } of this.#entries.values()) {
       if (ack === undefined) continue
       if (ack.last <= position.serial || ack.epoch !== position.epoch) this.#entries.delete(id)
@@ -173,7 +178,7 @@ export class Outbox {
     const events = [...entry.events]
     sender.channel.ask({ op: 'publish', session, events }, ACK_MS, (answer) => {
       this.#asking = null
-      if (answer instanceof ClientError) this.#unanswered(sent, answer)
+      if (answer instanceof ClientError) this.#unanswered(sent, answer, entry.sentAt !== null)
       else if (answer.type === 'ack') this.#acked(sent, ackOf(answer))
       this.#pump()
     })
@@ -191,15 +196,21 @@ export class Outbox {
     return new ClientError('outcome_unknown', message)
   }
 
-  #unanswered(entry: OutboxEntry, error: ClientError): void {
+  #unanswered(entry: OutboxEntry, error: ClientError, again: boolean): void {
     const proof = this.#proof(entry, error)
     if (proof !== null) return this.#acked(entry, proof)
-    // Until credentials are renewed the socket refuses; then it goes on, or ends.
-    const renewable = error.code === 'invalid_token' || error.code === 'unauthenticated'
-    if (!error.retryable && !renewable && error.code !== 'not_attached')
-      return this.#fail(entry, error)
+    if (!this.#worthAnother(error, again)) return this.#fail(entry, error)
     const wait = Math.max(error.retryAfterMs ?? 0, backoffMs(++this.#attempt, this.#ports.random))
     this.#timers.start('retry', wait, () => this.#pump())
+  }
+
+  #worthAnother({ code, retryable }: ClientError, again: boolean): boolean {
+    // Until credentials are renewed, or the session attached again, the socket refuses; then it goes on, or ends.
+    const passing =
+      code === 'invalid_token' || code === 'unauthenticated' || code === 'not_attached'
+    // The message may be the one of an earlier attempt, which the view has not come to yet.
+    const unproved = again && code.startsWith('message_') && this.#attempt < PROOF_ATTEMPTS
+    return retryable || passing || unproved
   }
 
   /** A message that is refused for being there already, and is ours, has arrived before. */
@@ -209,8 +220,9 @@ export class Outbox {
     const message = event === undefined ? null : startedMessage(event)
     if (message === null || entry.subject === null || entry.events.length > 1) return null
     const first = this.#ports.startedAt(message, entry.subject)
-    if (first === null) return null
-    return { epoch: this.#ports.epoch(), first, last: first, duplicates: 1, durability: 'unknown' }
+    const position = this.#ports.position()
+    if (first === null || position === null) return null
+    return { epoch: position.epoch, first, last: first, duplicates: 1, durability: 'unknown' }
   }
 
   #acked(entry: OutboxEntry, ack: Ack): void {
@@ -219,6 +231,7 @@ export class Outbox {
     this.#entries.set(entry.id, { ...entry, state: 'acked', ack })
     this.#waiters.get(entry.id)?.resolve(ack)
     this.#waiters.delete(entry.id)
+    this.settle()
     this.#ports.changed()
   }
 
@@ -244,7 +257,7 @@ export class Outbox {
 
   #wait(id: string): Promise<Ack> {
     const before = this.#waiters.get(id)
-    const answer = new Promise<Ack>((resolve, reject) => {
+    return new Promise<Ack>((resolve, reject) => {
       this.#waiters.set(id, {
         resolve(ack) {
           before?.resolve(ack)
@@ -256,9 +269,6 @@ export class Outbox {
         },
       })
     })
-    // A failure shows in the entry too; who does not look at the promise has not forgotten it.
-    answer.catch(() => {})
-    return answer
   }
 }
 

@@ -30,8 +30,6 @@ export class ReadMarker {
     const answer = new Promise<void>((resolve, reject) => {
       this.#waiters.push({ serial, resolve, reject })
     })
-    // It will be marked anyway with the next one; who does not look need not be told.
-    answer.catch(() => {})
     if (this.#waiters.length > MAX_WAITERS) this.#waiters.shift()?.resolve()
     this.#pump()
     return answer

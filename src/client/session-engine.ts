@@ -82,7 +82,10 @@ export class SessionEngine {
         event: (event) => this.#taken(event),
         moved: () => this.#moved(),
         reset: (reset) => this.emitter.emit('reset', reset),
-        attached: () => this.#attached(),
+        attached: () => {
+          this.#ready()
+          this.#host.update()
+        },
         refused: (error) => this.#refused(error),
       },
     )
@@ -229,35 +232,28 @@ export class SessionEngine {
   }
 
   #taken(event: WireEvent): void {
-    this.outbox.settle(this.reader.view.position)
+    this.outbox.settle()
     this.emitter.emit('event', event)
     for (const stream of this.#streams) stream.offer(event)
     this.#changed()
   }
 
   #moved(): void {
-    this.outbox.settle(this.reader.view.position)
+    this.outbox.settle()
     for (const stream of this.#streams) stream.moved()
-    this.#settled()
+    this.#ready()
     this.#changed()
   }
 
-  #attached(): void {
+  /** Attached, and there is a view: what waits goes out, and can be held against it. */
+  #ready(): void {
     const connected = this.#host.connection()
-    if (connected === null) return
+    if (connected === null || !this.reader.attached || this.reader.position === null) return
     const { wire, welcome } = connected
-    this.outbox.resume({
-      channel: wire,
-      subject: welcome.subject,
-      maxFrameBytes: welcome.limits.maxFrameBytes,
-    })
+    const { maxFrameBytes } = welcome.limits
+    if (this.#state === 'attaching') this.#enter('live')
+    this.outbox.resume({ channel: wire, subject: welcome.subject, maxFrameBytes })
     this.marker.resume(wire)
-    this.#settled()
-    this.#host.update()
-  }
-
-  #settled(): void {
-    if (this.reader.position !== null && this.#state === 'attaching') this.#enter('live')
   }
 
   #refused(error: ClientError): void {
@@ -296,7 +292,7 @@ export class SessionEngine {
         const message = view.messages.get(id)
         return message?.by === subject ? message.first : null
       },
-      epoch: () => view.position.epoch,
+      position: () => this.reader.position,
       changed: () => this.#changed(),
       failed: (error) => this.emitter.emit('error', error),
     })

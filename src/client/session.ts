@@ -112,9 +112,11 @@ export class Session {
    * @throws ClientError by the promise: the refusal; `outcome_unknown` when an attempt of more than 9 minutes ago may have arrived
    * and can't be recognised any more; `outbox_full`; `client_closed` (it is kept)
    */
-  async publish(events: NewEvent | readonly NewEvent[]): Promise<Ack> {
-    this.#engine.attach()
-    return this.#engine.outbox.add(isList(events) ? events : [events])
+  publish(events: NewEvent | readonly NewEvent[]): Promise<Ack> {
+    return quiet(() => {
+      this.#engine.attach()
+      return this.#engine.outbox.add(isList(events) ? events : [events])
+    })
   }
 
   /**
@@ -122,7 +124,7 @@ export class Session {
    * when it is refused.
    * @throws ClientError as `publish` does
    */
-  async send(content: string | readonly Part[], options: SendOptions = {}): Promise<Ack> {
+  send(content: string | readonly Part[], options: SendOptions = {}): Promise<Ack> {
     const { id = mintId(this.#now()), parent, role = 'user', metadata } = options
     const data = {
       message: id,
@@ -159,18 +161,30 @@ export class Session {
    * @param serial default: where the view stands
    * @throws ClientError by the promise: a refusal; `client_closed`
    */
-  async read(serial: number = this.#engine.reader.position?.serial ?? 0): Promise<void> {
-    this.#engine.attach()
-    await this.#engine.marker.mark(serial)
+  read(serial: number = this.#engine.reader.position?.serial ?? 0): Promise<void> {
+    return quiet(() => {
+      this.#engine.attach()
+      return this.#engine.marker.mark(serial)
+    })
   }
 
   /**
    * How this tab is seen, from now on and after every reconnect; `visible` follows the page where it is not said.
    * @throws ClientError by the promise: a refusal
    */
-  async presence(wish: PresenceRequest): Promise<void> {
-    await this.#engine.present(wish)
+  presence(wish: PresenceRequest): Promise<void> {
+    return quiet(() => this.#engine.present(wish))
   }
+}
+
+/**
+ * Whatever fails fails by the promise, and who does not look at it is not an unhandled rejection: what was sent shows in
+ * the messages and the outbox too, and what was marked or wished is said again.
+ */
+function quiet<T>(run: () => Promise<T>): Promise<T> {
+  const answer = new Promise<T>((resolve) => resolve(run()))
+  answer.catch(() => {})
+  return answer
 }
 
 function isList(events: NewEvent | readonly NewEvent[]): events is readonly NewEvent[] {

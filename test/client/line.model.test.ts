@@ -150,7 +150,7 @@ test('[P-4.3] [P-4.4] [P-4.5] [P-4.10] whatever is lost, doubled or swapped, the
         const world = makeWorld()
         const { server } = world
         server.foldAfter = 6
-        const client = world.client({ random: () => jitter.next().value ?? 0 })
+        const client = world.open({ random: () => jitter.next().value ?? 0 })
         const session = client.session('s')
         const told: WireEvent[] = []
         session.on('event', (event) => told.push(event))

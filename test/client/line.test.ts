@@ -12,9 +12,9 @@ const x = (n = 0) => ({ type: 'x.note', data: { n } })
 
 describe('attaching', () => {
   test('[P-4.2] the first attach brings a snapshot, and then what follows', async () => {
-    const { server, client } = makeWorld()
+    const { server, open } = makeWorld()
     server.append('s', said('a'), said('b'))
-    const session = client().session('s')
+    const session = open().session('s')
     session.attach()
     await settle()
     expect(session.state).toBe('live')
@@ -25,8 +25,8 @@ describe('attaching', () => {
   })
 
   test('nothing is opened before a session is used; one connection serves all of them', async () => {
-    const { server, client } = makeWorld()
-    const one = client()
+    const { server, open } = makeWorld()
+    const one = open()
     const session = one.session('s')
     await settle()
     expect(one.state).toBe('idle')
@@ -40,8 +40,8 @@ describe('attaching', () => {
   })
 
   test('[P-4.2] after a loss the client attaches from its position, and has each event once', async () => {
-    const { server, client, clock } = makeWorld()
-    const session = client().session('s')
+    const { server, open, clock } = makeWorld()
+    const session = open().session('s')
     const serials: number[] = []
     session.on('event', (event) => serials.push(event.serial))
     await settle()
@@ -57,8 +57,8 @@ describe('attaching', () => {
   })
 
   test('[P-4.2] a long absence brings the changed messages alone, and `catchup: events` every event', async () => {
-    const { server, client, clock } = makeWorld()
-    const one = client()
+    const { server, open, clock } = makeWorld()
+    const one = open()
     const folded = one.session('s')
     const every = one.session('t', { catchup: 'events' })
     const seen: WireEvent[] = []
@@ -87,9 +87,9 @@ describe('attaching', () => {
   })
 
   test('an attach that is refused fails the session, and `attach()` tries again', async () => {
-    const { server, client } = makeWorld()
+    const { server, open } = makeWorld()
     server.refusals.set('attach', { code: 'session_not_found', retryable: false })
-    const session = client().session('s')
+    const session = open().session('s')
     const errors: string[] = []
     session.on('error', (error) => errors.push(error.code))
     await settle()
@@ -101,8 +101,8 @@ describe('attaching', () => {
   })
 
   test('[P-4.9] detaching ends the reading, keeps the view, and coming back is a resume', async () => {
-    const { server, client } = makeWorld()
-    const session = client().session('s')
+    const { server, open } = makeWorld()
+    const session = open().session('s')
     session.attach()
     server.append('s', said('a'))
     await settle()
@@ -121,7 +121,7 @@ describe('attaching', () => {
 describe('the rule of the line', () => {
   const ready = async () => {
     const world = makeWorld()
-    const session = world.client().session('s')
+    const session = world.open().session('s')
     const serials: number[] = []
     session.on('event', (event) => serials.push(event.serial))
     await settle()
@@ -197,8 +197,8 @@ describe('what cannot be given', () => {
     string,
     (log: ReturnType<ReturnType<typeof makeWorld>['server']['log']>) => void,
   ])[])('[P-4.4] %s: the view is replaced, and the application told', async (reason, accident) => {
-    const { server, client, clock } = makeWorld()
-    const session = client().session('s')
+    const { server, open, clock } = makeWorld()
+    const session = open().session('s')
     const told: unknown[] = []
     session.on('reset', (reset) => told.push(reset.reason, session.position))
     await settle()
@@ -213,8 +213,8 @@ describe('what cannot be given', () => {
   })
 
   test('[P-4.4] a reset may come at any time', async () => {
-    const { server, client } = makeWorld()
-    const session = client().session('s')
+    const { server, open } = makeWorld()
+    const session = open().session('s')
     const told: string[] = []
     session.on('reset', (reset) => told.push(reset.reason))
     await settle()
@@ -228,8 +228,8 @@ describe('what cannot be given', () => {
 
 describe('snapshots in pieces', () => {
   test('[P-4.5] the view is put in place with the last piece, and not before', async () => {
-    const { server, client, clock } = makeWorld()
-    const session = client().session('s')
+    const { server, open, clock } = makeWorld()
+    const session = open().session('s')
     session.attach()
     await settle()
     server.append('s', said('old'))
@@ -250,10 +250,10 @@ describe('snapshots in pieces', () => {
   })
 
   test('[P-4.5] a loss between two pieces starts over, and nothing of the half is kept', async () => {
-    const { server, client, clock } = makeWorld()
+    const { server, open, clock } = makeWorld()
     server.append('s', said('a'), said('b'), said('c'))
     server.auto = false
-    const session = client().session('s')
+    const session = open().session('s')
     session.attach()
     await settle()
     server.last.deliver(2)
@@ -268,8 +268,8 @@ describe('snapshots in pieces', () => {
   })
 
   test('[P-4.5] pieces with `since` are merged by id, and the rest replaced', async () => {
-    const { server, client, clock } = makeWorld()
-    const session = client().session('s')
+    const { server, open, clock } = makeWorld()
+    const session = open().session('s')
     session.attach()
     const member = { member: 'm', subject: 'bob', kind: 'human', connected: true, visible: true }
     server.append('s', said('a'), said('b'), { type: 'member.entered', data: member })
@@ -288,8 +288,8 @@ describe('snapshots in pieces', () => {
 
 describe('heads in heartbeats', () => {
   test('[P-4.10] a head that differs, and 2 s of nothing, attach again', async () => {
-    const { server, client, clock } = makeWorld()
-    const session = client().session('s')
+    const { server, open, clock } = makeWorld()
+    const session = open().session('s')
     session.attach()
     await settle()
     server.auto = false
@@ -304,8 +304,8 @@ describe('heads in heartbeats', () => {
   })
 
   test('[P-4.10] a head whose events come within 2 s attaches nothing', async () => {
-    const { server, client, clock } = makeWorld()
-    client().session('s').attach()
+    const { server, open, clock } = makeWorld()
+    open().session('s').attach()
     await settle()
     server.auto = false
     server.append('s', said('late'))

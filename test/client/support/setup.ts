@@ -14,7 +14,7 @@ export interface World {
   readonly local: FakeStorage
   readonly tab: FakeStorage
   /** A client of this world: another tab, or the same one after a reload. */
-  client(options?: WorldOptions): Client
+  readonly open: (options?: WorldOptions) => Client
 }
 
 export interface WorldOptions {
@@ -40,7 +40,7 @@ export function makeWorld(): World {
     server,
     local,
     tab,
-    client(options = {}) {
+    open: (options = {}) => {
       const credentials = new Credentials(clock, options.token, undefined)
       const fetch = options.fetch ?? noFetch
       const client = new Client({
