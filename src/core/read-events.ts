@@ -97,7 +97,7 @@ class Patience {
   readonly #closers: (() => void)[] = []
 
   constructor(ports: Ports, session: SessionId, waitMs: number, signal?: AbortSignal) {
-    this.over = waitMs <= 0
+    this.over = waitMs <= 0 || signal?.aborted === true
     if (this.over) return
     const { clock, signals } = ports
     const end = (): void => {

@@ -1,6 +1,7 @@
 import fastify, { type FastifyInstance } from 'fastify'
 import { eventRoutes } from './event-routes.ts'
 import { installHooks } from './hooks.ts'
+import { endLeftoverSockets } from './leftover-sockets.ts'
 import { DEFAULT_HTTP_LIMITS, type HttpLimits } from './limits.ts'
 import { messageRoutes } from './messages.ts'
 import { installMounts } from './mounts.ts'
@@ -43,7 +44,11 @@ export function createHttp(ports: HttpPorts): FastifyInstance {
   installRefusals(app, routes, ports)
   register(app, routes, ports)
   installMounts(app, ports.mounts ?? [])
-  app.addHook('preClose', async () => streams.close())
+  const endLeftovers = endLeftoverSockets(app.server, ports.clock)
+  app.addHook('preClose', async () => {
+    streams.close()
+    endLeftovers()
+  })
   return app
 }
 

@@ -97,7 +97,9 @@ export class Call {
 
   /** Calls `gone` when the client has gone, or the answer is through. */
   onEnd(reply: FastifyReply, gone: () => void): void {
-    reply.raw.once('close', gone)
+    // A client may have gone before anybody listened: the event is not told twice.
+    if (reply.raw.destroyed) gone()
+    else reply.raw.once('close', gone)
   }
 
   get raw(): FastifyRequest['raw'] {

@@ -7,7 +7,8 @@ let requests = new AbortController()
 /** What is open goes silent and is reported as lost; nothing new opens until the line is whole again. */
 export function cutNetwork(value) {
   cut = value
-  if (!cut) return
+  // The browser says so when a real network comes back.
+  if (!cut) return void dispatchEvent(new Event('online'))
   for (const socket of open) socket.lose()
   requests.abort(new TypeError('network lost'))
   requests = new AbortController()

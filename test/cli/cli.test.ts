@@ -1,0 +1,128 @@
+import { Readable } from 'node:stream'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { Io } from '../../src/cli/command.ts'
+import { runCommand } from '../../src/cli/run.ts'
+import { startLocalServer, type LocalServer } from '../support/local-server.ts'
+
+describe('the command line', () => {
+  let server: LocalServer
+  beforeAll(async () => {
+    server = await startLocalServer()
+  })
+  afterAll(() => server.close())
+
+  /** Runs a command as a shell would. */
+  async function heldline(
+    args: readonly string[],
+    options: { stdin?: string; stop?: AbortSignal } = {},
+  ) {
+    const out: string[] = []
+    const err: string[] = []
+    const io: Io = {
+      env: { HELDLINE_URL: server.url, HELDLINE_KEY: server.key },
+      stdin: Readable.from([options.stdin ?? '']),
+      out: (line) => out.push(line),
+      signal: options.stop ?? new AbortController().signal,
+    }
+    const code = await runCommand(args, io, (line) => err.push(line))
+    return { code, out, err: err.join('\n') }
+  }
+
+  test('publishes a message, and tail tells it', async () => {
+    const published = await heldline(['publish', 'cli-1', 'Hello', '--create'])
+    expect(published).toMatchObject({ code: 0 })
+    expect(JSON.parse(published.out[0] ?? '')).toMatchObject({
+      session: 'cli-1',
+      first: 2,
+      last: 2,
+    })
+    const tailed = await heldline(['tail', 'cli-1', '--no-follow'])
+    const types = tailed.out.map((line) => (JSON.parse(line) as { type: string }).type)
+    expect(types).toEqual(['session.created', 'message.completed'])
+    expect((await heldline(['tail', 'cli-1', '--no-follow', '--text'])).out).toEqual(['Hello'])
+  })
+
+  test('publishes lines from standard input in their order', async () => {
+    const lines = Array.from({ length: 250 }, (_, n) => JSON.stringify({ type: 'x.n', data: n }))
+    const published = await heldline(['publish', 'cli-2', '--stdin', '--create'], {
+      stdin: lines.join('\n'),
+    })
+    expect(published.code).toBe(0)
+    const tailed = await heldline(['tail', 'cli-2', '--no-follow', '--after', '1'])
+    expect(tailed.out.map((line) => (JSON.parse(line) as { data: number }).data)).toEqual(
+      Array.from({ length: 250 }, (_, n) => n),
+    )
+  })
+
+  test('follows a session until it is stopped', async () => {
+    await heldline(['publish', 'cli-3', 'first', '--create'])
+    const stop = new AbortController()
+    const following = heldline(['tail', 'cli-3', '--text'], { stop: stop.signal })
+    await heldline(['publish', 'cli-3', 'second'])
+    await heldline(['publish', 'cli-3', 'third'])
+    await expect
+      .poll(async () => (await heldline(['tail', 'cli-3', '--no-follow', '--text'])).out)
+      .toEqual(['first', 'second', 'third'])
+    stop.abort()
+    expect(await following).toMatchObject({ code: 0, err: '' })
+  })
+
+  test('lists sessions by prefix, over more than one page', async () => {
+    for (let n = 0; n < 5; n++) await heldline(['publish', `listed-${n}`, 'x', '--create'])
+    const listed = await heldline(['sessions', '--prefix', 'listed-'])
+    const ids = listed.out.map((line) => (JSON.parse(line) as { session: string }).session)
+    expect(ids.toSorted()).toEqual(['listed-0', 'listed-1', 'listed-2', 'listed-3', 'listed-4'])
+  })
+
+  test('mints a token that reads its session and no other', async () => {
+    await heldline(['publish', 'cli-4', 'mine', '--create'])
+    const minted = await heldline([
+      'token',
+      '--subject',
+      'ada',
+      '--session',
+      'cli-4',
+      '--ttl',
+      '5m',
+    ])
+    const token = minted.out[0] ?? ''
+    expect(
+      (await heldline(['tail', 'cli-4', '--no-follow', '--text', '--key', token])).out,
+    ).toEqual(['mine'])
+    const other = await heldline(['tail', 'cli-1', '--no-follow', '--key', token])
+    expect(other.code).toBe(1)
+    expect(other.err).toContain('session_not_found')
+  })
+
+  test.each([
+    [['frobnicate'], 2, 'there is no command frobnicate'],
+    [['tail'], 1, 'name a session'],
+    [['publish', 'cli-1'], 1, 'give a text'],
+    [['publish', 'cli-1', '--type', 'x.a', '--data', '{'], 1, 'that is not JSON'],
+    [['token', '--subject', 'ada'], 1, '--session are needed'],
+    [
+      ['token', '--subject', 'a', '--session', 'b', '--ttl', 'soon'],
+      1,
+      'unable to read the duration',
+    ],
+    [['tail', 'cli-1', '--nonsense'], 1, "Unknown option '--nonsense'"],
+    [['tail', 'no-such-session', '--no-follow'], 1, 'session_not_found'],
+    [['sessions', '--key', 'test:wrong'], 1, 'unauthenticated'],
+    [['sessions', '--url', 'http://127.0.0.1:1'], 1, 'is the server running?'],
+  ])('says what is wrong with %j', async (args, code, words) => {
+    const result = await heldline(args)
+    expect(result.err).toContain(words)
+    expect(result.code).toBe(code)
+  })
+
+  test('explains every command', async () => {
+    const help = (await heldline(['--help'])).out.join('\n')
+    for (const name of ['serve', 'token', 'sessions', 'tail', 'publish'])
+      expect(help).toContain(`  ${name} `)
+    for (const name of ['token', 'sessions', 'tail', 'publish']) {
+      const { code, out } = await heldline([name, '--help'])
+      expect(code).toBe(0)
+      expect(out.join('\n')).toContain('--url')
+    }
+  })
+})
