@@ -55,7 +55,7 @@ describe('a minted token [P-9.7]', () => {
   })
 
   test.each<[string, Grant, Partial<TokenRequest>]>([
-    ['by who may not', { ...personGrant, capabilities: new Set(['send']) }, {}],
+    ['by who may not', { ...personGrant, capabilities: new Set(['subscribe']) }, {}],
     ['for somebody else', personGrant, { subject: 'bob' }],
     ['of another kind', personGrant, { kind: 'agent' }],
     ['for sessions out of reach', personGrant, { sessions: ['other-*'] }],

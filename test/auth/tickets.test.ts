@@ -112,6 +112,15 @@ describe('tickets that nobody redeemed', () => {
     expect(await here.redeem(later.ticket, null)).toEqual(personGrant)
   })
 
+  test('are left alone when the deadline is not the one that was seen', async () => {
+    const { ticket } = await here.issue(personGrant, { origin: null, ttlMs: 1000 })
+    clock.time += 1000
+    const [due] = await store.due(10)
+    clock.time -= 1000
+    if (due !== undefined) await expireTicket(store, { ...due, at: due.at - 1 })
+    expect(await here.redeem(ticket, null)).toEqual(personGrant)
+  })
+
   test('leave no deadline behind when they were redeemed', async () => {
     const { ticket } = await here.issue(personGrant, { origin: null })
     await here.redeem(ticket, null)

@@ -339,6 +339,20 @@ describe('a key set', () => {
     expect(get).toHaveBeenCalledOnce()
   })
 
+  test('that is too large, or is none, is not taken', async () => {
+    const { keys, signers } = await issuer('ES256')
+    for (const answer of [
+      { keys, padding: 'x'.repeat(300_000) },
+      { keys: 'none' },
+      { keys: [1] },
+      null,
+    ]) {
+      const { verifier: tokens } = verifier(() => answer)
+      const token = await sign(claims(clock), { alg: 'ES256', kid: 'k0' }, signers[0])
+      await expect(tokens.verify(token)).rejects.toMatchObject({ code: 'internal' })
+    }
+  })
+
   test('a key that left it is not trusted for long', async () => {
     const { keys, signers } = await issuer('ES256')
     let served = keys

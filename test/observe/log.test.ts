@@ -180,6 +180,17 @@ describe('an error in a line', () => {
     })
   })
 
+  test('has a stack without the lines of its message', () => {
+    const { log, lines } = recorder()
+    const error = new Error('refused')
+    Object.defineProperty(error, 'message', { value: 'x\n    at canary (file.ts:1:1)' })
+    error.stack = `Error: ${error.message}\n    at here (log.test.ts:1:1)`
+    log.error('a', { error })
+    expect(JSON.parse(lines[0] ?? '')).toMatchObject({
+      error: { stack: ['at here (log.test.ts:1:1)'] },
+    })
+  })
+
   test('names the command of the store, and holds all of many', () => {
     const { log, last } = recorder()
     const one = Object.assign(new Error('x'), { command: { name: 'xadd', args: [] } })
