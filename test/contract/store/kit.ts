@@ -63,6 +63,7 @@ export async function readAll(store: Store, session: SessionId): Promise<StoredE
     const page = await store.read(session, { after, limit: 1000, maxBytes: 1 << 20 })
     const last = page?.events.at(-1)
     if (page === null || last === undefined) return all
+    expect(last.serial, 'a page that was read before').toBeGreaterThan(after)
     all.push(...page.events)
     after = last.serial
   }

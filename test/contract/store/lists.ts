@@ -19,10 +19,13 @@ export function describeLists(opened: Opened): void {
   ) {
     const all: ListedSession[] = []
     let cursor: string | null = null
+    let pages = 0
     do {
       const page = await opened().store.list({ cursor, limit, prefix, fields: ['a', '__proto__'] })
       expect(page.sessions.length).toBeLessThanOrEqual(limit)
       all.push(...page.sessions)
+      pages++
+      expect(pages, 'a listing that never ends').toBeLessThan(500)
       cursor = page.cursor
       await between()
     } while (cursor !== null)
