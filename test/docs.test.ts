@@ -1,0 +1,156 @@
+import { execFile } from 'node:child_process'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { startLocalServer, type LocalServer } from './support/local-server.ts'
+
+const root = new URL('..', import.meta.url).pathname
+const readme = await readFile(join(root, 'README.md'), 'utf8')
+
+/** The block that follows `<!-- run: name -->`. */
+function example(name: string): string {
+  const block = new RegExp(`<!-- run: ${name} -->\n\`\`\`\\w+\n([\\s\\S]*?)\n\`\`\``).exec(
+    readme,
+  )?.[1]
+  if (block === undefined) throw new Error(`README.md has no example ${name}`)
+  return block
+}
+
+/** The text of each message of a session, in order. */
+type Texts = {
+  readonly messages: readonly { readonly parts: readonly { readonly text?: string }[] }[]
+}
+
+// In the order of the page: each builds on the ones before, as for somebody who reads it.
+describe('the examples of the README do what they say', () => {
+  let server: LocalServer
+  let folder: string
+  let env: NodeJS.ProcessEnv
+
+  beforeAll(async () => {
+    server = await startLocalServer()
+    folder = await mkdtemp(join(tmpdir(), 'heldline-docs-'))
+    const npx = `#!/bin/sh\nshift\nexec "${process.execPath}" --disable-warning=ExperimentalWarning "${root}src/main.ts" "$@"\n`
+    await writeFile(join(folder, 'npx'), npx, { mode: 0o755 })
+    env = {
+      ...process.env,
+      HELDLINE_URL: server.url,
+      HELDLINE_KEY: server.key,
+      PATH: `${folder}:${process.env['PATH']}`,
+    }
+  })
+  afterAll(async () => {
+    await server.close()
+    await rm(folder, { recursive: true })
+  })
+
+  async function sh(name: string): Promise<string> {
+    const script = `set -e\n${example(name)}`
+    const { stdout } = await promisify(execFile)('bash', ['-c', script], { env })
+    return stdout
+  }
+
+  async function texts(session: string): Promise<string[]> {
+    const headers = { authorization: `Bearer ${server.key}` }
+    const response = await fetch(`${server.url}/v1/sessions/${session}/messages`, { headers })
+    const { messages } = (await response.json()) as Texts
+    return messages.map((message) => message.parts.map((part) => part.text ?? '').join(''))
+  }
+
+  test('an agent publishes with curl', async () => {
+    await sh('publish')
+    expect(await texts('chat-1')).toEqual(['Hello there.'])
+  })
+
+  test('a client follows, and sends', async () => {
+    const program = `
+      const rendered = []
+      const fetchTokenFromYourBackend = async () => {
+        const response = await fetch(process.env.HELDLINE_URL + '/v1/tokens', {
+          method: 'POST',
+          headers: { authorization: 'Bearer ' + process.env.HELDLINE_KEY, 'content-type': 'application/json' },
+          body: JSON.stringify({ subject: 'ada', sessions: ['chat-1'], capabilities: ['subscribe', 'send'], ttlMs: 60000 }),
+        })
+        return (await response.json()).token
+      }
+      const render = (messages) => rendered.push(messages.length)
+      ${example('follow')}
+      console.log(JSON.stringify(session.messages.map((message) => message.parts[0].text)))
+      client.close()`
+    const file = join(folder, 'follow.mjs')
+    await writeFile(
+      file,
+      program
+        .replace(
+          "import { createClient } from 'heldline/client'",
+          `const { createClient } = await import(${JSON.stringify(`${root}src/client/index.ts`)})`,
+        )
+        .replace('http://127.0.0.1:4400', server.url),
+    )
+    const { stdout } = await promisify(execFile)(process.execPath, [file], { env })
+    expect(JSON.parse(stdout)).toEqual(['Hello there.', 'Thanks!'])
+    expect(await texts('chat-1')).toEqual(['Hello there.', 'Thanks!'])
+  })
+
+  test('a backend mints a token', async () => {
+    const minted = JSON.parse(await sh('token')) as { token: string; subject: string }
+    expect(minted.subject).toBe('user-42')
+    const headers = { authorization: `Bearer ${minted.token}` }
+    expect((await fetch(`${server.url}/v1/sessions/chat-1/messages`, { headers })).status).toBe(200)
+  })
+
+  test('an agent streams lines', async () => {
+    const lines = (await sh('ndjson')).trim().split('\n')
+    expect(JSON.parse(lines.at(-1) ?? '')).not.toHaveProperty('error')
+    expect((await texts('chat-1')).at(-1)).toBe('token by token')
+  })
+
+  test('anybody with the right reads it back', async () => {
+    const out = await sh('read')
+    expect(out).toContain('"position"')
+    expect(out).toContain('message.delta')
+    expect(out).toContain('"attached"')
+  })
+
+  test('and the command line does the same', async () => {
+    const out = await sh('cli')
+    expect(out).toContain('Is anybody there?')
+    expect((await texts('chat-1')).at(-1)).toBe('Is anybody there?')
+  }, 30_000)
+})
+
+test('every example that the README marks is run here', () => {
+  const marked = [...readme.matchAll(/<!-- run: (\S+) -->/g)].map((match) => match[1])
+  expect(marked).toEqual(['publish', 'follow', 'token', 'ndjson', 'read', 'cli'])
+})
+
+test('every link of the pages leads to something', async () => {
+  const pages = [
+    'README.md',
+    'ARCHITECTURE.md',
+    'PROTOCOL.md',
+    'CONTRIBUTING.md',
+    'SECURITY.md',
+    'docs/durability.md',
+  ]
+  for (const page of pages) {
+    const text = await readFile(join(root, page), 'utf8')
+    for (const [, target = ''] of text.matchAll(/\]\((?!https?:|#)([^)#]+)/g)) {
+      const path = join(root, page, '..', target)
+      const found = await readFile(path).then(
+        () => true,
+        (error: NodeJS.ErrnoException) => error.code === 'EISDIR',
+      )
+      expect(found, `${page} names ${target}`).toBe(true)
+    }
+  }
+})
+
+test('every file that the map of the code names is there', async () => {
+  const map = await readFile(join(root, 'ARCHITECTURE.md'), 'utf8')
+  const named = [...map.matchAll(/`((?:src|test)\/[\w/.-]+\.ts)`/g)].map((match) => match[1] ?? '')
+  expect(named.length).toBeGreaterThan(10)
+  for (const path of named) await expect(readFile(join(root, path)), path).resolves.toBeDefined()
+})
