@@ -26,7 +26,7 @@
 -- Ids are remembered in generations, by the clock: one hash for even ones, one for odd ones, each with its own end. An id lives for at
 -- least one generation less the margin; `g1` and `g0` are the last two generations that were written, so that no hash is asked in vain.
 
-local call, pcall = redis.call, redis.pcall
+local call, pcall, format, match = redis.call, redis.pcall, string.format, string.match
 local HINT_BYTES, KEEP_ANSWERS_MS, RING = 16384, '120000', 16
 local A, K = ARGV, KEYS
 
@@ -44,47 +44,52 @@ end
 local time = call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local span, margin = tonumber(A[4]), tonumber(A[5])
-local generation = math.floor(now / span)
+local generation, nowText = math.floor(now / span), format('%d', now)
 
-local function int(number) return string.format('%.0f', number) end
+-- Not `..` nor %.0f, which print a float, slowly.
+local function int(number) return format('%d', number) end
 
-local function load(s)
+-- Every field is named at once, here and below: a table that grows one by one is laid out anew each time.
+local function load(k, id, channel)
+  local s = {
+    k = k, record = K[k], log = K[k + 1], id = id, channel = channel, exists = false, epoch = false, head = 0, tag = false,
+    last = 0, at = 0, atText = false, bytes = 0, floor = 0, g1 = 0, g0 = 0,
+    changed = false, entries = false, woken = false, known = false, asked = false, added = false, hintBytes = 0,
+  }
   local found = call('HMGET', s.record, '.', ',')
-  if not found[1] then return end
-  local epoch, head, tag, at, bytes, g1, g0 = string.match(found[1], '^(%S+) (%d+) (%S+) (%d+) (%d+) (%d+) (%d+)$')
-  local floor = found[2] and string.match(found[2], '^%d+') or '0'
+  if not found[1] then return s, '' end
+  local epoch, head, tag, at, bytes, g1, g0 = match(found[1], '^(%S+) (%d+) (%S+) (%d+) (%d+) (%d+) (%d+)$')
+  local floor = found[2] and match(found[2], '^%d+') or '0'
   s.exists, s.epoch, s.head, s.tag, s.bytes = true, epoch, tonumber(head), tag, tonumber(bytes)
-  s.last, s.at = tonumber(at), math.max(now, tonumber(at))
-  s.g1, s.g0, s.floor = tonumber(g1), tonumber(g0), tonumber(floor)
-  s.start = epoch .. ' ' .. head .. ' ' .. tag .. ' ' .. s.at .. ' ' .. floor
+  s.last, s.floor, s.g1, s.g0 = tonumber(at), tonumber(floor), tonumber(g1), tonumber(g0)
+  if now > s.last then s.at, s.atText = now, nowText else s.at, s.atText = s.last, at end
+  return s, epoch .. ' ' .. head .. ' ' .. tag .. ' ' .. s.atText .. ' ' .. floor
 end
 
 -- Every commit, as places in ARGV.
 local sessions, starts, commits, p = {}, {}, {}, 7 + 2 * A[6]
 for i = 1, tonumber(A[6]) do
-  local k = 6 * i - 4
-  local s = { record = K[k], log = K[k + 1], k = k, id = A[5 + 2 * i], channel = A[6 + 2 * i] }
-  load(s)
-  sessions[i], starts[i] = s, s.start or ''
+  sessions[i], starts[i] = load(6 * i - 4, A[5 + 2 * i], A[6 + 2 * i])
 end
 while p <= #A do
-  local c = { s = sessions[tonumber(A[p])], epoch = A[p + 1] }
-  c.guardCount, c.eventCount, c.writeCount, c.deadlineCount =
-    tonumber(A[p + 3]), tonumber(A[p + 4]), tonumber(A[p + 6]), tonumber(A[p + 7])
-  c.ids = A[p + 5] ~= '0'
-  c.producer = A[p + 2] == '1' and p + 8
-  c.guards = p + 8 + (c.producer and 4 or 0)
-  c.events = c.guards + 4 * c.guardCount
-  c.writes = c.events + 5 * c.eventCount
-  c.deadlines = c.writes + 3 * c.writeCount
-  p = c.deadlines + 2 * c.deadlineCount
-  commits[#commits + 1] = c
-  if c.ids then
-    local asked = c.s.asked or {}
-    for e = c.events, c.writes - 1, 5 do
+  local s, guardCount, eventCount = sessions[tonumber(A[p])], tonumber(A[p + 3]), tonumber(A[p + 4])
+  local writeCount, deadlineCount = tonumber(A[p + 6]), tonumber(A[p + 7])
+  local producer, ids = A[p + 2] == '1', A[p + 5] ~= '0'
+  local guards = p + 8 + (producer and 4 or 0)
+  local events = guards + 4 * guardCount
+  local writes = events + 5 * eventCount
+  local deadlines = writes + 3 * writeCount
+  commits[#commits + 1] = {
+    s = s, epoch = A[p + 1], producer = producer and p + 8, ids = ids, guards = guards, events = events, writes = writes,
+    deadlines = deadlines, done = deadlines + 2 * deadlineCount, ring = false, ringSize = false,
+  }
+  p = deadlines + 2 * deadlineCount
+  if ids then
+    local asked = s.asked or {}
+    for e = events, writes - 1, 5 do
       if A[e + 4] ~= '' then asked[#asked + 1] = A[e + 3] end
     end
-    c.s.asked = asked
+    s.asked = asked
   end
 end
 
@@ -98,7 +103,7 @@ local function recall(s, g)
 end
 for i = 1, #sessions do
   local s = sessions[i]
-  s.known = {}
+  if s.asked then s.known = {} end
   if s.asked and s.exists then
     local back = s.g1 > generation -- the clock was set back
     if s.g1 == generation or back then recall(s, generation) end
@@ -109,7 +114,7 @@ end
 local function checkProducer(s, at)
   local known = call('HGET', s.record, 'p' .. A[at])
   if not known then return end
-  local epoch, last, size, ring = string.match(known, '^(%d+) (%-?%d+) (%d+) (.*)$')
+  local epoch, last, size, ring = match(known, '^(%d+) (%-?%d+) (%d+) (.*)$')
   epoch, last = tonumber(epoch), tonumber(last)
   local claimed, seq, count = tonumber(A[at + 1]), tonumber(A[at + 2]), tonumber(A[at + 3])
   if claimed > epoch then return end
@@ -152,7 +157,7 @@ local function refusal(s, c)
   elseif c.epoch == '' then
     return { 'missing' }
   end
-  if not answer and c.guardCount > 0 then answer = checkGuards(s, c) end
+  if not answer and c.guards < c.events then answer = checkGuards(s, c) end
   return answer
 end
 
@@ -163,12 +168,13 @@ local function create(s, epoch)
   end
   call('UNLINK', s.record, s.log, K[s.k + 2], K[s.k + 3])
   call('ZADD', K[s.k + 5], '0', s.id)
-  s.exists, s.changed, s.known, s.added = true, true, {}, nil
-  s.epoch, s.head, s.tag, s.at, s.last, s.bytes, s.floor, s.g1, s.g0 = epoch, 0, '--------', now, 0, 0, 0, 0, 0
+  s.exists, s.changed, s.known, s.added = true, true, {}, false
+  s.epoch, s.head, s.tag, s.bytes, s.floor, s.g1, s.g0 = epoch, 0, '--------', 0, 0, 0, 0
+  s.at, s.atText, s.last = now, nowText, 0
 end
 
 local function append(s, c)
-  local entries, at = s.entries or {}, '","at":' .. s.at .. ','
+  local entries, at = s.entries or {}, '","at":' .. s.atText .. ','
   local serial, prev, bytes = s.head, s.tag, s.bytes
   for e = c.events, c.writes - 1, 5 do
     serial = serial + 1
@@ -191,6 +197,7 @@ local function append(s, c)
   end
   s.woken = s.woken or s.head + 1
   s.entries, s.changed, s.last = entries, true, s.at
+  s.hintBytes = s.hintBytes + bytes - s.bytes
   s.head, s.tag, s.bytes = serial, prev, bytes
 end
 
@@ -200,7 +207,7 @@ local function remember(s, c, first)
     local seq, count = A[at + 2], A[at + 3]
     local entry = seq .. ':' .. count .. ':' .. int(first)
     local ring, size = c.ring, c.ringSize or 0
-    if size >= RING then ring, size = string.match(ring, '^[^,]*,(.*)$'), size - 1 end
+    if size >= RING then ring, size = match(ring, '^[^,]*,(.*)$'), size - 1 end
     if size > 0 then entry = ring .. ',' .. entry end
     call('HSET', s.record, 'p' .. A[at], A[at + 1] .. ' ' .. int(seq + count - 1) .. ' ' .. (size + 1) .. ' ' .. entry)
   end
@@ -221,7 +228,7 @@ local function write(s, c)
   for w = c.writes, c.deadlines - 1, 3 do
     if A[w + 1] == '1' then call('HSET', s.record, 'f' .. A[w], A[w + 2]) else call('HDEL', s.record, 'f' .. A[w]) end
   end
-  for d = c.deadlines, c.deadlines + 2 * c.deadlineCount - 1, 2 do
+  for d = c.deadlines, c.done - 1, 2 do
     local name, member = 'd' .. A[d], s.id .. ' ' .. A[d]
     if A[d + 1] == '' then
       call('HDEL', s.record, name)
@@ -237,7 +244,7 @@ end
 local function apply(s, c)
   if not s.exists then create(s, c.epoch) end
   local first = s.head + 1
-  if c.eventCount > 0 then
+  if c.events < c.writes then
     local failed = append(s, c)
     if failed then return failed end
   end
@@ -260,7 +267,7 @@ for i = 1, #commits do
   local s = c.s
   local answer = refusal(s, c)
   -- A commit that appends sees by its XADD that the log is lost; any other looks.
-  if s.exists and (answer or c.eventCount == 0) and s.head > s.floor and call('EXISTS', s.log) == 0 then
+  if s.exists and (answer or c.events == c.writes) and s.head > s.floor and call('EXISTS', s.log) == 0 then
     s.exists = false
     answer = refusal(s, c)
   end
@@ -281,13 +288,11 @@ for i = 1, #sessions do
     end
   end
   if s.changed then
-    call('HSET', s.record, '.', s.epoch .. ' ' .. int(s.head) .. ' ' .. s.tag .. ' ' .. int(s.last) .. ' ' .. int(s.bytes)
-      .. ' ' .. s.g1 .. ' ' .. s.g0)
+    call('HSET', s.record, '.', format('%s %d %s %d %d %d %d', s.epoch, s.head, s.tag, s.last, s.bytes, s.g1, s.g0))
   end
   if s.entries then
-    local wake = 'C ' .. instance .. ' ' .. s.epoch .. ' ' .. int(s.woken) .. ' ' .. int(s.head)
-    local hint = table.concat(s.entries, '\30')
-    if #hint <= HINT_BYTES then wake = wake .. '\30' .. hint end
+    local wake = format('C %s %s %d %d', instance, s.epoch, s.woken, s.head)
+    if s.hintBytes <= HINT_BYTES then wake = wake .. '\30' .. table.concat(s.entries, '\30') end
     call(publish, s.channel, wake)
   end
 end
