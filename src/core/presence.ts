@@ -11,7 +11,7 @@ import type { Log } from './log.ts'
 import type { Random } from './random.ts'
 import { DEADLINE, FIELD } from './record.ts'
 import type { DueDeadline, Store } from './store.ts'
-import { enter, expire, leave } from './transitions/member.ts'
+import { enter, expire, leave, parseMember, type EnterRequest } from './transitions/member.ts'
 
 export interface PresencePorts {
   readonly store: Store
@@ -25,8 +25,12 @@ interface Held {
   readonly session: SessionId
   readonly member: MemberId
   readonly connection: string
-  /** The record's text as this connection wrote it. */
-  text: string
+  /** The record's text as this connection wrote it; `null`: a newer connection speaks for the member. */
+  text: string | null
+  /** What this connection last said of the member, to be said again after a gap. */
+  readonly said: EnterRequest
+  /** When the deadline was last put off, by this node's clock. */
+  at: number
 }
 
 /**
@@ -46,6 +50,11 @@ export class Presence {
     this.#schedule()
   }
 
+  /** How many members this node speaks for. */
+  get size(): number {
+    return this.#held.size
+  }
+
   /** @returns the member's id. @throws HeldlineError `forbidden`, `presence_limit`, `session_closed`, `session_not_found` */
   async enter(
     session: SessionId,
@@ -56,51 +65,51 @@ export class Presence {
   ): Promise<MemberId> {
     const member = describe(request, grant, connection)
     const { limits } = this.#ports
-    const transition = enter(
-      {
-        session,
-        member,
-        connection,
-        by: { subject: grant.subject, member: member.member },
-        ttlMs: ttlMs ?? limits.presenceTtlMs,
-        maxMembers: limits.maxMembers,
-      },
-      this.#ports.random,
-    )
-    const text = await this.#inTurn(session, () => run(this.#ports.store, transition))
-    const id = member.member as MemberId
-    if (ttlMs === undefined)
-      this.#held.set(key(session, id), { session, member: id, connection, text })
-    return id
+    const said: EnterRequest = {
+      session,
+      member,
+      connection,
+      by: { subject: grant.subject, member: member.member },
+      ttlMs: ttlMs ?? limits.presenceTtlMs,
+      maxMembers: limits.maxMembers,
+    }
+    await this.#inTurn(session, async () => {
+      if (ttlMs === undefined) return this.#say(said)
+      await run(this.#ports.store, enter(said, this.#ports.random))
+    })
+    return member.member as MemberId
   }
 
   /** Leaves at once. `connection` given: only while that connection is the member's newest. @returns whether somebody left */
-  async leave(session: SessionId, member: MemberId, by: By, connection?: string): Promise<boolean> {
-    const held = this.#held.get(key(session, member))
-    if (connection !== undefined && held?.connection !== connection) return false
-    this.#held.delete(key(session, member))
-    const only = connection === undefined ? undefined : held?.text
-    const transition = leave(
-      { session, member, by, ...(only !== undefined && { only }) },
-      this.#ports.random,
-    )
-    return this.#inTurn(session, () => run(this.#ports.store, transition))
+  leave(session: SessionId, member: MemberId, by: By, connection?: string): Promise<boolean> {
+    return this.#inTurn(session, async () => {
+      const name = key(session, member)
+      const held = this.#held.get(name)
+      if (connection !== undefined && held?.connection !== connection) return false
+      this.#held.delete(name)
+      if (connection !== undefined && held?.text === null) return false
+      const only = connection === undefined ? null : (held?.text ?? null)
+      const request = { session, member, by, ...(only !== null && { only }) }
+      return run(this.#ports.store, leave(request, this.#ports.random))
+    })
   }
 
   /** The socket is gone: after the grace the member is seen as not connected, unless it is back. Never throws. */
-  async lost(session: SessionId, member: MemberId, connection: string): Promise<void> {
-    const held = this.#held.get(key(session, member))
-    if (held === undefined || held.connection !== connection) return
-    this.#held.delete(key(session, member))
-    try {
-      await this.#putOff(session, [held], this.#ports.limits.presenceGraceMs)
-    } catch (error) {
-      // The deadline that is set already fires later instead.
-      this.#ports.log.warn('presence.lost_failed', { session, error })
-    }
+  lost(session: SessionId, member: MemberId, connection: string): Promise<void> {
+    return this.#inTurn(session, async () => {
+      const held = this.#held.get(key(session, member))
+      if (held === undefined || held.connection !== connection) return
+      this.#held.delete(key(session, member))
+      try {
+        await this.#putOff(session, [held], this.#ports.limits.presenceGraceMs)
+      } catch (error) {
+        // The deadline that is set already fires later instead.
+        this.#ports.log.warn('presence.lost_failed', { session, error })
+      }
+    })
   }
 
-  /** A member's deadline is due. */
+  /** A member's deadline is due. Where its socket is here and alive, it was this node that slept: nobody saw the member go. */
   async expire(due: DueDeadline): Promise<void> {
     const { presenceWindowMs, presenceGraceMs } = this.#ports.limits
     const member = due.deadline.slice(DEADLINE.member('').length) as MemberId
@@ -109,15 +118,23 @@ export class Presence {
       { session: due.session, member, at: due.at, awayMs },
       this.#ports.random,
     )
-    await this.#inTurn(due.session, () => run(this.#ports.store, transition))
+    await this.#inTurn(due.session, async () => {
+      const held = this.#held.get(key(due.session, member))
+      if (held !== undefined) {
+        await this.#refresh(due.session, [held])
+        const still = this.#held.get(key(due.session, member))
+        if (still !== undefined && still.text !== null) return
+      }
+      await run(this.#ports.store, transition)
+    })
   }
 
-  /** Puts off the deadlines of all members held here. Never throws. */
+  /** Puts off the deadlines of all members held here, and says again who was thought to be gone. Never throws. */
   async refresh(): Promise<void> {
     const bySession = Map.groupBy(this.#held.values(), (held) => held.session)
     for (const [session, held] of bySession) {
       try {
-        await this.#putOff(session, held, this.#ports.limits.presenceTtlMs)
+        await this.#inTurn(session, () => this.#refresh(session, held))
       } catch (error) {
         this.#ports.log.warn('presence.refresh_failed', { session, error })
       }
@@ -129,27 +146,79 @@ export class Presence {
     this.#timer?.cancel()
   }
 
-  /** Only for members whose record still is what their connection wrote: a newer connection looks after itself. */
-  async #putOff(session: SessionId, held: readonly Held[], inMs: number): Promise<void> {
-    for (let start = 0; start < held.length; start += 200) {
-      let some = held.slice(start, start + 200)
+  async #refresh(session: SessionId, all: readonly Held[]): Promise<void> {
+    const held = all.filter((one) => this.#isHeld(one))
+    const changed = await this.#putOff(session, held, this.#ports.limits.presenceTtlMs)
+    for (const [one, text] of changed) {
+      if (!this.#isHeld(one)) continue
+      const slept = this.#ports.clock.now() - one.at > this.#ports.limits.presenceTtlMs
+      const connection = parseMember(text)?.connection
+      // Gone although this node was awake: somebody took it out. Gone, or not connected, after a gap of this node: that was the gap.
+      if (connection === undefined && !slept) this.#forget(one)
+      else if (connection !== undefined && connection !== one.connection) one.text = null
+      else await this.#sayAgain(one)
+    }
+  }
+
+  async #sayAgain(held: Held): Promise<void> {
+    try {
+      await this.#say(held.said)
+    } catch (error) {
+      // The session may be closed or gone by now; there is nobody to be present for.
+      if (error instanceof HeldlineError && !error.retryable) this.#forget(held)
+      else throw error
+    }
+  }
+
+  /** Enters for a socket of this node, which from now on speaks for the member, or finds that a newer one does. */
+  async #say(said: EnterRequest): Promise<void> {
+    const { session, connection } = said
+    const member = said.member.member as MemberId
+    const name = key(session, member)
+    const again = this.#held.get(name)?.connection === connection
+    const transition = enter({ ...said, again }, this.#ports.random)
+    const text = await run(this.#ports.store, transition)
+    const at = this.#ports.clock.now()
+    this.#held.set(name, { session, member, connection, text, said, at })
+  }
+
+  /**
+   * Only for members whose record still is what their connection wrote: a newer connection looks after itself.
+   * @returns those whose record is something else by now, with what it is
+   */
+  async #putOff(
+    session: SessionId,
+    held: readonly Held[],
+    inMs: number,
+  ): Promise<(readonly [Held, string | null])[]> {
+    const changed: (readonly [Held, string | null])[] = []
+    const own = held.filter((one) => one.text !== null)
+    for (let start = 0; start < own.length; start += 200) {
+      let some = own.slice(start, start + 200)
       while (some.length > 0) {
         const result = await this.#ports.store.commit({
           session,
           guards: some.map((one) => ({ field: FIELD.member(one.member), equals: one.text })),
           deadlines: some.map((one) => ({ deadline: DEADLINE.member(one.member), inMs })),
         })
+        if (result.outcome === 'missing') for (const one of some) this.#forget(one)
+        if (result.outcome === 'committed') for (const one of some) one.at = this.#ports.clock.now()
         if (result.outcome !== 'conflict') break
-        const still = some.filter((one) => result.fields.get(FIELD.member(one.member)) === one.text)
-        for (const one of some) if (!still.includes(one)) this.#forget(one)
-        some = still
+        const { fields } = result
+        const textOf = (one: Held): string | null => fields.get(FIELD.member(one.member)) ?? null
+        for (const one of some) if (textOf(one) !== one.text) changed.push([one, textOf(one)])
+        some = some.filter((one) => textOf(one) === one.text)
       }
     }
+    return changed
+  }
+
+  #isHeld(held: Held): boolean {
+    return this.#held.get(key(held.session, held.member)) === held
   }
 
   #forget(held: Held): void {
-    const name = key(held.session, held.member)
-    if (this.#held.get(name) === held) this.#held.delete(name)
+    if (this.#isHeld(held)) this.#held.delete(key(held.session, held.member))
   }
 
   async #inTurn<T>(session: SessionId, task: () => Promise<T>): Promise<T> {

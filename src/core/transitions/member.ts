@@ -22,14 +22,16 @@ export interface EnterRequest {
   /** After so long without a refresh the member is noticed as gone. */
   readonly ttlMs: number
   readonly maxMembers: number
+  /** This connection has spoken for the member before: where another one does now, that one is newer, and its word stands. */
+  readonly again?: boolean
 }
 
 /**
  * Enters, or is seen again. The same member from another connection is the same member: an update where something visible
  * changed, else nothing but a new owner. [P-5.1] [P-5.4]
- * @returns the record's text, by which later words of this connection are guarded
+ * @returns the record's text, by which later words of this connection are guarded; `null`: a newer connection speaks for the member
  */
-export function enter(request: EnterRequest, random: Random): Transition<string> {
+export function enter(request: EnterRequest, random: Random): Transition<string | null> {
   const id = request.member.member as MemberId
   const field = FIELD.member(id)
   const member: Member = { ...request.member, connected: true }
@@ -46,6 +48,8 @@ export function enter(request: EnterRequest, random: Random): Transition<string>
           'unable to enter; this member belongs to another subject',
         )
       }
+      const newer = old !== null && old.connection !== request.connection
+      if (request.again === true && newer) return { done: null }
       const common = {
         deadlines: [{ deadline: DEADLINE.member(id), inMs: request.ttlMs }],
         guards: [
@@ -181,7 +185,11 @@ function removal(
 }
 
 function memberRecord(known: Known, field: string): MemberRecord | null {
-  const text = known.fields.get(field) ?? null
+  return parseMember(known.fields.get(field) ?? null)
+}
+
+/** What a member's field says; `null`: there is no such member. */
+export function parseMember(text: string | null): MemberRecord | null {
   // The record holds only what this file writes.
   return text === null ? null : (JSON.parse(text) as MemberRecord)
 }
