@@ -27,6 +27,8 @@ export interface AttachmentPorts {
 export interface Out {
   ready(): boolean
   send(frame: Frame): void
+  /** The attachment is over, and the reader has been told: it holds nothing any more. */
+  ended?(attachment: Attachment): void
 }
 
 export interface AttachOptions {
@@ -55,26 +57,31 @@ export class Attachment implements Sink {
 
   /**
    * Begins. Sends nothing before `answer` has been called with the mode and the head.
+   * @returns whether it has: not when it was closed before
    * @throws HeldlineError `session_not_found`, what the store throws
    */
   async open(
     options: AttachOptions,
     answer: (mode: 'resumed' | 'snapshot', head: Position) => void,
-  ): Promise<void> {
+  ): Promise<boolean> {
     const following = await this.#ports.hub.follow(this.session, null, this, (payload) => {
       this.#out.send({ text: payload, type: 'signal', reaches: null })
     })
-    if (this.#closed) return following.close()
+    if (this.#closed) {
+      following.close()
+      return false
+    }
     this.#following = following
-    const { position } = options
+    const { position, catchup } = options
     answer(position === null ? 'snapshot' : 'resumed', following.head())
-    if (position === null) return this.#snapshot(null)
-    const since = options.catchup === 'auto' ? await this.#worthFolding(position) : null
-    if (since !== null) return this.#snapshot(since)
-    following.cursor.move(position)
+    if (position === null) await this.#snapshot(null)
+    else if (catchup === 'auto' && (await this.#worthFolding(position)))
+      await this.#snapshot(position)
+    else following.cursor.move(position)
+    return true
   }
 
-  /** The position that this reader has been given, once it has one. */
+  /** The head of the log as this node knows it, while the attachment is open. */
   get head(): Position | null {
     return this.#following?.head() ?? null
   }
@@ -89,6 +96,7 @@ export class Attachment implements Sink {
     this.#closed = true
     this.#pieces = []
     this.#following?.close()
+    this.#following = null
   }
 
   ready(): boolean {
@@ -117,6 +125,7 @@ export class Attachment implements Sink {
     if (this.#closed) return
     this.#out.send(errorFrame(error, null, this.session))
     this.close()
+    this.#out.ended?.(this)
   }
 
   async #reset(reason: ResetReason): Promise<void> {
@@ -141,14 +150,19 @@ export class Attachment implements Sink {
     await this.#snapshot(null)
   }
 
-  /** How far the reader is behind; the position itself, when folding what it missed is cheaper than telling it. */
-  async #worthFolding(position: Position): Promise<Position | null> {
+  /** Whether folding what the reader missed is cheaper than telling it. Where the store does not say, events are always right. */
+  async #worthFolding(position: Position): Promise<boolean> {
     const head = this.#following?.head()
-    if (head === undefined || head.epoch !== position.epoch) return null
-    if (head.serial - position.serial <= this.#ports.limits.foldAfterEvents) return null
-    const range = { after: position.serial, limit: 1, maxBytes: 1 }
-    const page = await this.#ports.store.read(this.session, range)
-    return page !== null && judge(position, page).kind === 'events' ? position : null
+    if (head === undefined || head.epoch !== position.epoch) return false
+    if (head.serial - position.serial <= this.#ports.limits.foldAfterEvents) return false
+    try {
+      const range = { after: position.serial, limit: 1, maxBytes: 1 }
+      const page = await this.#ports.store.read(this.session, range)
+      return page !== null && judge(position, page).kind === 'events'
+    } catch (error) {
+      this.failed(error)
+      return false
+    }
   }
 
   async #snapshot(since: Position | null): Promise<void> {

@@ -15,6 +15,7 @@ import { demandAppend } from './append-rights.ts'
 import { Attachment } from './attachment.ts'
 import { exceedsBytes } from './bytes.ts'
 import type { Connection, Hold } from './connection.ts'
+import { errorFrame } from './error-frame.ts'
 import { frame } from './frame.ts'
 import { draft } from './new-event.ts'
 import { PublishQueue } from './publish-queue.ts'
@@ -75,12 +76,17 @@ async function attach(connection: Connection, content: AttachFrame): Promise<voi
   holds.set(session, hold)
   try {
     const member = content.presence && (await enter(connection, session, content.presence))
-    await attachment.open({ position, catchup: content.catchup ?? 'auto' }, (mode, head) => {
-      const answer = { session, mode, head: formatPosition(head), ref: content.ref }
-      connection.send(
-        frame({ type: 'attached', ...answer, ...(member !== undefined && { member }) }),
-      )
-    })
+    const opened = await attachment.open(
+      { position, catchup: content.catchup ?? 'auto' },
+      (mode, head) => {
+        const answer = { session, mode, head: formatPosition(head), ref: content.ref }
+        connection.send(
+          frame({ type: 'attached', ...answer, ...(member !== undefined && { member }) }),
+        )
+      },
+    )
+    // Detached, or attached again, in the meantime: no mistake, but every frame has its answer.
+    if (!opened) connection.send(errorFrame(notAttached('attach'), content.ref))
   } catch (error) {
     attachment.close()
     if (holds.get(session) === hold) holds.delete(session)
@@ -154,10 +160,7 @@ function signal(connection: Connection, content: SignalFrame, text: string): voi
   const session = sessionOf(content.session)
   demand(connection.grant, 'signal', session)
   if (!connection.holds.has(session)) {
-    throw new HeldlineError(
-      'not_attached',
-      'unable to signal; the socket is not attached to this session',
-    )
+    throw notAttached('signal')
   }
   const raw = objectMembers(text).find((member) => member.key === 'data')?.raw
   const { maxSignalBytes } = connection.ports.limits
@@ -188,36 +191,62 @@ async function read(connection: Connection, content: ReadFrame): Promise<void> {
 async function presence(connection: Connection, content: PresenceFrame): Promise<void> {
   const session = sessionOf(content.session)
   if (!connection.holds.has(session)) {
-    throw new HeldlineError(
-      'not_attached',
-      'unable to be present; the socket is not attached to this session',
-    )
+    throw notAttached('be present')
   }
   const member = await enter(connection, session, content.presence)
   connection.send(frame({ type: 'ok', ref: content.ref, member }))
 }
 
+/**
+ * The member is known before the store has answered, so that whatever comes meanwhile (another word of presence, a detach, the end of
+ * the socket) is about the same member, and waits for its turn behind this one.
+ */
 async function enter(
   connection: Connection,
   session: SessionId,
   request: PresenceFrame['presence'],
 ): Promise<MemberId> {
   demand(connection.grant, 'presence', session)
-  const { presence: members, limits } = connection.ports
-  const before = connection.members.get(session)
-  const named = before === undefined ? request : { ...request, member: before }
-  if (exceedsBytes(JSON.stringify(named), limits.maxSignalBytes)) {
+  const { holds, members, id } = connection
+  const { presence: keeper, limits } = connection.ports
+  const before = members.get(session)
+  // The gateway's ids of connections have the form of a member's.
+  const member = before ?? ((request.member ?? id) as MemberId)
+  const named = { ...request, member }
+  if (JSON.stringify(named).length > limits.maxSignalBytes) {
     throw new HeldlineError(
       'payload_too_large',
       `unable to enter; presence is over ${limits.maxSignalBytes} bytes`,
     )
   }
-  const member = await members.enter(session, named, connection.grant, connection.id)
-  // The socket may have gone meanwhile: then the member is lost like any other.
-  if (connection.closed || !connection.holds.has(session))
-    void members.lost(session, member, connection.id)
-  else connection.members.set(session, member)
+  const visit = holds.get(session)?.publishes
+  members.set(session, member)
+  try {
+    await keeper.enter(session, named, connection.grant, id)
+  } catch (error) {
+    if (before === undefined && members.get(session) === member) members.delete(session)
+    throw error
+  }
+  if (connection.closed) await keeper.lost(session, member, id)
+  else if (holds.get(session)?.publishes === visit) members.set(session, member)
+  else if (members.get(session) !== member) leaveQuietly(connection, session, member)
   return member
+}
+
+/** Leaves where nobody waits for it. What fails here, the member's deadline makes good. */
+export function leaveQuietly(connection: Connection, session: SessionId, member: MemberId): void {
+  const { presence: keeper, log } = connection.ports
+  const by = { subject: connection.subject, member }
+  keeper.leave(session, member, by, connection.id).catch((error: unknown) => {
+    log.info('connection.leave_failed', { session, error })
+  })
+}
+
+function notAttached(verb: string): HeldlineError {
+  return new HeldlineError(
+    'not_attached',
+    `unable to ${verb}; the socket is not attached to this session`,
+  )
 }
 
 function sessionOf(text: string): SessionId {

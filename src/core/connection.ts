@@ -1,10 +1,11 @@
+import type { Capability } from '../protocol/capabilities.ts'
 import { errorRow, HeldlineError } from '../protocol/errors.ts'
 import type { MemberId, SessionId } from '../protocol/ids.ts'
 import { formatPosition } from '../protocol/position.ts'
 import { demand, type Authenticator, type Grant } from './access.ts'
 import type { Attachment, AttachmentPorts, Out } from './attachment.ts'
 import type { Clock, Timer } from './clock.ts'
-import { handleFrame } from './connection-ops.ts'
+import { handleFrame, leaveQuietly } from './connection-ops.ts'
 import { errorFrame, expected } from './error-frame.ts'
 import { frame, type Frame } from './frame.ts'
 import type { Limits } from './limits.ts'
@@ -89,6 +90,11 @@ export class Connection implements Out {
     return this.#grant
   }
 
+  /** Who this is, even after the token is over. */
+  get subject(): string {
+    return this.#grant?.subject ?? 'nobody'
+  }
+
   get admitted(): boolean {
     return this.#grant !== null
   }
@@ -129,8 +135,8 @@ export class Connection implements Out {
   receive(text: string): void {
     if (this.#closed) return
     const waitMs = this.#rate.take(this.ports.clock.now())
-    if (waitMs > 0) return this.#tooFast(waitMs)
-    if (this.#unanswered >= MAX_UNANSWERED) return this.#tooFast(100)
+    if (waitMs > 0) return this.#tooFast(text, waitMs)
+    if (this.#unanswered >= MAX_UNANSWERED) return this.#tooFast(text, 100)
     this.#unanswered++
     void this.#answer(text).finally(() => this.#unanswered--)
   }
@@ -141,6 +147,11 @@ export class Connection implements Out {
 
   send(content: Frame): void {
     if (!this.#closed) this.#outbox.send(content)
+  }
+
+  ended(attachment: Attachment): void {
+    const { session } = attachment
+    if (this.holds.get(session)?.attachment === attachment) this.holds.delete(session)
   }
 
   /** The transport has room again. */
@@ -206,19 +217,21 @@ export class Connection implements Out {
     this.send(errorFrame(known, ref))
     if (known.code === 'internal')
       this.ports.log.error('connection.failed', { connection: this.id, error })
-    if (this.#grant === null) return this.close(row.close ?? 4401, known.code)
+    // What is no fault of the client's must not look like one: it comes again.
+    if (this.#grant === null)
+      return this.close(row.close ?? (row.status >= 500 ? 1011 : 4401), known.code)
     if (row.status >= 500) return
     const now = this.ports.clock.now()
     this.#mistakes = [...this.#mistakes.filter((at) => at > now - MISTAKES_WITHIN_MS), now]
     if (this.#mistakes.length >= MAX_MISTAKES) this.close(4429, 'too many mistakes')
   }
 
-  #tooFast(retryAfterMs: number): void {
+  #tooFast(text: string, retryAfterMs: number): void {
     if (this.#rate.abused) return this.close(4429, 'too fast')
     const error = new HeldlineError('rate_limited', 'unable to take the frame; too many at once', {
       retryAfterMs,
     })
-    this.send(errorFrame(error, null))
+    this.send(errorFrame(error, parseUpFrame(text, this.ports.limits.maxFrameBytes).ref))
   }
 
   #watchExpiry(grant: Grant): void {
@@ -236,13 +249,25 @@ export class Connection implements Out {
   /** New credentials may allow less: what they do not allow ends. */
   #dropForbidden(): void {
     for (const [session, { attachment }] of this.holds) {
-      try {
-        demand(this.grant, 'subscribe', session)
-      } catch (error) {
-        attachment.close()
-        this.holds.delete(session)
-        this.send(errorFrame(error, null, session))
-      }
+      const refused = this.#refusal('subscribe', session)
+      if (refused === null) continue
+      attachment.close()
+      this.holds.delete(session)
+      this.send(errorFrame(refused, null, session))
+    }
+    for (const [session, member] of this.members) {
+      if (this.holds.has(session) && this.#refusal('presence', session) === null) continue
+      this.members.delete(session)
+      leaveQuietly(this, session, member)
+    }
+  }
+
+  #refusal(capability: Capability, session: SessionId): unknown {
+    try {
+      demand(this.grant, capability, session)
+      return null
+    } catch (error) {
+      return error
     }
   }
 }
