@@ -23,7 +23,9 @@ export class Outbox {
   readonly #transport: Transport
   readonly #limits: OutboxLimits
   #full = false
+  /** What waited when this last looked: less than that later means that the client took some, whatever was added since. */
   #lastBuffered = 0
+  #progress = false
   #lastProgressAt: number
   #closed = false
 
@@ -35,7 +37,7 @@ export class Outbox {
 
   /** Whether events may be sent. Once full, not before half of it is gone. */
   ready(): boolean {
-    const { bufferedBytes } = this.#transport
+    const bufferedBytes = this.#look()
     const { outboxBytes } = this.#limits
     this.#full = bufferedBytes >= (this.#full ? outboxBytes / 2 : outboxBytes)
     return !this.#full && !this.#closed
@@ -43,21 +45,28 @@ export class Outbox {
 
   send(frame: Frame): void {
     if (this.#closed) return
-    if (this.#transport.bufferedBytes > this.#limits.outboxHardBytes) return this.#slow()
+    if (this.#look() > this.#limits.outboxHardBytes) return this.#slow()
     this.#transport.send(frame)
+    this.#lastBuffered = this.#transport.bufferedBytes
   }
 
   /** Looks whether the client takes anything; to be called every few seconds. */
   check(now: number): void {
-    const buffered = this.#transport.bufferedBytes
-    const progress = buffered < this.#lastBuffered || buffered < this.#limits.outboxBytes / 2
-    if (progress) this.#lastProgressAt = now
-    this.#lastBuffered = buffered
+    const few = this.#look() < this.#limits.outboxBytes / 2
+    if (this.#progress || few) this.#lastProgressAt = now
+    this.#progress = false
     if (now - this.#lastProgressAt >= this.#limits.slowConsumerMs) this.#slow()
   }
 
   close(): void {
     this.#closed = true
+  }
+
+  #look(): number {
+    const { bufferedBytes } = this.#transport
+    if (bufferedBytes < this.#lastBuffered) this.#progress = true
+    this.#lastBuffered = bufferedBytes
+    return bufferedBytes
   }
 
   #slow(): void {

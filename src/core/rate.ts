@@ -12,12 +12,12 @@ export class Rate {
     this.#at = now
   }
 
-  /** Takes one. @returns 0 when it was there, else in how many milliseconds it will be */
+  /** Takes one. @returns 0 when it was there, else in how many milliseconds the next one will be */
   take(now: number): number {
     const gained = (Math.max(0, now - this.#at) / 1000) * this.#perSecond
     this.#tokens = Math.min(this.#burst, this.#tokens + gained) - 1
     this.#at = now
-    return this.#tokens >= 0 ? 0 : Math.ceil((-this.#tokens / this.#perSecond) * 1000)
+    return this.#tokens >= 0 ? 0 : Math.ceil(((1 - this.#tokens) / this.#perSecond) * 1000)
   }
 
   /** Whether the caller went on for ten seconds' worth in spite of being refused. */
