@@ -1,0 +1,110 @@
+import type { Authenticator, Grant } from '../../src/core/access.ts'
+import type { ConnectionPorts } from '../../src/core/connection.ts'
+import { Hub } from '../../src/core/hub.ts'
+import { Keeper } from '../../src/core/keeper.ts'
+import type { Limits } from '../../src/core/limits.ts'
+import { Presence } from '../../src/core/presence.ts'
+import { Sessions } from '../../src/core/sessions.ts'
+import type { Signals } from '../../src/core/signals.ts'
+import type { Store } from '../../src/core/store.ts'
+import { Sweeper } from '../../src/core/sweeper.ts'
+import { Views } from '../../src/core/views.ts'
+import { HeldlineError } from '../../src/protocol/errors.ts'
+import type { FakeClock } from './fake-clock.ts'
+import type { FakeRandom } from './fake-random.ts'
+import { FakeLog } from './sim-log.ts'
+import { FakeSocket } from './sim-socket.ts'
+
+export interface SimNodePorts {
+  readonly store: Store
+  readonly signals: Signals
+  readonly clock: FakeClock
+  readonly random: FakeRandom
+  readonly limits: Limits
+  readonly authenticator: Authenticator
+}
+
+/** The whole core of one node, put together as the server does, with everything that touches the world in the test's hand. */
+export class SimNode {
+  readonly log = new FakeLog()
+  readonly hub: Hub
+  readonly views: Views
+  readonly keeper: Keeper
+  readonly presence: Presence
+  readonly sessions: Sessions
+  readonly sweeper: Sweeper
+  readonly ports: ConnectionPorts
+  readonly sockets = new Set<FakeSocket>()
+  readonly #random: FakeRandom
+
+  constructor(ports: SimNodePorts) {
+    const shared = { ...ports, log: this.log }
+    this.#random = ports.random
+    this.views = new Views(ports.store, ports.limits)
+    this.hub = new Hub(shared)
+    this.keeper = new Keeper({ ...shared, views: this.views })
+    this.presence = new Presence(shared)
+    this.sessions = new Sessions({ ...shared, keeper: this.keeper })
+    this.sweeper = new Sweeper({ ...shared, handlers: this.#handlers() }, () =>
+      ports.random.fraction(),
+    )
+    const { hub, views, sessions, presence } = this
+    this.ports = { ...shared, hub, views, sessions, presence }
+  }
+
+  /** A client's socket at this node. `null`: it must send its credentials first. */
+  connect(grant: Grant | null): FakeSocket {
+    const socket = new FakeSocket(this.ports, this.#random.id(), grant)
+    this.sockets.add(socket)
+    socket.onClose = () => void this.sockets.delete(socket)
+    return socket
+  }
+
+  /** What a gateway does for every socket at each heartbeat. */
+  beat(): void {
+    for (const socket of this.sockets) {
+      socket.connection.heartbeat()
+      socket.connection.check()
+    }
+  }
+
+  /** In the order of a server that goes down. */
+  close(): void {
+    for (const socket of this.sockets) socket.connection.close(1012, 'this node goes down')
+    this.sweeper.close()
+    this.presence.close()
+    this.keeper.close()
+    this.hub.close()
+  }
+
+  #handlers(): ConstructorParameters<typeof Sweeper>[0]['handlers'] {
+    return new Map([
+      ['member', (due) => this.presence.expire(due)],
+      ['expire', (due) => this.keeper.due(due)],
+      ['retention', (due) => this.keeper.due(due)],
+    ])
+  }
+}
+
+/** Knows tokens by their text. */
+export class FakeAuthenticator implements Authenticator {
+  readonly #grants = new Map<string, Grant>()
+
+  allow(token: string, grant: Grant): void {
+    this.#grants.set(token, grant)
+  }
+
+  async authenticate(credential: string): Promise<Grant> {
+    return this.#grant(credential)
+  }
+
+  async redeem(ticket: string): Promise<Grant> {
+    return this.#grant(ticket)
+  }
+
+  #grant(text: string): Grant {
+    const grant = this.#grants.get(text)
+    if (grant === undefined) throw new HeldlineError('invalid_token', 'the token is not valid')
+    return grant
+  }
+}
