@@ -23,6 +23,9 @@ export interface WorldOptions {
   readonly random?: () => number
   readonly fetch?: Fetch
   readonly tab?: FakeStorage
+  readonly credentials?: Credentials
+  readonly http?: Http
+  readonly open?: ClientPorts['open']
 }
 
 const noFetch: Fetch = () => Promise.reject(new Error('nothing is to be fetched in this test'))
@@ -41,7 +44,7 @@ export function makeWorld(): World {
     local,
     tab,
     open: (options = {}) => {
-      const credentials = new Credentials(clock, options.token, undefined)
+      const credentials = options.credentials ?? new Credentials(clock, options.token, undefined)
       const fetch = options.fetch ?? noFetch
       const client = new Client({
         clock,
@@ -50,8 +53,8 @@ export function makeWorld(): World {
         random: options.random ?? (() => 0.5),
         storages: { local, tab: options.tab ?? tab },
         namespace: 'heldline',
-        http: new Http({ base: 'http://held', fetch, credentials, clock }),
-        open: server.open,
+        http: options.http ?? new Http({ base: 'http://held', fetch, credentials, clock }),
+        open: options.open ?? server.open,
         transport: options.transport ?? 'auto',
       })
       onTestFinished(() => client.close())
