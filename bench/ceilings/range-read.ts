@@ -61,14 +61,38 @@ function fillSqlite(): Read {
   return async (after) => select.all(after, PAGE).map((row) => String(row['text']))
 }
 
+interface Page {
+  readonly count: number
+  readonly frame: Buffer
+}
+
+/** Readers that ask for one page at one time share the read, and the frame. */
+const pages = new Map<number, Promise<Page>>()
+
+function page(after: number): Promise<Page> {
+  const asked = pages.get(after)
+  if (asked !== undefined) return asked
+  const reading = read(after).then((events) => {
+    setImmediate(() => pages.delete(after))
+    return { count: events.length, frame: textFrame(eventsText('s', events.join(','))) }
+  })
+  pages.set(after, reading)
+  return reading
+}
+
+/** The next page is read while this one is written. */
 async function follow(raw: Duplex): Promise<void> {
   raw.write(textFrame('{"type":"attached","mode":"resumed"}'))
-  for (let after = 0; ;) {
-    const events = await read(after)
-    if (events.length === 0 || raw.destroyed) return
-    after += events.length
-    const taken = raw.write(textFrame(eventsText('s', events.join(','))))
+  let after = 0
+  let next = page(after)
+  for (;;) {
+    const { count, frame } = await next
+    if (count === 0 || raw.destroyed) return
+    after += count
+    if (count === PAGE) next = page(after)
+    const taken = raw.write(frame)
     if (!taken) await Promise.race([once(raw, 'drain'), once(raw, 'close')])
+    if (count < PAGE) return
     // Other readers have their turn.
     await new Promise(setImmediate)
   }

@@ -98,8 +98,8 @@ const socketIo: Dialect = {
     if (text.startsWith('0{')) return reader.ready()
     if (text.startsWith('40{')) {
       reader.identity = (JSON.parse(text.slice(2)) as { pid?: string }).pid ?? ''
-      // With state to recover, the server has put it back into its room, and the missed events follow.
-      if (reader.options.position !== undefined) return reader.begin(reader.options.after ?? 0)
+      // With state to recover, the server has put it back into its room; what it missed comes even before this.
+      if (reader.options.position !== undefined) return reader.begin(reader.last)
       return reader.ws.send(`421["join",${JSON.stringify(reader.session)}]`)
     }
     if (text.startsWith('431[')) return reader.begin(0)

@@ -57,6 +57,7 @@ export class Reader {
     this.#dialect = dialect
     this.session = session
     this.options = options
+    if (options.position !== undefined) this.last = options.after ?? 0
     this.#checker = checker
     this.#tally = tally
     this.opened = this.#opened.promise

@@ -36,11 +36,10 @@ export const resumes: Scenario = {
         null,
       )
       const grown = `Heldline ${store}, ${one}, memory grown`
-      context.limit(grown, context.median(grown), 64, 'MB')
+      context.limit(grown, context.median(grown), 128, 'MB')
     }
     context.notes.push(
-      'Each reader of the ceiling reads for itself; readers of Heldline that stand at one place share a read, so a ratio above 1 is possible. ' +
-        'Peers: fewer clients, since they are slower; theirs is the time from the connect, Heldline’s from the attach.',
+      'Peers: fewer clients, since they are slower; theirs is the time from the connect, Heldline’s from the attach.',
     )
   },
 }
