@@ -1,0 +1,59 @@
+// The page of the browser tests: follows a session with the client as it is, and keeps a history of what it took over its reloads.
+import { createClient } from '../../../src/client/index.ts'
+
+/** One line of the history, in the order in which things happened. */
+export type Entry =
+  | { readonly kind: 'load' }
+  | { readonly kind: 'snapshot'; readonly serial: number; readonly text: string }
+  | { readonly kind: 'event'; readonly serial: number; readonly tag: string; readonly prev: string }
+  | { readonly kind: 'reset'; readonly reason: string }
+
+const query = new URLSearchParams(location.search)
+const history: Entry[] = JSON.parse(sessionStorage.getItem('history') ?? '[]') as Entry[]
+
+function note(entry: Entry): void {
+  history.push(entry)
+  sessionStorage.setItem('history', JSON.stringify(history))
+}
+
+note({ kind: 'load' })
+const client = createClient({ url: query.get('server') ?? '', token: query.get('token') ?? '' })
+const session = client.session(query.get('session') ?? '')
+
+let serial = -1
+session.on('event', (event) => {
+  note({ kind: 'event', serial: event.serial, tag: event.tag, prev: event.prev })
+  serial = event.serial
+})
+session.on('reset', (reset) => note({ kind: 'reset', reason: reset.reason }))
+session.on('change', (snapshot) => {
+  const at = Number(snapshot.position?.split('.')[1] ?? -1)
+  // Moved without an event: a snapshot was taken.
+  if (at > serial && serial < 0) {
+    note({ kind: 'snapshot', serial: at, text: textOf('answer') })
+    serial = at
+  }
+})
+
+function textOf(message: string): string {
+  const found = session.messages.find((one) => one.id === message)
+  return (found?.parts ?? []).map((part) => part.text ?? '').join('')
+}
+
+/** What the test reads. */
+export interface TestPage {
+  readonly history: readonly Entry[]
+  readonly state: () => string
+  readonly text: () => string
+  readonly messages: () => unknown
+  readonly status: () => string | undefined
+}
+
+const page: TestPage = {
+  history,
+  state: () => client.state,
+  text: () => textOf('answer'),
+  messages: () => session.messages,
+  status: () => session.messages.find((one) => one.id === 'answer')?.status,
+}
+Object.assign(globalThis, { page })
