@@ -26,33 +26,30 @@ export function readBody(
   if (announced > maxBytes + READ_ON_BYTES) return done(tooLarge(maxBytes))
   let chunks: Buffer[] = []
   let bytes = 0
+  let open = true
   const finish = (error: Error | null): void => {
+    if (!open) return
+    open = false
     deadlines.forget(late)
-    body.off('data', take).off('end', end).off('error', fail)
-    // A request that breaks off later must not find its error unheard.
-    body.on('error', ignore)
-    if (error === null) done(null, chunks.length === 1 ? chunks[0] : Buffer.concat(chunks, bytes))
-    else done(error)
+    if (error !== null) return done(error)
+    done(null, chunks.length === 1 ? chunks[0] : Buffer.concat(chunks, bytes))
   }
-  const take = (chunk: Buffer): void => {
-    bytes += chunk.length
-    if (bytes <= maxBytes) chunks.push(chunk)
-    else chunks = []
-    if (bytes > maxBytes + READ_ON_BYTES) finish(tooLarge(maxBytes))
-  }
-  const end = (): void => finish(bytes > maxBytes ? tooLarge(maxBytes) : null)
   const late = (): void =>
     finish(
       new HeldlineError('request_timeout', 'unable to take the body; it did not arrive in time'),
     )
-  const fail = (): void =>
-    finish(new HeldlineError('request_timeout', 'unable to take the body; it broke off'))
-  body.on('data', take).on('end', end).on('error', fail)
+  // The listeners stay: what still comes of a body that was refused is read and thrown away.
+  body.on('data', (chunk: Buffer) => {
+    bytes += chunk.length
+    if (bytes <= maxBytes) chunks.push(chunk)
+    else chunks = []
+    if (bytes > maxBytes + READ_ON_BYTES) finish(tooLarge(maxBytes))
+  })
+  body.on('end', () => finish(bytes > maxBytes ? tooLarge(maxBytes) : null))
+  body.on('error', () =>
+    finish(new HeldlineError('request_timeout', 'unable to take the body; it broke off')),
+  )
   deadlines.watch(late)
-}
-
-function ignore(): void {
-  // Nobody is there to hear of it.
 }
 
 export function tooLarge(maxBytes: number): HeldlineError {

@@ -5,18 +5,17 @@ import { HeldlineError } from '../protocol/errors.ts'
 import { Cors } from './cors.ts'
 import type { HttpLimits } from './limits.ts'
 import type { HttpPorts } from './ports.ts'
-import { checkRequest, Pipelines } from './request-checks.ts'
+import { beginRequest, checkRequest, endRequest } from './request-checks.ts'
 
 type Ports = Pick<HttpPorts, 'allowsOrigin' | 'clock' | 'draining' | 'log'>
 
 /** What happens to every request before its route, and after its answer. */
 export function installHooks(app: FastifyInstance, ports: Ports, limits: HttpLimits): void {
   const cors = new Cors(ports.allowsOrigin)
-  const pipelines = new Pipelines(limits.pipelined)
 
   app.addHook('onRequest', (request, reply, done) => {
     const { raw } = request
-    if (!pipelines.begin(raw.socket)) {
+    if (!beginRequest(raw.socket, limits.pipelined)) {
       reply.hijack()
       return
     }
@@ -30,7 +29,7 @@ export function installHooks(app: FastifyInstance, ports: Ports, limits: HttpLim
 
   app.addHook('onResponse', (request, reply, done) => {
     const { raw } = request
-    pipelines.end(raw.socket)
+    endRequest(raw.socket)
     if (!raw.complete) linger(raw, limits.lingerMs, ports.clock)
     logAnswer(request, reply, ports)
     done()

@@ -1,4 +1,4 @@
-import type { Authenticator, Grant } from '../core/access.ts'
+import type { Attempts, Authenticator, Grant } from '../core/access.ts'
 import type { AttachmentPorts } from '../core/attachment.ts'
 import type { Clock } from '../core/clock.ts'
 import type { Limits } from '../core/limits.ts'
@@ -70,12 +70,6 @@ export interface Issued {
   readonly ticket: string
   /** Milliseconds since 1970. */
   readonly expiresAt: number
-}
-
-/** Slows down who guesses credentials. */
-export interface Attempts {
-  /** Runs an attempt from an address, or refuses it. @throws HeldlineError `rate_limited`, what the attempt throws */
-  attempt(address: string, authenticate: () => Promise<Grant>): Promise<Grant>
 }
 
 /** A route that this face carries for somebody else. Open to everybody: it brings its own rights. */

@@ -4,7 +4,15 @@ import { HeldlineError } from '../protocol/errors.ts'
 import type { HttpLimits } from './limits.ts'
 
 /** Headers that mean one thing: where they stand twice, Node takes the first and another hop perhaps the last. */
-const ONCE = new Set(['host', 'authorization', 'content-type', 'origin', 'last-event-id'])
+const ONCE = ['host', 'authorization', 'content-type', 'origin', 'last-event-id']
+/** Each with a bit of its own, found by the length of its name. */
+const ONCE_BY_LENGTH: (ReadonlyMap<string, number> | undefined)[] = []
+for (const [index, name] of ONCE.entries()) {
+  ONCE_BY_LENGTH[name.length] = new Map([
+    ...(ONCE_BY_LENGTH[name.length] ?? []),
+    [name, 1 << index],
+  ])
+}
 
 /**
  * What Node's parser lets pass and we do not. Looks at every request, so it allocates nothing.
@@ -34,39 +42,37 @@ export function checkRequest(request: IncomingMessage, limits: HttpLimits): void
 }
 
 function checkTwins(rawHeaders: readonly string[]): void {
-  let seen = ''
+  let seen = 0
   for (let i = 0; i < rawHeaders.length; i += 2) {
     const raw = rawHeaders[i] ?? ''
-    // 4 is `host`, the shortest; most names are none of ours by their length alone.
-    if (raw.length !== 4 && raw.length !== 6 && raw.length < 12) continue
-    const name = raw.toLowerCase()
-    if (!ONCE.has(name)) continue
-    if (seen.includes(`${name},`)) {
-      throw new HeldlineError('invalid_request', `unable to take the request; ${name} stands twice`)
+    // By its length alone, most of what comes is none of these.
+    const candidates = ONCE_BY_LENGTH[raw.length]
+    if (candidates === undefined) continue
+    const bit = candidates.get(raw.toLowerCase()) ?? 0
+    if ((seen & bit) !== 0) {
+      throw new HeldlineError(
+        'invalid_request',
+        'unable to take the request; a header stands twice that has one meaning',
+      )
     }
-    seen += `${name},`
+    seen |= bit
   }
 }
 
-/** Requests that each socket has sent ahead of their answers. A client that does not wait at all is cut off. */
-export class Pipelines {
-  readonly #max: number
-  readonly #underWay = new WeakMap<Socket, number>()
+/** How many requests of a socket are not answered yet: on the socket itself, where it is found at once and goes with it. */
+const UNDER_WAY = Symbol('requests under way')
 
-  constructor(max: number) {
-    this.#max = max
-  }
+type Counted = Socket & { [UNDER_WAY]?: number }
 
-  /** @returns whether the request may go on; if not, its socket is gone */
-  begin(socket: Socket): boolean {
-    const count = (this.#underWay.get(socket) ?? 0) + 1
-    this.#underWay.set(socket, count)
-    if (count <= this.#max) return true
-    socket.destroy()
-    return false
-  }
+/** @returns whether the request may go on; if not, its client has sent ever more without waiting for an answer, and is cut off */
+export function beginRequest(socket: Counted, max: number): boolean {
+  const count = (socket[UNDER_WAY] ?? 0) + 1
+  socket[UNDER_WAY] = count
+  if (count <= max) return true
+  socket.destroy()
+  return false
+}
 
-  end(socket: Socket): void {
-    this.#underWay.set(socket, (this.#underWay.get(socket) ?? 1) - 1)
-  }
+export function endRequest(socket: Counted): void {
+  socket[UNDER_WAY] = (socket[UNDER_WAY] ?? 1) - 1
 }
