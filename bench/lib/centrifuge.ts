@@ -6,6 +6,7 @@ import { freePort, start, temporaryFolder } from './processes.ts'
 import type { RedisServer } from './redis-server.ts'
 import type { ServerProcess } from './servers.ts'
 
+const COMPILER = 'go'
 const SOURCE = fileURLToPath(new URL('../peers/centrifuge', import.meta.url))
 
 /** The program, built; or why there is none. */
@@ -16,13 +17,13 @@ export type Built = { readonly program: string } | { readonly missing: string }
  * asked to fetch anything does not.
  */
 export function buildCentrifuge(fetch: boolean): Built {
-  if (spawnSync('go', ['version']).status !== 0) return { missing: 'Go is not on this machine' }
+  if (spawnSync(COMPILER, ['version']).status !== 0) return { missing: 'Go is not on this machine' }
   const folder = temporaryFolder('centrifuge')
   cpSync(SOURCE, folder, { recursive: true })
   const env = { ...process.env, GOFLAGS: '-mod=mod', ...(!fetch && { GOPROXY: 'off' }) }
   const options = { cwd: folder, env, encoding: 'utf8', timeout: 300_000 } as const
   const program = join(folder, 'centrifuge-peer')
-  const built = spawnSync('go', ['build', '-o', program, '.'], options)
+  const built = spawnSync(COMPILER, ['build', '-o', program, '.'], options)
   if (built.status === 0) return { program }
   const [why = ''] = built.stderr.trim().split('\n').slice(-1)
   return {

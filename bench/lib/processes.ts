@@ -15,7 +15,7 @@ export interface Process {
 
 const running = new Set<ChildProcess>()
 const folders = new Set<string>()
-const READY_WITHIN_MS = 20_000
+const READY_WITHIN_MS = 90_000
 const STOP_WITHIN_MS = 10_000
 
 export interface StartOptions {

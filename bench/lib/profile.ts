@@ -1,15 +1,20 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
+interface CallFrame {
+  readonly functionName: string
+  readonly url: string
+  readonly lineNumber: number
+}
+
+interface Node {
+  readonly id: number
+  readonly callFrame: CallFrame
+  readonly children?: readonly number[]
+}
+
 interface CpuProfile {
-  readonly nodes: readonly {
-    readonly id: number
-    readonly callFrame: {
-      readonly functionName: string
-      readonly url: string
-      readonly lineNumber: number
-    }
-  }[]
+  readonly nodes: readonly Node[]
   readonly samples: readonly number[]
   readonly timeDeltas: readonly number[]
 }
@@ -39,7 +44,10 @@ export function topOfProfiles(
 }
 
 function selfTimes(profile: CpuProfile): { readonly busyMs: number; readonly top: readonly Hot[] } {
-  const names = new Map(profile.nodes.map(({ id, callFrame }) => [id, nameOf(callFrame)]))
+  const nodes = new Map(profile.nodes.map((node) => [node.id, node]))
+  const parents = new Map<number, Node>()
+  for (const node of profile.nodes) for (const id of node.children ?? []) parents.set(id, node)
+  const names = new Map([...nodes].map(([id, node]) => [id, describe(node, parents)]))
   const times = new Map<string, number>()
   let busy = 0
   for (const [i, id] of profile.samples.entries()) {
@@ -56,12 +64,20 @@ function selfTimes(profile: CpuProfile): { readonly busyMs: number; readonly top
   }
 }
 
-function nameOf({
-  functionName,
-  url,
-  lineNumber,
-}: CpuProfile['nodes'][number]['callFrame']): string {
+/** What the runtime does is told with who made it do so. */
+function describe(node: Node, parents: ReadonlyMap<number, Node>): string {
+  const name = nameOf(node.callFrame)
+  if (isOfSomebody(node.callFrame) || name.startsWith('(')) return name
+  let caller = parents.get(node.id)
+  while (caller !== undefined && !isOfSomebody(caller.callFrame)) caller = parents.get(caller.id)
+  return caller === undefined ? name : `${name} for ${nameOf(caller.callFrame)}`
+}
+
+const isOfSomebody = ({ url }: CallFrame): boolean => /\/(node_modules|src)\//.test(url)
+
+function nameOf({ functionName, url, lineNumber }: CallFrame): string {
   if (functionName.startsWith('(') && url === '') return functionName
-  const file = url.replace(/^.*\/(node_modules|src)\//, '$1/').replace(/^node:/, 'node:')
-  return `${functionName === '' ? '(anonymous)' : functionName} ${file}${file === '' ? '' : `:${lineNumber + 1}`}`
+  const file = url.replace(/^.*\/(node_modules|src)\//, '$1/')
+  const name = functionName === '' ? '(anonymous)' : functionName
+  return file === '' ? name : `${name} ${file}:${lineNumber + 1}`
 }
