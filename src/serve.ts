@@ -1,5 +1,7 @@
 import { ConfigError, loadConfig, type Loaded } from './load-config.ts'
 import { createLog } from './observe/log.ts'
+import { quietLog } from './observe/quiet-log.ts'
+import { SystemClock } from './system-ports.ts'
 import { startServer, type HeldlineServer } from './server.ts'
 
 /** Beyond the time that draining may take. */
@@ -9,7 +11,7 @@ const DRAIN_MARGIN_MS = 5000
 export async function serve(env: NodeJS.ProcessEnv): Promise<number> {
   const loaded = load(env)
   if (loaded === null) return 78
-  const log = createLog({ level: loaded.config.logLevel })
+  const log = quietLog(createLog({ level: loaded.config.logLevel }), new SystemClock())
   process.on('uncaughtException', (error) => {
     log.error('process.uncaught', { error })
     process.exit(1)

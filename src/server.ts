@@ -1,6 +1,7 @@
 import { hostname } from 'node:os'
 import { ApiKeys } from './auth/api-keys.ts'
 import { CredentialAuthenticator } from './auth/authenticator.ts'
+import { BruteForce } from './auth/brute-force.ts'
 import { KeySet } from './auth/key-set.ts'
 import { TokenMint } from './auth/mint.ts'
 import { originRule } from './auth/origins.ts'
@@ -18,6 +19,7 @@ import { Sweeper } from './core/sweeper.ts'
 import type { SessionSettings } from './core/transitions/session.ts'
 import { Views } from './core/views.ts'
 import { createDemo, type Demo } from './demo/demo.ts'
+import { clientAddress } from './gateway/client-address.ts'
 import { Gateway } from './gateway/gateway.ts'
 import { createHttp } from './http/app.ts'
 import type { LoadedConfig } from './load-config.ts'
@@ -47,7 +49,7 @@ export async function startServer(config: LoadedConfig, log: Log): Promise<Heldl
   const sweeper = new Sweeper({ ...ports, handlers: handlers(opened.store, core) }, () =>
     random.fraction(),
   )
-  const connections: ConnectionPorts = { ...ports, ...core, authenticator: auth.authenticator }
+  const connections: ConnectionPorts = { ...ports, ...core, ...auth }
   let draining = false
 
   let demo: Demo | null = null
@@ -68,6 +70,7 @@ export async function startServer(config: LoadedConfig, log: Log): Promise<Heldl
     ...connections,
     random,
     maxConnections: config.maxConnections,
+    addressOf: clientAddress(config.trustProxy),
     allowsOrigin: originRule(config.allowedOrigins, config.production),
   })
   await http.listen({ port: config.port, host: config.host })
@@ -134,6 +137,7 @@ function assembleAuth(config: LoadedConfig, store: Store, ports: CorePorts) {
     tickets,
     tokens: new TokenMint(config.tokenSecret, config.tokenIssuer, clock),
     authenticator: new CredentialAuthenticator({ keys, tokens: verifier, tickets }),
+    attempts: new BruteForce(clock),
   }
 }
 

@@ -45,6 +45,12 @@ export function demand(grant: Grant, capability: Capability, session: SessionId)
   }
 }
 
+/** Slows down who guesses credentials: the port that `auth/` implements. */
+export interface Attempts {
+  /** Runs an attempt from an address, or refuses it. @throws HeldlineError `rate_limited`, what the attempt throws */
+  attempt(address: string, authenticate: () => Promise<Grant>): Promise<Grant>
+}
+
 /** Turns what a caller shows into a grant: the port that `auth/` implements. */
 export interface Authenticator {
   /**

@@ -31,7 +31,7 @@ export async function handleFrame(
   text: string,
 ): Promise<void> {
   if (content.op === 'auth') {
-    const grant = await connection.ports.authenticator.authenticate(content.token)
+    const grant = await connection.authenticate(content.token)
     if (!connection.closed) connection.admit(grant, content.ref)
     return
   }

@@ -2,7 +2,7 @@ import type { Capability } from '../protocol/capabilities.ts'
 import { errorRow, HeldlineError } from '../protocol/errors.ts'
 import type { MemberId, SessionId } from '../protocol/ids.ts'
 import { formatPosition } from '../protocol/position.ts'
-import { demand, type Authenticator, type Grant } from './access.ts'
+import { demand, type Attempts, type Authenticator, type Grant } from './access.ts'
 import type { Attachment, AttachmentPorts, Out } from './attachment.ts'
 import type { Clock, Timer } from './clock.ts'
 import { handleFrame, leaveQuietly } from './connection-ops.ts'
@@ -22,6 +22,8 @@ export interface ConnectionPorts extends AttachmentPorts {
   readonly presence: Presence
   readonly signals: Signals
   readonly authenticator: Authenticator
+  /** Without it, nobody who guesses is slowed down. */
+  readonly attempts?: Attempts
   readonly clock: Clock
   readonly limits: Limits
 }
@@ -95,8 +97,13 @@ export class Connection implements Out {
     return this.#grant?.subject ?? 'nobody'
   }
 
-  get admitted(): boolean {
-    return this.#grant !== null
+  /** @throws HeldlineError `invalid_token`, `unauthenticated`, `rate_limited` */
+  authenticate(credential: string): Promise<Grant> {
+    const { attempts, authenticator } = this.ports
+    const { address } = this.#transport
+    if (attempts === undefined || address === undefined)
+      return authenticator.authenticate(credential)
+    return attempts.attempt(address, () => authenticator.authenticate(credential))
   }
 
   /** Takes credentials: the first, or new ones of the same subject. [P-6.4] */

@@ -6,6 +6,8 @@ export interface Transport {
   send(frame: Frame): void
   /** What waits in that buffer. */
   readonly bufferedBytes: number
+  /** Where the client is, as far as that is known. */
+  readonly address?: string
   close(code: number, reason: string): void
 }
 

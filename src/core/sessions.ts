@@ -3,6 +3,7 @@ import type { SessionId } from '../protocol/ids.ts'
 import type { Clock } from './clock.ts'
 import { run, sessionNotFound } from './commit.ts'
 import { eventsAfter, type EventsPage } from './read-events.ts'
+import { isInternal } from './internal-session.ts'
 import type { Keeper } from './keeper.ts'
 import type { Limits } from './limits.ts'
 import type { Random } from './random.ts'
@@ -61,8 +62,10 @@ export class Sessions {
     return head
   }
 
-  list(query: { cursor: string | null; limit: number; prefix: string }): Promise<ListPage> {
-    return this.#ports.store.list({ ...query, fields: INFO_FIELDS })
+  /** The server's own sessions are left out. */
+  async list(query: { cursor: string | null; limit: number; prefix: string }): Promise<ListPage> {
+    const page = await this.#ports.store.list({ ...query, fields: INFO_FIELDS })
+    return { ...page, sessions: page.sessions.filter(({ session }) => !isInternal(session)) }
   }
 
   patch(request: PatchRequest): Promise<SessionInfo> {

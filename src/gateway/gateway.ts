@@ -9,7 +9,7 @@ import { errorRow, HeldlineError } from '../protocol/errors.ts'
 import { PROTOCOL } from '../protocol/version.ts'
 import { Connections } from './connections.ts'
 import { handshake, type HandshakePorts } from './handshake.ts'
-import { Socket } from './socket.ts'
+import { Socket, type Client } from './socket.ts'
 
 export interface GatewayPorts extends ConnectionPorts, HandshakePorts {
   readonly random: Random
@@ -80,7 +80,8 @@ export class Gateway {
     try {
       const grant = await this.#admit(request)
       if (raw.destroyed) return
-      this.#wss.handleUpgrade(request, raw, head, (ws) => this.#open(ws, raw, grant))
+      const client = { id: this.#ports.random.id(), address: this.#ports.addressOf(request), grant }
+      this.#wss.handleUpgrade(request, raw, head, (ws) => this.#open(ws, raw, client))
     } catch (error) {
       this.#refuse(raw, error)
     }
@@ -106,8 +107,8 @@ export class Gateway {
     }
   }
 
-  #open(ws: WebSocket, raw: Duplex, grant: Grant | null): void {
-    const socket = new Socket(ws, raw, this.#ports.random.id(), this.#ports, grant)
+  #open(ws: WebSocket, raw: Duplex, client: Client): void {
+    const socket = new Socket(ws, raw, client, this.#ports)
     this.#connections.add(socket)
     ws.on('close', () => this.#connections.remove(socket))
   }

@@ -1,11 +1,13 @@
 import type { IncomingMessage } from 'node:http'
-import type { Authenticator, Grant } from '../core/access.ts'
+import type { Attempts, Authenticator, Grant } from '../core/access.ts'
 import { HeldlineError } from '../protocol/errors.ts'
 import { AUTH_PROTOCOL_PREFIX, PROTOCOL } from '../protocol/version.ts'
 import { credentialOf } from '../auth/authorization.ts'
 
 export interface HandshakePorts {
   readonly authenticator: Authenticator
+  readonly attempts?: Attempts
+  readonly addressOf: (request: IncomingMessage) => string
   /** Whether a browser of this origin may connect. */
   readonly allowsOrigin: (origin: string, host: string | undefined) => boolean
 }
@@ -34,26 +36,30 @@ export async function handshake(
       `unable to connect; the subprotocol must be ${PROTOCOL}`,
     )
   }
-  return prove(request, url, protocols, ports)
+  const shown = shownBy(request, url, protocols, ports.authenticator)
+  if (shown === null || ports.attempts === undefined) return shown === null ? null : shown()
+  return ports.attempts.attempt(ports.addressOf(request), shown)
 }
 
-async function prove(
+/** How to find out whom the credentials of a handshake stand for; `null`: it shows none. */
+function shownBy(
   request: IncomingMessage,
   url: URL,
   protocols: readonly string[],
-  { authenticator }: HandshakePorts,
-): Promise<Grant | null> {
+  authenticator: Authenticator,
+): (() => Promise<Grant>) | null {
   const tickets = url.searchParams.getAll('ticket')
   const [ticket] = tickets
   if (tickets.length > 1)
     throw new HeldlineError('duplicate_param', 'unable to connect; ticket stands twice')
-  if (ticket !== undefined) return authenticator.redeem(ticket, request.headers.origin ?? null)
+  if (ticket !== undefined)
+    return () => authenticator.redeem(ticket, request.headers.origin ?? null)
   const header = request.headers.authorization
-  if (header !== undefined) return authenticator.authenticate(credentialOf(header))
+  if (header !== undefined) return () => authenticator.authenticate(credentialOf(header))
   const offered = protocols.find((name) => name.startsWith(AUTH_PROTOCOL_PREFIX))
   if (offered === undefined) return null
   const token = Buffer.from(offered.slice(AUTH_PROTOCOL_PREFIX.length), 'base64url').toString()
-  return authenticator.authenticate(token)
+  return () => authenticator.authenticate(token)
 }
 
 function parseTarget(target: string): URL {

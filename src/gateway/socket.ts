@@ -6,19 +6,29 @@ import type { Frame } from '../core/frame.ts'
 import type { Transport } from '../core/outbox.ts'
 import { frameBytes } from './frame-bytes.ts'
 
+/** Who is at the other end, as far as the handshake tells. */
+export interface Client {
+  readonly id: string
+  readonly address: string
+  /** `null`: the first frame must bring credentials. */
+  readonly grant: Grant | null
+}
+
 /** One WebSocket and the connection that lives on it: bytes here, meaning there. */
 export class Socket implements Transport {
   readonly connection: Connection
+  readonly address: string
   readonly #ws: WebSocket
   readonly #raw: Duplex
   /** Whether anything was heard since the last ping. */
   #heard = true
 
   /** @param raw the stream under the WebSocket: ready-made frames are written to it whole, between those of `ws` */
-  constructor(ws: WebSocket, raw: Duplex, id: string, ports: ConnectionPorts, grant: Grant | null) {
+  constructor(ws: WebSocket, raw: Duplex, client: Client, ports: ConnectionPorts) {
+    this.address = client.address
     this.#ws = ws
     this.#raw = raw
-    this.connection = new Connection(id, ports, this, grant)
+    this.connection = new Connection(client.id, ports, this, client.grant)
     raw.on('drain', () => this.connection.pump())
     ws.on('message', (data, isBinary) => this.#receive(data, isBinary))
     ws.on('pong', () => {

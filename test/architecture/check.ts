@@ -36,6 +36,7 @@ export const places: Readonly<Record<string, Place>> = {
   '.': { ours: ['core', 'protocol', 'auth'] },
   'server.ts': { ours: ['*'] },
   'main.ts': { ours: ['*'] },
+  'serve.ts': { ours: ['*'] },
 }
 
 interface Owner {

@@ -15,6 +15,7 @@ import { Presence } from '../../src/core/presence.ts'
 import { Secret } from '../../src/core/secret.ts'
 import { Sessions } from '../../src/core/sessions.ts'
 import { Views } from '../../src/core/views.ts'
+import { clientAddress } from '../../src/gateway/client-address.ts'
 import { Gateway } from '../../src/gateway/gateway.ts'
 import { parseSessionId, type SessionId } from '../../src/protocol/ids.ts'
 import { formatPosition } from '../../src/protocol/position.ts'
@@ -76,6 +77,7 @@ export async function startGateway(options: GatewayServerOptions = {}): Promise<
     authenticator,
     maxConnections: options.maxConnections ?? 1000,
     allowsOrigin: originRule([ORIGIN], true),
+    addressOf: clientAddress([]),
   })
   http.listen(0, '127.0.0.1')
   await once(http, 'listening')
