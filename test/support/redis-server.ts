@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -30,11 +30,20 @@ process.on('exit', () => {
 })
 
 /** Starts a redis-server of its own on a free port, with an append-only file unless told otherwise, and waits until it answers. */
-export async function startRedis(settings: RedisSettings = {}): Promise<RedisServer> {
+export function startRedis(settings: RedisSettings = {}): Promise<RedisServer> {
+  let all: RedisSettings = { appendonly: 'yes', save: '', ...settings }
+  return start(async (port, dir, changes) => {
+    all = { ...all, ...changes }
+    return argumentsOf(port, dir, all)
+  })
+}
+
+type Arguments = (port: number, dir: string, changes: RedisSettings) => Promise<readonly string[]>
+
+async function start(args: Arguments): Promise<RedisServer> {
   const dir = await mkdtemp(join(tmpdir(), 'heldline-redis-'))
   const port = await freePort()
-  let all: RedisSettings = { appendonly: 'yes', save: '', ...settings }
-  let child = launch(port, dir, all)
+  let child = launch(await args(port, dir, {}))
   const kill = async (signal: NodeJS.Signals = 'SIGKILL'): Promise<void> => {
     if (child.exitCode !== null || child.signalCode !== null) return
     const gone = once(child, 'exit')
@@ -48,8 +57,7 @@ export async function startRedis(settings: RedisSettings = {}): Promise<RedisSer
     ask: (...command) => ask(port, command),
     restart: async (changes = {}) => {
       await kill()
-      all = { ...all, ...changes }
-      child = launch(port, dir, all)
+      child = launch(await args(port, dir, changes))
       await untilReady(port, child)
     },
     stop: async () => {
@@ -64,6 +72,23 @@ export async function startRedis(settings: RedisSettings = {}): Promise<RedisSer
     throw error
   }
   return server
+}
+
+/** Starts a Sentinel that watches the primary alone, under the name `main`, and fails over after half a second. */
+export async function startSentinel(primary: RedisServer): Promise<RedisServer> {
+  return start(async (port, dir) => {
+    const file = join(dir, 'sentinel.conf')
+    const lines = [
+      `port ${port}`,
+      `dir ${dir}`,
+      'bind 127.0.0.1',
+      `sentinel monitor main 127.0.0.1 ${primary.port} 1`,
+      'sentinel down-after-milliseconds main 500',
+      'sentinel failover-timeout main 3000',
+    ]
+    await writeFile(file, lines.join('\n'))
+    return [file, '--sentinel']
+  })
 }
 
 /** Starts so many primaries, gives each its part of the slots, and waits until all of them know it. */
@@ -107,11 +132,15 @@ export async function startCluster(
 
 const share = (index: number, size: number): number => Math.floor((index * 16_384) / size)
 
-function launch(port: number, dir: string, settings: RedisSettings): ChildProcess {
+function argumentsOf(port: number, dir: string, settings: RedisSettings): string[] {
   const args = ['--port', `${port}`, '--bind', '127.0.0.1', '--dir', dir, '--daemonize', 'no']
   for (const [name, value] of Object.entries(settings)) {
     args.push(`--${name}`, ...(value === '' ? [''] : value.split(' ')))
   }
+  return args
+}
+
+function launch(args: readonly string[]): ChildProcess {
   const child = spawn('redis-server', args, { stdio: 'ignore' })
   running.add(child)
   child.once('exit', () => running.delete(child))
@@ -142,18 +171,33 @@ async function until(holds: () => Promise<boolean>): Promise<void> {
 function ask(port: number, command: readonly string[]): Promise<string> {
   return new Promise((resolve, reject) => {
     const socket = connect(port, '127.0.0.1')
-    let reply = ''
-    socket.setEncoding('utf8')
+    let reply = Buffer.alloc(0)
     socket.setTimeout(5000, () => socket.destroy(new Error('redis-server did not answer')))
     socket.on('error', reject)
-    socket.on('data', (text: string) => {
-      reply += text
+    socket.on('close', () => reject(new Error('redis-server went away')))
+    socket.on('data', (chunk: Buffer) => {
+      reply = Buffer.concat([reply, chunk])
+      if (endOfReply(reply, 0) === null) return
+      resolve(reply.toString())
+      socket.destroy()
     })
-    socket.on('end', () => resolve(reply.replace(/\+OK\r\n$/, '') || reply))
     const parts = command.map((part) => `$${Buffer.byteLength(part)}\r\n${part}\r\n`)
-    // QUIT ends the connection after the reply, so that its end is known without reading it.
-    socket.write(`*${command.length}\r\n${parts.join('')}*1\r\n$4\r\nQUIT\r\n`)
+    socket.write(`*${command.length}\r\n${parts.join('')}`)
   })
+}
+
+/** Where the reply that begins here ends; `null` while it is not all there. */
+function endOfReply(reply: Buffer, start: number): number | null {
+  const line = reply.indexOf('\r\n', start)
+  if (line === -1) return null
+  const kind = reply.toString('latin1', start, start + 1)
+  const count = Number(reply.toString('latin1', start + 1, line))
+  let end: number | null = line + 2
+  if (kind === '$' && count >= 0) end += count + 2
+  if (kind === '*') {
+    for (let part = 0; part < count && end !== null; part++) end = endOfReply(reply, end)
+  }
+  return end !== null && end <= reply.length ? end : null
 }
 
 /** A port that was free a moment ago, and whose Cluster port is a port too. */

@@ -23,7 +23,7 @@ export async function callScript(link: Link, call: Call, deadlineMs: number): Pr
   let perhaps = false
   for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(pauseMs * 2, MAX_PAUSE_MS)) {
     const leftMs = until - Date.now()
-    if (leftMs <= 0) throw outcomeOf(call.doing, failure, perhaps && call.effect)
+    if (leftMs <= 0 || link.closed) throw outcomeOf(call.doing, failure, perhaps && call.effect)
     const byText = failure instanceof Refusal && failure.code === 'NOSCRIPT'
     const [reply, waited] = await link.send(commandsOf(call, byText), Math.min(leftMs, 2500))
     if (reply !== undefined && 'value' in reply && confirmed(call, waited)) return reply.value

@@ -20,6 +20,7 @@ export class Link {
   readonly #watchdog: Watchdog
   readonly #pending = new Set<(failure: Failure) => void>()
   readonly #listeners = new Set<() => void>()
+  readonly #waiting = new Set<() => void>()
   #wasReady = false
   #closed = false
 
@@ -42,6 +43,10 @@ export class Link {
     return this.client.status === 'ready'
   }
 
+  get closed(): boolean {
+    return this.#closed
+  }
+
   async connect(): Promise<void> {
     await this.client.connect()
   }
@@ -51,19 +56,15 @@ export class Link {
     this.#listeners.add(listener)
   }
 
-  /** Resolves when the connection is up, or the time is over. */
+  /** Resolves when the connection is up, or closed for good, or the time is over. */
   async whenReady(timeoutMs: number): Promise<void> {
-    if (this.ready || timeoutMs <= 0) return
-    const { client } = this
-    await new Promise<void>((resolve) => {
-      const done = (): void => {
-        clearTimeout(timer)
-        client.removeListener('ready', done)
-        resolve()
-      }
-      const timer = setTimeout(done, timeoutMs)
-      client.once('ready', done)
-    })
+    if (this.ready || this.#closed || timeoutMs <= 0) return
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const timer = setTimeout(resolve, timeoutMs)
+    this.#waiting.add(resolve)
+    await promise
+    clearTimeout(timer)
+    this.#waiting.delete(resolve)
   }
 
   /** Sends commands in one go, and gives an answer for each, in order. On a Cluster the keys of all belong to one slot. */
@@ -141,6 +142,7 @@ export class Link {
     this.#watchdog.close()
     this.client.disconnect()
     this.#lost()
+    for (const go of this.#waiting) go()
   }
 
   async #pipeline(commands: readonly Command[]): Promise<Reply[]> {
@@ -167,6 +169,7 @@ export class Link {
   }
 
   #ready(): void {
+    for (const go of this.#waiting) go()
     if (this.#wasReady) this.#tell()
     this.#wasReady = true
   }
