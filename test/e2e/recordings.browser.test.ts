@@ -1,0 +1,78 @@
+import type { Browser } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { Answer } from '../support/answer.ts'
+import { launchBrowser, servePage, type PageServer } from '../support/browser.ts'
+import { startLocalServer, type LocalServer } from '../support/local-server.ts'
+import { readThroughProvider, recordings, serveRecording } from '../support/recordings.ts'
+import { publishStream } from '../support/stream-agent.ts'
+import type { TestPage } from './page/follow.ts'
+
+declare const page: TestPage
+
+const names = recordings()
+
+describe('a real answer, read through its provider’s package, arrives in a browser', () => {
+  let pages: PageServer
+  let server: LocalServer
+  let browser: Browser
+
+  beforeAll(async () => {
+    pages = await servePage(new URL('page/follow.ts', import.meta.url))
+    server = await startLocalServer({ ALLOWED_ORIGINS: pages.origin })
+    browser = await launchBrowser()
+  })
+  afterAll(async () => {
+    await browser?.close()
+    await server?.close()
+    await pages?.close()
+  })
+
+  if (names.length === 0) {
+    test.skip(
+      'there are no recordings beside the project, and HELDLINE_RECORDINGS names no folder of them',
+    )
+  }
+
+  test.for(names)(
+    '%s: whole, with a reload and two losses of the network on the way',
+    async (name) => {
+      const session = `recorded-${names.indexOf(name)}`
+      const provider = await serveRecording(name)
+      const tab = await (await browser.newContext()).newPage()
+      try {
+        const answer = new Answer(server, session, 0)
+        await answer.open()
+        const query = new URLSearchParams({
+          server: server.url,
+          session,
+          token: await answer.token('ada'),
+        })
+        await tab.goto(`${pages.origin}/?${query}`)
+        const sent = await publishStream(
+          server,
+          session,
+          'recorded',
+          readThroughProvider(name, provider.url),
+          async (count) => {
+            if (count === 8) await tab.reload()
+            if (count === 5 || count === 11) await tab.context().setOffline(true)
+            if (count === 7 || count === 14) await tab.context().setOffline(false)
+          },
+        )
+        await tab.context().setOffline(false)
+        const received = (): Promise<unknown> =>
+          tab.evaluate(() =>
+            (page.messages() as { id: string }[]).find((message) => message.id === 'recorded'),
+          )
+        await expect
+          .poll(received, { timeout: 30_000 })
+          .toMatchObject({ status: 'completed', parts: sent })
+        const texts = sent.filter((part) => part.type === 'text').map((part) => part['text'])
+        expect(texts.join('').length).toBeGreaterThan(0)
+      } finally {
+        await tab.context().close()
+        await provider.close()
+      }
+    },
+  )
+})
