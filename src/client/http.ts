@@ -21,6 +21,8 @@ export interface HttpRequest {
   readonly signal?: AbortSignal
   /** For the whole of it; for a stream, until it begins. */
   readonly timeoutMs?: number
+  /** `false`: a refused token is the caller's to see to. */
+  readonly renew?: boolean
 }
 
 const TIMEOUT_MS = 20_000
@@ -50,14 +52,14 @@ export class Http {
     return this.#run(request, (response) => Promise.resolve(response))
   }
 
-  /** A refused token is got anew, once. */
+  /** A refused token is got anew, once, unless the caller does. */
   async #run<T>(request: HttpRequest, read: (response: Response) => Promise<T>): Promise<T> {
     const { credentials } = this.#ports
     try {
       return await this.#once(request, read)
     } catch (error) {
       const refused = error instanceof ClientError && error.facts['status'] === 401
-      if (!refused || !credentials.renewable) throw error
+      if (!refused || !credentials.renewable || request.renew === false) throw error
     }
     credentials.forget()
     return this.#once(request, read)

@@ -1,5 +1,4 @@
 import { describe, expect, test } from 'vitest'
-import type { WireEvent } from '../../src/protocol/event.ts'
 import type { EventStream } from '../../src/client/event-stream.ts'
 import { formatPosition } from '../../src/protocol/position.ts'
 import { settle } from './support/fake-clock.ts'
@@ -24,7 +23,7 @@ async function take(stream: EventStream, count: number): Promise<number[]> {
   while (serials.length < count) {
     const { value, done } = await stream.next()
     if (done === true) break
-    serials.push((value as WireEvent).serial)
+    serials.push(value.serial)
   }
   return serials
 }

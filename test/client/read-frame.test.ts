@@ -85,7 +85,7 @@ const FRAMES: Record<DownType, fc.Arbitrary<unknown>> = {
 }
 const TYPES = Object.keys(DOWN_FRAMES) as DownType[]
 const frameOf = (type: DownType) =>
-  FRAMES[type].map((body) => ({ ...(body as object), type }) as Record<string, unknown>)
+  FRAMES[type].map((body): Record<string, unknown> => ({ ...(body as object), type }))
 
 /** Values of enumerations are the guard's to let through: a newer server may have more of them. */
 const OPEN = new Set(['mode', 'reason', 'durability'])

@@ -49,6 +49,7 @@ async function poll(following: Following, position: string, wait: number): Promi
       path: `/v1/sessions/${encodeURIComponent(session)}/events`,
       query: { after: position, limit: PAGE, wait: wait === 0 ? undefined : wait },
       timeoutMs: TIMEOUT_MS,
+      renew: false,
       signal,
     })
     const frame = readFrame({ type: 'events', session, events: body['events'] })
@@ -88,7 +89,7 @@ function resetOf(session: string, position: string, error: ClientError): DownFra
 async function firstView(following: Following): Promise<DownFrameOf<'snapshot'>> {
   const { http, session, signal, clock } = following
   const path = `/v1/sessions/${encodeURIComponent(session)}`
-  const { metadata, createdAt, closed } = await http.json({ path, signal })
+  const { metadata, createdAt, closed } = await http.json({ path, renew: false, signal })
   const pages: DownFrameOf<'snapshot'>['messages'][] = []
   let position: string | null = null
   let before: string | undefined

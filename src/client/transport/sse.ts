@@ -9,6 +9,7 @@ export async function followBySse(following: Following): Promise<void> {
     path: `/v1/sessions/${encodeURIComponent(session)}/events`,
     query: { after: position ?? undefined, catchup: following.catchup },
     accept: 'text/event-stream',
+    renew: false,
     signal,
   })
   following.opened()

@@ -1,0 +1,206 @@
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { createClient, type ClientOptions } from '../../src/client/create-client.ts'
+import type { Session } from '../../src/client/session.ts'
+import { startLocalServer, type LocalServer } from '../support/local-server.ts'
+import { startProxy, type TcpProxy } from '../support/tcp-proxy.ts'
+import { until } from '../support/until.ts'
+
+let server: LocalServer
+let proxy: TcpProxy
+let sessions = 0
+
+beforeAll(async () => {
+  server = await startLocalServer()
+  proxy = await startProxy(Number(new URL(server.url).port))
+})
+afterAll(async () => {
+  await proxy.close()
+  await server.close()
+})
+
+/** The agent's side: plain HTTP, not through the proxy. */
+async function ask(method: string, path: string, body?: unknown): Promise<Record<string, unknown>> {
+  const response = await fetch(server.url + path, {
+    method,
+    headers: { authorization: `Bearer ${server.key}`, 'content-type': 'application/json' },
+    ...(body !== undefined && { body: JSON.stringify(body) }),
+  })
+  if (!response.ok) throw new Error(`${method} ${path}: ${await response.text()}`)
+  return (await response.json()) as Record<string, unknown>
+}
+
+async function newSession(): Promise<string> {
+  const id = `client-${sessions++}`
+  await ask('PUT', `/v1/sessions/${id}`, { metadata: { title: 'a talk' } })
+  return id
+}
+
+async function tokenOf(subject: string): Promise<string> {
+  const { token } = await ask('POST', '/v1/tokens', {
+    subject,
+    sessions: ['client-*'],
+    capabilities: ['subscribe', 'history', 'send', 'signal', 'presence'],
+    ttlMs: 600_000,
+  })
+  return String(token)
+}
+
+function open(options: Partial<ClientOptions> = {}) {
+  const client = createClient({
+    url: `http://127.0.0.1:${proxy.port}`,
+    token: () => tokenOf('ada'),
+    ...options,
+  })
+  onTestFinished(() => client.close())
+  return client
+}
+
+const textOf = (session: Session, id: string) =>
+  session.messages.find((message) => message.id === id)?.parts[0]?.text
+
+describe.each(['websocket', 'sse', 'long-poll'] as const)('a real server, over %s', (transport) => {
+  test('[R2] an answer streams whole through a network that cuts it again and again', async () => {
+    const id = await newSession()
+    const session = open({ transport }).session(id)
+    const tags: string[] = []
+    session.on('event', (event) => tags.push(event.tag))
+    await until('attached', () => session.state === 'live')
+    const path = `/v1/sessions/${id}/events`
+    await ask('POST', path, { type: 'message.started', data: { message: 'm', role: 'assistant' } })
+    const words = Array.from({ length: 200 }, (_, index) => `word-${index} `)
+    for (const [index, text] of words.entries()) {
+      await ask('POST', path, { type: 'message.delta', data: { message: 'm', text } })
+      if (index % 40 === 20) proxy.cut(index % 80 === 20 ? 'reset' : 'end')
+    }
+    await ask('POST', path, { type: 'message.completed', data: { message: 'm' } })
+    await until('complete', () => session.messages[0]?.status === 'completed')
+    expect(textOf(session, 'm')).toBe(words.join(''))
+    expect(new Set(tags).size).toBe(tags.length)
+    expect(session.getSnapshot().metadata).toEqual({ title: 'a talk' })
+  })
+
+  test('[R3] what is said arrives once, though the connection ends under it', async () => {
+    const id = await newSession()
+    const session = open({ transport }).session(id)
+    session.attach()
+    await until('attached', () => session.state === 'live')
+    const acks: Promise<unknown>[] = []
+    for (let i = 0; i < 10; i++) {
+      acks.push(session.send(`said ${i}`))
+      if (i % 3 === 1) proxy.cut()
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    await Promise.all(acks)
+    await until('all there', () => session.messages.every((message) => !message.pending))
+    expect(session.messages.map((message) => message.parts[0]?.text)).toEqual(
+      Array.from({ length: 10 }, (_, i) => `said ${i}`),
+    )
+    const { events } = await ask('GET', `/v1/sessions/${id}/events?after=0&limit=100`)
+    expect(events).toHaveLength(11)
+  })
+
+  test('[R11] people see each other', async () => {
+    const id = await newSession()
+    const ada = open({ transport }).session(id, { presence: { status: 'reading' } })
+    ada.attach()
+    const bob = open({ transport, token: () => tokenOf('bob') }).session(id)
+    bob.attach()
+    await until('seen', () => bob.members.length === 1)
+    expect(bob.members[0]).toMatchObject({ subject: 'ada', kind: 'human', status: 'reading' })
+    ada.detach()
+    await until('gone', () => bob.members.length === 0)
+  })
+
+  test('a session that is not there fails', async () => {
+    const session = open({ transport }).session('client-nowhere')
+    const failed = new Promise<string>((resolve) => {
+      session.on('error', (error) => resolve(error.code))
+    })
+    expect(await failed).toBe('session_not_found')
+    expect(session.state).toBe('failed')
+  })
+
+  test('wrong credentials end as unauthorized, after one new token', async () => {
+    // Its own: a server slows down whoever fails, and that would be all of these tests.
+    const other = await startLocalServer()
+    onTestFinished(() => other.close())
+    let tokens = 0
+    const client = open({ transport, url: other.url, token: () => `nonsense-${tokens++}` })
+    client.session('client-any').attach()
+    await until('refused', () => client.state === 'unauthorized')
+    expect(tokens).toBe(2)
+  })
+})
+
+describe('a real server', () => {
+  test('[P-4.7] [P-4.8] signals and reading marks', async () => {
+    const id = await newSession()
+    const ada = open().session(id)
+    const bob = open({ token: () => tokenOf('bob') }).session(id)
+    const heard = new Promise((resolve) => bob.on('signal', resolve))
+    ada.attach()
+    await until('attached', () => ada.state === 'live' && bob.state === 'live')
+    expect(ada.signal('typing', { on: true })).toBe(true)
+    expect(await heard).toMatchObject({
+      name: 'typing',
+      by: { subject: 'ada' },
+      data: { on: true },
+    })
+    await ada.read()
+  })
+
+  test('[P-6.3] a ticket opens a socket; a new one opens the next', async () => {
+    const id = await newSession()
+    let tickets = 0
+    const ticket = async (): Promise<string> => {
+      tickets += 1
+      return String((await ask('POST', '/v1/tickets', {}))['ticket'])
+    }
+    const client = open({ ticket, transport: 'websocket' })
+    const session = client.session(id)
+    session.attach()
+    await until('attached', () => session.state === 'live')
+    proxy.cut()
+    await ask('POST', `/v1/sessions/${id}/events`, { type: 'x.note', data: {} })
+    await until('resumed', () => session.view.position.serial === 2)
+    expect(tickets).toBe(2)
+  })
+
+  test('every event once, from the first, over cuts, by a consumer that is slow', async () => {
+    const id = await newSession()
+    const path = `/v1/sessions/${id}/events`
+    const some = (count: number) =>
+      Array.from({ length: count }, () => ({ type: 'x.note', data: {} }))
+    await ask('POST', path, some(700))
+    const serials: number[] = []
+    for await (const event of open().session(id).events({ after: 0 })) {
+      serials.push(event.serial)
+      if (event.serial === 300) await ask('POST', path, some(900))
+      if (event.serial % 400 === 0) proxy.cut()
+      if (event.serial === 1601) break
+    }
+    expect(serials).toEqual(Array.from({ length: 1601 }, (_, index) => index + 1))
+  })
+
+  test('a node that goes down is no end: the client looks for another, and says so after 2 s', async () => {
+    const node = await startLocalServer({ DRAIN_MS: '1000' })
+    onTestFinished(() => node.close())
+    const front = await startProxy(Number(new URL(node.url).port))
+    onTestFinished(() => front.close())
+    const headers = { authorization: `Bearer ${node.key}` }
+    await fetch(`${node.url}/v1/sessions/client-drain`, { method: 'PUT', headers })
+    const client = createClient({ url: `http://127.0.0.1:${front.port}`, token: node.key })
+    onTestFinished(() => client.close())
+    const states: string[] = []
+    client.on('state', (state) => states.push(state))
+    client.session('client-drain').attach()
+    await until('live', () => client.state === 'live')
+    void node.drain()
+    await until('noticed', () => states.includes('recovering'))
+    expect(states).toEqual(['connecting', 'live', 'recovering'])
+  })
+
+  test('nothing went wrong on the other side', () => {
+    expect(server.errors).toEqual([])
+  })
+})
