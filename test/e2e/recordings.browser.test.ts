@@ -67,7 +67,7 @@ describe('a real answer, read through its provider’s package, arrives in a bro
         await expect
           .poll(received, { timeout: 30_000 })
           .toMatchObject({ status: 'completed', parts: sent })
-        const texts = sent.filter((part) => part.type === 'text').map((part) => part['text'])
+        const texts = sent.filter((part) => part.type === 'text').map((part) => part.text)
         expect(texts.join('').length).toBeGreaterThan(0)
       } finally {
         await tab.context().close()

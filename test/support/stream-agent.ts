@@ -11,6 +11,7 @@ interface NewEvent {
 export interface Part {
   readonly type: string
   readonly id: string
+  readonly text?: string
   readonly [field: string]: unknown
 }
 
@@ -36,10 +37,10 @@ export async function publishStream(
     const piece = pieceOf(part)
     if (piece === null) continue
     const { id } = piece
-    if ('text' in piece) {
+    if ('delta' in piece) {
       const old = read.get(id)
-      read.set(id, { type: piece.type, id, text: `${String(old?.['text'] ?? '')}${piece.text}` })
-      await append('message.delta', { part: id, type: piece.type, text: piece.text })
+      read.set(id, { type: piece.type, id, text: (old?.text ?? '') + piece.delta })
+      await append('message.delta', { part: id, type: piece.type, text: piece.delta })
     } else {
       const whole = { ...read.get(id), ...piece }
       read.set(id, whole)
@@ -50,43 +51,27 @@ export async function publishStream(
   return [...read.values()]
 }
 
-type Piece = { readonly type: string; readonly id: string; readonly text: string } | Part
+type Piece = { readonly type: string; readonly id: string; readonly delta: string } | Part
 
 function pieceOf(part: StreamPart): Piece | null {
-  switch (part.type) {
-    case 'text-delta':
-      return { type: 'text', id: idOf('text', part.id), text: part.text }
-    case 'reasoning-delta':
-      return { type: 'reasoning', id: idOf('reasoning', part.id), text: part.text }
-    case 'tool-input-delta':
-      return { type: 'tool-input', id: idOf('input', part.id), text: part.delta }
-    case 'tool-call':
-      return {
-        type: 'tool',
-        id: idOf('tool', part.toolCallId),
-        name: part.toolName,
-        state: 'called',
-        input: part.input as unknown,
-      }
-    case 'tool-result':
-      return {
-        type: 'tool',
-        id: idOf('tool', part.toolCallId),
-        state: 'done',
-        output: part.output as unknown,
-      }
-    case 'tool-error':
-      return {
-        type: 'tool',
-        id: idOf('tool', part.toolCallId),
-        state: 'failed',
-        error: String(part.error),
-      }
-    case 'source':
-      return { ...part, type: 'source', id: idOf('source', part.id) }
-    default:
-      return null
-  }
+  if (part.type === 'text-delta')
+    return { type: 'text', id: idOf('text', part.id), delta: part.text }
+  if (part.type === 'reasoning-delta')
+    return { type: 'reasoning', id: idOf('reasoning', part.id), delta: part.text }
+  if (part.type === 'tool-input-delta')
+    return { type: 'tool-input', id: idOf('input', part.id), delta: part.delta }
+  if (part.type === 'source') return { ...part, type: 'source', id: idOf('source', part.id) }
+  return toolPiece(part)
+}
+
+function toolPiece(part: StreamPart): Part | null {
+  if (part.type !== 'tool-call' && part.type !== 'tool-result' && part.type !== 'tool-error')
+    return null
+  const common = { type: 'tool', id: idOf('tool', part.toolCallId), name: part.toolName }
+  if (part.type === 'tool-call') return { ...common, state: 'called', input: part.input as unknown }
+  if (part.type === 'tool-result')
+    return { ...common, state: 'done', output: part.output as unknown }
+  return { ...common, state: 'failed', error: String(part.error) }
 }
 
 /** Providers have ids of their own form; a part's is of ours. */
