@@ -4,7 +4,7 @@ import { gzipSync } from 'node:zlib'
 import { build } from 'esbuild'
 
 const limits = [
-  { name: 'heldline/client', entry: 'src/client/index.ts', maxBytes: 20_000 },
+  { name: 'heldline/client', entry: 'src/client/index.ts', maxBytes: 15_000 },
   { name: 'heldline/protocol', entry: 'src/protocol/index.ts', maxBytes: 14_000 },
 ]
 

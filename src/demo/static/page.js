@@ -18,27 +18,34 @@ async function join() {
   return joined
 }
 
-const first = await joinAgain()
-const client = createClient({
-  url: location.origin,
-  token: async () => (await join()).token,
-  WebSocket: CuttableWebSocket,
-  fetch: cuttableFetch,
-})
-const session = client.session(first.session, { presence: true })
-
-client.on('state', showState)
-session.on('change', show)
-session.on('reset', () => count('resets'))
-session.on('error', (error) => console.warn(error))
-
 let last = null
-session.on('event', (event) => {
+
+// Before anything is waited for: who writes early is heard as soon as there is a session.
+const ready = start()
+
+async function start() {
+  const first = await joinAgain()
+  const client = createClient({
+    url: location.origin,
+    token: async () => (await join()).token,
+    WebSocket: CuttableWebSocket,
+    fetch: cuttableFetch,
+  })
+  const session = client.session(first.session, { presence: true })
+  client.on('state', showState)
+  session.on('change', show)
+  session.on('reset', () => count('resets'))
+  session.on('error', (error) => console.warn(error))
+  session.on('event', showEvent)
+  return session
+}
+
+function showEvent(event) {
   // The client guarantees it; this page checks it all the same.
   if (last !== null && (event.serial !== last.serial + 1 || event.prev !== last.tag)) count('wrong')
   last = event
   logEvent($('events'), event)
-})
+}
 
 function showState(state) {
   $('state').textContent = state
@@ -76,7 +83,7 @@ $('composer').addEventListener('submit', (event) => {
   const text = $('text').value.trim()
   if (text === '') return
   $('text').value = ''
-  session.send(text).catch((error) => console.warn(error))
+  ready.then((session) => session.send(text)).catch((error) => console.warn(error))
 })
 $('text').addEventListener('keydown', (event) => {
   if (event.key !== 'Enter' || event.shiftKey || event.isComposing) return
