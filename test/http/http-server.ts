@@ -18,6 +18,7 @@ import { createHttp } from '../../src/http/app.ts'
 import type { HttpLimits } from '../../src/http/limits.ts'
 import type { HttpPorts } from '../../src/http/ports.ts'
 import { CAPABILITIES, type Capability } from '../../src/protocol/capabilities.ts'
+import { parseSessionId, type SessionId } from '../../src/protocol/ids.ts'
 import { LocalSignals } from '../../src/store/local-signals.ts'
 import { MemoryStore } from '../../src/store/memory.ts'
 import { SystemClock, SystemRandom } from '../../src/system-ports.ts'
@@ -137,6 +138,8 @@ export async function startHttp(options: HttpServerOptions = {}) {
     presence,
     hub,
     tickets,
+    /** Whether anybody listens to the session. */
+    watched: (session: string): boolean => signals.hears(idOf(session)),
     /** What was logged as our own mistake. */
     errors: () => logged.filter(({ level }) => level === 'error'),
     drain: () => {
@@ -148,7 +151,7 @@ export async function startHttp(options: HttpServerOptions = {}) {
       const text = await response.text()
       const type = response.headers.get('content-type') ?? ''
       const json: unknown =
-        /json\b/.test(type) && !/ndjson/.test(type) ? JSON.parse(text) : undefined
+        text !== '' && /json\b/.test(type) && !/ndjson/.test(type) ? JSON.parse(text) : undefined
       return { status: response.status, headers: response.headers, text, json }
     },
     /** A token with some rights. */
@@ -165,6 +168,12 @@ export async function startHttp(options: HttpServerOptions = {}) {
       await store.close()
     },
   }
+}
+
+export function idOf(text: string): SessionId {
+  const session = parseSessionId(text)
+  if (session === null) throw new Error(`not a session id: ${text}`)
+  return session
 }
 
 interface TokenWish {

@@ -28,7 +28,7 @@ afterAll(() => server?.close())
 
 function watched(store: Store): Store {
   const commit = async (request: CommitRequest) => {
-    const { length = 0 } = request.events ?? []
+    const { length } = request.events ?? []
     if (length > 0 && request.create === undefined) {
       commits.push(length)
       await gate
