@@ -2,7 +2,7 @@ import type { MemberId, MessageId } from '../protocol/ids.ts'
 
 /** The names of the fields and deadlines of a session's record: one place, so that no two nouns share one. */
 export const FIELD = {
-  /** Present: the session is closed. */
+  /** Present: the session takes no more appends. A value of CLOSED. */
   closed: 'closed',
   /** JSON of the metadata. */
   metadata: 'metadata',
@@ -14,6 +14,8 @@ export const FIELD = {
   members: 'members',
   /** Header of the stored snapshot; its messages are in `snapshot:<index>`. */
   snapshot: 'snapshot',
+  /** The name of the save of a snapshot that began last: it alone may go on. */
+  saving: 'saving',
   snapshotMessage: (index: number) => `snapshot:${index}`,
   /** `open`, `completed` or `deleted`. */
   message: (id: MessageId | string) => `message:${id}`,
@@ -28,4 +30,12 @@ export const DEADLINE = {
   /** Look for events that are too old. */
   retention: 'retention',
   member: (id: MemberId | string) => `member:${id}`,
+} as const
+
+/** Why a session takes no more appends. */
+export const CLOSED = {
+  /** For good. */
+  closed: 'closed',
+  /** Its idle time is over: it is removed in a moment, or, where an append came in time, open again. */
+  expiring: 'expiring',
 } as const

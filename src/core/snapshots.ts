@@ -1,7 +1,8 @@
 import type { Message } from '../protocol/fold/message.ts'
 import { View, type ViewRest } from '../protocol/fold/view.ts'
 import type { SessionId } from '../protocol/ids.ts'
-import { formatPosition, parsePosition } from '../protocol/position.ts'
+import { formatPosition, parsePosition, type Position } from '../protocol/position.ts'
+import { judge } from './judge.ts'
 import { FIELD } from './record.ts'
 import type { FieldWrite, Store } from './store.ts'
 
@@ -26,69 +27,121 @@ export async function snapshotSerial(store: Store, session: SessionId): Promise<
   return header?.position.serial ?? 0
 }
 
-/** The stored view, or `null` where there is none. */
-export async function loadSnapshot(store: Store, session: SessionId): Promise<View | null> {
-  const header = parseHeader(await readHeader(store, session))
+/** What is stored: a view, of which some messages may be ahead. */
+export interface StoredView {
+  readonly view: View
+  /** Where the message that is furthest ahead of the view was folded: the view is of the log only if this is in it, too. */
+  readonly ahead: Position | null
+}
+
+/**
+ * The stored view, or `null` where there is none, or where it changed while it was read. Each round looks at the header again: after a failover
+ * the messages may be older than a header that was read before.
+ */
+export async function loadSnapshot(
+  store: Store,
+  session: SessionId,
+  fieldsARound = FIELDS_A_ROUND,
+): Promise<StoredView | null> {
+  const text = await readHeader(store, session)
+  const header = parseHeader(text)
   if (header === null) return null
   const messages: Message[] = []
-  for (let start = 0; start < header.count; start += FIELDS_A_ROUND) {
-    const length = Math.min(FIELDS_A_ROUND, header.count - start)
+  let ahead: Position | null = null
+  for (let start = 0; start < header.count; start += fieldsARound) {
+    const length = Math.min(fieldsARound, header.count - start)
     const names = Array.from({ length }, (_, i) => FIELD.snapshotMessage(start + i))
-    const fields = await store.fields(session, names)
+    const fields = await store.fields(session, [...names, FIELD.snapshot])
+    if (fields?.get(FIELD.snapshot) !== text) return null
     for (const name of names) {
-      const text = fields?.get(name)
-      if (text === null || text === undefined) return null
-      // Only saveSnapshot writes these fields.
-      messages.push(JSON.parse(text) as Message)
+      const stored = parseMessage(fields.get(name) ?? null)
+      if (stored === null) return null
+      const { message, foldedAt } = stored
+      messages.push(message)
+      const isAhead = message.serial > header.position.serial
+      if (isAhead && foldedAt.serial > (ahead?.serial ?? 0)) ahead = foldedAt
     }
   }
   const view = new View(header.position)
   view.restore(header.position, messages, header.rest)
-  return view
+  return { view, ahead }
 }
 
 /**
- * Saves a view. Loses quietly against another node that saved meanwhile: its snapshot is as good.
+ * Saves a view. Loses quietly against another node that saves at the same time: its snapshot is as good.
+ *
+ * Who saves says so first, and each round goes on only from the one before: where another node has begun meanwhile, or a failover has
+ * lost a round, the rest is refused, else messages of an older view could come to stand under the header of a newer one. Only
+ * after the first word is the view held against the log: a failover that takes its events away takes that word away, too.
+ * @param name never the same for two saves, so that none takes another's word for its own
  * @returns whether this view is what is stored now
  */
-export async function saveSnapshot(store: Store, session: SessionId, view: View): Promise<boolean> {
+export async function saveSnapshot(
+  store: Store,
+  session: SessionId,
+  view: View,
+  name: string,
+  fieldsARound = FIELDS_A_ROUND,
+): Promise<boolean> {
   const before = await readHeader(store, session)
   const old = parseHeader(before)
-  if (old !== null && old.position.epoch === view.position.epoch) {
-    if (old.position.serial >= view.position.serial) return false
-  }
-  const known = old?.position.epoch === view.position.epoch ? old : null
-  const guards = [{ field: FIELD.snapshot, equals: before }]
+  // From here on without waiting: the view is shared, and goes on.
+  const { position } = view
+  const known = old?.position.epoch === position.epoch ? old : null
+  if (known !== null && known.position.serial >= position.serial) return false
   const header: Header = {
     format: 1,
-    position: formatPosition(view.position),
+    position: formatPosition(position),
     count: view.messages.size,
     rest: view.rest(),
   }
   const writes = changedMessages(view, known?.count ?? 0, known?.position.serial ?? 0)
   writes.push({ field: FIELD.snapshot, value: JSON.stringify(header) })
-  for (let start = 0; start < writes.length; start += FIELDS_A_ROUND) {
-    const result = await store.commit({
-      session,
-      guards,
-      writes: writes.slice(start, start + FIELDS_A_ROUND),
-    })
+
+  const unchanged = { field: FIELD.snapshot, equals: before }
+  let word = name
+  const claim = { guards: [unchanged], writes: [{ field: FIELD.saving, value: word }] }
+  const claimed = await store.commit({ session, ...claim })
+  if (claimed.outcome !== 'committed' || !(await isInLog(store, session, position))) return false
+  for (let start = 0; start < writes.length; start += fieldsARound) {
+    const guards = [unchanged, { field: FIELD.saving, equals: word }]
+    word = `${name} ${start}`
+    const some = writes.slice(start, start + fieldsARound)
+    some.push({ field: FIELD.saving, value: word })
+    const result = await store.commit({ session, guards, writes: some })
     if (result.outcome !== 'committed') return false
   }
   return true
 }
 
+async function isInLog(store: Store, session: SessionId, position: Position): Promise<boolean> {
+  const page = await store.read(session, { after: position.serial, limit: 1, maxBytes: 1 })
+  return page !== null && judge(position, page).kind !== 'reset'
+}
+
 /** In the order of the view, so that the header, which is last, never counts a message that is not there. */
 function changedMessages(view: View, count: number, since: number): FieldWrite[] {
   const writes: FieldWrite[] = []
+  const foldedAt = formatPosition(view.position)
   let index = 0
   for (const message of view.messages.values()) {
     if (index >= count || message.serial > since) {
-      writes.push({ field: FIELD.snapshotMessage(index), value: JSON.stringify(message) })
+      writes.push({
+        field: FIELD.snapshotMessage(index),
+        value: `${foldedAt} ${JSON.stringify(message)}`,
+      })
     }
     index++
   }
   return writes
+}
+
+/** Only `changedMessages` writes these fields. */
+function parseMessage(text: string | null): { message: Message; foldedAt: Position } | null {
+  if (text === null) return null
+  const space = text.indexOf(' ')
+  const foldedAt = parsePosition(text.slice(0, space))
+  return foldedAt && { message: JSON.parse(text.slice(space + 1)) as Message, foldedAt }
 }
 
 async function readHeader(store: Store, session: SessionId): Promise<string | null> {

@@ -2,12 +2,15 @@ import { HeldlineError } from '../protocol/errors.ts'
 import type { WireEvent } from '../protocol/event.ts'
 import { View } from '../protocol/fold/view.ts'
 import type { SessionId } from '../protocol/ids.ts'
-import { genesis } from '../protocol/position.ts'
+import { genesis, type Position } from '../protocol/position.ts'
 import { sessionNotFound } from './commit.ts'
 import { judge } from './judge.ts'
 import type { Limits } from './limits.ts'
 import { loadSnapshot, saveSnapshot, snapshotSerial } from './snapshots.ts'
 import type { Page, Store, StoredEvent } from './store.ts'
+
+/** How often another node may save and trim in the middle of a fold. */
+const MAX_ATTEMPTS = 5
 
 /**
  * The folded views of sessions that somebody asked for lately: each is brought up to the head when it is asked for, never
@@ -38,13 +41,17 @@ export class Views {
     return loading
   }
 
-  /** Saves a snapshot at the head when the stored one is more than `behind` events old. @returns the serial of what is stored */
-  async persist(session: SessionId, behind: number): Promise<number> {
+  /**
+   * Saves a snapshot at the head when the stored one is more than `behind` events old.
+   * @param name never the same twice
+   * @returns the serial of what is stored
+   */
+  async persist(session: SessionId, behind: number, name: string): Promise<number> {
     const stored = await snapshotSerial(this.#store, session)
     const view = await this.at(session)
     const { serial } = view.position
     if (serial - stored <= behind) return stored
-    return (await saveSnapshot(this.#store, session, view)) ? serial : stored
+    return (await saveSnapshot(this.#store, session, view, name)) ? serial : stored
   }
 
   forget(session: SessionId): void {
@@ -55,47 +62,54 @@ export class Views {
   async #bringUp(session: SessionId): Promise<View> {
     const cached = this.#cached.get(session)
     if (cached !== undefined) {
-      const bytes = await this.#follow(session, cached.view)
+      const bytes = await this.#follow(session, cached.view, null)
       if (bytes !== null) return this.#keep(session, cached.view, cached.bytes + bytes)
       this.forget(session)
     }
-    const stored = await loadSnapshot(this.#store, session)
-    if (stored !== null) {
-      const bytes = await this.#follow(session, stored)
-      if (bytes !== null) return this.#keep(session, stored, sizeOf(stored) + bytes)
+    for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+      const stored = await loadSnapshot(this.#store, session)
+      const view = stored?.view ?? (await this.#atFloor(session))
+      if (view === null) continue
+      const size = sizeOf(view)
+      const bytes = await this.#follow(session, view, stored?.ahead ?? null)
+      if (bytes !== null) return this.#keep(session, view, size + bytes)
     }
-    return this.#fromFloor(session)
+    throw new HeldlineError('contention', 'unable to fold; the log changed meanwhile', {
+      retryAfterMs: 100,
+    })
   }
 
-  /** Without a snapshot the log itself is all there is; what retention dropped before is gone for good. */
-  async #fromFloor(session: SessionId): Promise<View> {
+  /**
+   * Without a snapshot the log itself is all there is; what retention dropped before is gone for good.
+   * @returns `null` when a snapshot was saved meanwhile: what the log dropped since then is in it
+   */
+  async #atFloor(session: SessionId): Promise<View | null> {
     const [head] = await this.#store.heads([session])
     if (head === null || head === undefined) throw sessionNotFound()
-    const view = new View({ epoch: head.epoch, serial: head.floor, tag: head.floorTag })
-    if (head.floor === 0) view.position = genesis(head.epoch)
-    const bytes = await this.#follow(session, view)
-    if (bytes === null) {
-      throw new HeldlineError('contention', 'unable to fold; the log changed meanwhile', {
-        retryAfterMs: 100,
-      })
-    }
-    return this.#keep(session, view, bytes)
+    if (head.floor === 0) return new View(genesis(head.epoch))
+    if ((await snapshotSerial(this.#store, session)) > 0) return null
+    return new View({ epoch: head.epoch, serial: head.floor, tag: head.floorTag })
   }
 
-  /** Folds what follows. @returns the bytes folded, or `null` when the view does not belong to this log */
-  async #follow(session: SessionId, view: View): Promise<number | null> {
+  /**
+   * Folds what follows.
+   * @param ahead what some of the view's messages hold already: it must be passed on the way
+   * @returns the bytes folded, or `null` when the view does not belong to this log
+   */
+  async #follow(session: SessionId, view: View, ahead: Position | null): Promise<number | null> {
     let bytes = 0
     for (;;) {
       const page = await this.#read(session, view.position.serial)
       if (page === null) throw sessionNotFound()
       const verdict = judge(view.position, page)
       if (verdict.kind === 'reset') return null
-      if (verdict.kind === 'current') return bytes
+      if (verdict.kind === 'current') return passed(view.position, ahead) ? bytes : null
       for (const event of verdict.events) {
         if (!view.apply(parseEvent(event))) return null
+        if (event.serial === ahead?.serial && event.tag !== ahead.tag) return null
         bytes += event.text.length
       }
-      if (view.position.serial >= page.head) return bytes
+      if (view.position.serial >= page.head) return passed(view.position, ahead) ? bytes : null
     }
   }
 
@@ -118,6 +132,10 @@ export class Views {
 /** The text was encoded by us around data that was checked when it was appended. */
 export function parseEvent(event: StoredEvent): WireEvent {
   return JSON.parse(event.text) as WireEvent
+}
+
+function passed(position: Position, ahead: Position | null): boolean {
+  return ahead === null || position.serial >= ahead.serial
 }
 
 function sizeOf(view: View): number {
