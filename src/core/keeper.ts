@@ -2,7 +2,8 @@ import type { SessionId } from '../protocol/ids.ts'
 import { HeldlineError } from '../protocol/errors.ts'
 import type { Limits } from './limits.ts'
 import type { Log } from './log.ts'
-import { DEADLINE, FIELD } from './record.ts'
+import type { Random } from './random.ts'
+import { CLOSED, DEADLINE, FIELD } from './record.ts'
 import type { Committed, DueDeadline, Store } from './store.ts'
 import { sessionInfo, INFO_FIELDS, type SessionSettings } from './transitions/session.ts'
 import type { Views } from './views.ts'
@@ -10,6 +11,7 @@ import type { Views } from './views.ts'
 export interface KeeperPorts {
   readonly store: Store
   readonly views: Views
+  readonly random: Random
   readonly limits: Limits
   readonly log: Log
 }
@@ -74,11 +76,11 @@ export class Keeper {
 
   /** Snapshots where it is worth it, and trims what the settings do not keep. @returns the settings; `null`: no such session */
   async keep(session: SessionId): Promise<SessionSettings | null> {
-    const { store, views, limits } = this.#ports
+    const { store, limits } = this.#ports
     const fields = await store.fields(session, INFO_FIELDS)
     if (fields === null) return null
     const { settings } = sessionInfo(session, fields)
-    let notAfter = await views.persist(session, limits.snapshotEveryEvents)
+    let notAfter = await this.#snapshot(session, limits.snapshotEveryEvents)
     for (;;) {
       const policy = { ...settings.retention, notAfter, limit: TRIM_A_ROUND }
       const trimmed = await store.trim(session, policy)
@@ -86,7 +88,7 @@ export class Keeper {
       if (trimmed.more) continue
       if (!(await this.#wantsMore(session, settings))) return settings
       const before = notAfter
-      notAfter = await views.persist(session, 0)
+      notAfter = await this.#snapshot(session, 0)
       if (notAfter === before) return settings
     }
   }
@@ -94,6 +96,12 @@ export class Keeper {
   close(): void {
     this.#closed = true
     this.#waiting.clear()
+  }
+
+  /** @returns the newest serial that may be dropped: the event that the snapshot stands at stays, and with it the newest of all, which tells idleness */
+  async #snapshot(session: SessionId, behind: number): Promise<number> {
+    const { views, random } = this.#ports
+    return Math.max(0, (await views.persist(session, behind, random.id())) - 1)
   }
 
   /** Whether the policy would drop more if the snapshot were newer. */
@@ -130,18 +138,18 @@ export class Keeper {
     const closed = fields.get(FIELD.closed) ?? null
     const idleMs = await this.#idleMs(session)
     if (idleMs < ttlMs) {
-      const writes = closed === EXPIRING ? [{ field: FIELD.closed, value: null }] : []
+      const reopened = closed === CLOSED.expiring
       await store.commit({
         session,
-        guards,
-        writes,
+        guards: [...guards, { field: FIELD.closed, equals: closed }],
+        writes: reopened ? [{ field: FIELD.closed, value: null }] : [],
         deadlines: [{ deadline, inMs: ttlMs - idleMs }],
       })
     } else if (closed !== null) {
       await store.remove(session, { deadline, at })
       this.#ports.views.forget(session)
     } else {
-      const writes = [{ field: FIELD.closed, value: EXPIRING }]
+      const writes = [{ field: FIELD.closed, value: CLOSED.expiring }]
       const all = [...guards, { field: FIELD.closed, equals: closed }]
       await store.commit({ session, guards: all, writes, deadlines: [{ deadline, inMs: 1000 }] })
     }
@@ -181,5 +189,3 @@ export class Keeper {
     }
   }
 }
-
-const EXPIRING = 'expiring'

@@ -4,7 +4,7 @@ import type { By } from '../../protocol/event.ts'
 import type { SessionId } from '../../protocol/ids.ts'
 import type { Known, Transition } from '../commit.ts'
 import type { Random } from '../random.ts'
-import { DEADLINE, FIELD } from '../record.ts'
+import { CLOSED, DEADLINE, FIELD } from '../record.ts'
 import type { DeadlineWrite, FieldWrite, NewEvent } from '../store.ts'
 
 /** What a session may keep, and for how long it may be idle. `null`: no limit of this kind. */
@@ -130,17 +130,18 @@ export function close(
   )
   return {
     session: request.session,
-    decide: (known) =>
-      (known.fields.get(FIELD.closed) ?? null) === null
-        ? {
-            commit: {
-              guards: [{ field: FIELD.closed, equals: null }],
-              writes: [{ field: FIELD.closed, value: 'closed' }],
-              events: [event],
-            },
-            answer: () => undefined,
-          }
-        : { done: undefined },
+    decide: (known) => {
+      const before = known.fields.get(FIELD.closed) ?? null
+      if (before === CLOSED.closed) return { done: undefined }
+      return {
+        commit: {
+          guards: [{ field: FIELD.closed, equals: before }],
+          writes: [{ field: FIELD.closed, value: CLOSED.closed }],
+          events: [event],
+        },
+        answer: () => undefined,
+      }
+    },
   }
 }
 
