@@ -98,7 +98,8 @@ function learn(known: Known, result: Exclude<CommitResult, Committed>): void {
       )
     case 'replayed':
       known.epoch = result.epoch
-      known.replayed = result.serials
+      // Each attempt claims only what is left, so what it finds accepted comes after what was found before.
+      known.replayed = [...known.replayed, ...result.serials]
       return
     case 'duplicate':
       known.epoch = result.epoch

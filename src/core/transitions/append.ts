@@ -87,6 +87,7 @@ function decide(
   const messages = messageGuards(fresh, known)
   const { producer } = request
   const skipped = known.replayed.length
+  if (producer !== undefined && fresh.length < entries.length - skipped) throw mixed()
   const commit = {
     events: fresh.map((entry) => entry.event),
     guards: [{ field: FIELD.closed, equals: null }, ...messages.guards],
@@ -104,6 +105,14 @@ function decide(
       committed: done,
     }),
   }
+}
+
+/** A producer's seqs are claimed one an event, without a hole: an event that came by another way before can't be skipped. */
+function mixed(): HeldlineError {
+  return new HeldlineError(
+    'idempotency_conflict',
+    'unable to append; some of these ids were appended before, but not as these seqs of the producer',
+  )
 }
 
 /** The serial that an event got before; `null` when that is too old to know; `undefined` when the event is new. */
