@@ -13,12 +13,13 @@ export interface SweeperPorts {
 const LOOK_EVERY_MS = 1000
 const DUE_A_ROUND = 200
 const MAX_ROUNDS = 50
+const AGAIN_AFTER_MS = 5000
 /** With random length, so that nodes do not look together. */
 const JITTER = 0.2
 
 /**
  * Fires deadlines. Any node may: each handler's commit is guarded by the deadline as it was seen, so it happens once. A
- * handler that fails leaves its deadline due, for another look or another node.
+ * handler that fails has its deadline put off a little, so that those which always fail don't keep the others from their turn.
  */
 export class Sweeper {
   readonly #ports: SweeperPorts
@@ -51,18 +52,21 @@ export class Sweeper {
 
   async #fire(due: DueDeadline): Promise<void> {
     const handler = this.#ports.handlers.get(due.deadline.split(':', 1)[0] ?? '')
+    const { log } = this.#ports
     try {
       if (handler !== undefined) return await handler(due)
-      this.#ports.log.error('sweeper.unknown_deadline', { deadline: due.deadline })
-      const { session, deadline, at } = due
-      await this.#ports.store.commit({
-        session,
-        guards: [{ deadline, at }],
-        deadlines: [{ deadline, inMs: null }],
-      })
+      log.error('sweeper.unknown_deadline', { deadline: due.deadline })
+      await this.#move(due, null)
     } catch (error) {
-      this.#ports.log.warn('sweeper.handler_failed', { deadline: due.deadline, error })
+      log.warn('sweeper.handler_failed', { deadline: due.deadline, error })
+      // Where not even that can be done, it is due as before.
+      await this.#move(due, AGAIN_AFTER_MS).catch(() => undefined)
     }
+  }
+
+  async #move({ session, deadline, at }: DueDeadline, inMs: number | null): Promise<void> {
+    const guards = [{ deadline, at }]
+    await this.#ports.store.commit({ session, guards, deadlines: [{ deadline, inMs }] })
   }
 
   /** A full page means that more is due: look again at once, a bounded number of times. */
