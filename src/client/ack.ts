@@ -7,14 +7,13 @@ export interface Ack {
   readonly first: number
   readonly last: number
   /** One serial an event, in order, where they are not `first..last`; `null` where it is too old to be known. */
-  readonly serials?: readonly (number | null)[]
+  readonly serials?: readonly (number | null)[] | undefined
   /** How many of the events were there already: an earlier attempt had arrived. */
   readonly duplicates: number
   /** What the store promises; `unknown` where the log itself is the proof. */
   readonly durability: 'memory' | 'async' | 'fsync' | 'replicated' | 'unknown'
 }
 
-export function ackOf(frame: DownFrameOf<'ack'>): Ack {
-  const { epoch, first, last, serials, duplicates, durability } = frame
-  return { epoch, first, last, ...(serials !== undefined && { serials }), duplicates, durability }
+export function ackOf({ type: _, ref: _ref, session: _session, ...ack }: DownFrameOf<'ack'>): Ack {
+  return ack
 }

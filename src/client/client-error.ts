@@ -2,7 +2,8 @@ import type { ErrorCode } from '../protocol/errors.ts'
 
 /**
  * What can go wrong on this side alone: `disconnected` (no answer came: the outcome is unknown), `timeout` (likewise),
- * `client_closed`, `outbox_full`, `invalid_answer` (the other side does not speak this protocol).
+ * `client_closed`, `outbox_full`, `invalid_answer` (the other side does not speak this protocol); `http_<status>` where
+ * something between us and the server answered in its place.
  */
 export type LocalCode =
   | 'disconnected'

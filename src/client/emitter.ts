@@ -25,12 +25,6 @@ export class Emitter<Events extends object> {
     }
   }
 
-  get size(): number {
-    let size = 0
-    for (const listeners of this.#listeners.values()) size += listeners.size
-    return size
-  }
-
   clear(): void {
     this.#listeners.clear()
   }

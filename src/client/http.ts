@@ -113,7 +113,7 @@ async function problemOf(response: Response): Promise<ClientError> {
   const problem = await readProblem(response)
   const { code, detail, title, retryable } = problem
   return new ClientError(
-    typeof code === 'string' ? code : codeOfStatus(status),
+    typeof code === 'string' ? code : `http_${status}`,
     sentence(detail) ?? sentence(title) ?? `the server answered ${status}`,
     {
       retryable: typeof retryable === 'boolean' ? retryable : status >= 500 || status === 429,
@@ -135,11 +135,4 @@ async function readProblem(response: Response): Promise<Readonly<Record<string, 
     // An answer of something between us and the server.
     return {}
   }
-}
-
-function codeOfStatus(status: number): string {
-  if (status === 401) return 'unauthenticated'
-  if (status === 403) return 'forbidden'
-  if (status === 404) return 'not_found'
-  return status === 429 ? 'rate_limited' : 'outcome_unknown'
 }

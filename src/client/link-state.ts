@@ -33,10 +33,6 @@ export class ShownState {
     return this.#shown
   }
 
-  get real(): LinkState {
-    return this.#real
-  }
-
   set(state: LinkState): void {
     this.#real = state
     if (state === 'recovering' && this.#shown === 'live') {

@@ -1,6 +1,6 @@
 import { closeReaction } from '../protocol/close-codes.ts'
 import type { DownFrame, DownFrameOf } from '../protocol/frames-down.ts'
-import { backoffMs } from './backoff.ts'
+import { Attempts } from './attempts.ts'
 import { ClientError } from './client-error.ts'
 import type { Clock } from './clock.ts'
 import type { Credentials, Secrets } from './credentials.ts'
@@ -41,9 +41,6 @@ const RETIRE_MS = 5000
 /** Longer than any pause of a healthy stream or poll. */
 const QUIET_MS = 26_000
 const SPREAD_MS = 250
-/** An overloaded server is not asked again at once. */
-const OVERLOADED: ReadonlySet<number> = new Set([1013, 4429, 4509])
-const OVERLOADED_ATTEMPT = 4
 const NO_CLOSE = 1006
 
 /** Keeps one wire up for as long as one is wanted, through every kind of loss. */
@@ -52,6 +49,7 @@ export class Link {
   readonly #owner: LinkOwner
   readonly #ladder: Ladder
   readonly #wake: Wake
+  readonly #attempts: Attempts
   readonly #timers: Timers<'retry' | 'stable' | 'goaway' | 'retire' | 'linger'>
   #current: Wire | null = null
   #opening: Wire | null = null
@@ -59,8 +57,6 @@ export class Link {
   /** Counts openings, so that credentials which arrive late open nothing. */
   #round = 0
   #gettingSecrets = false
-  #attempt = 0
-  #notBefore = 0
   #refreshed = false
   #probing = false
   #offline = false
@@ -72,6 +68,7 @@ export class Link {
     this.#owner = owner
     this.#ladder = new Ladder(ports.transport)
     this.#timers = new Timers(ports.clock)
+    this.#attempts = new Attempts(ports.clock, ports.random)
     this.#wake = new Wake(ports.clock, ports.page, {
       wake: (stale, newNetwork) => this.#woken(stale, newNetwork),
       offline: () => this.#goneOffline(),
@@ -165,7 +162,7 @@ export class Link {
     this.#wasLive = true
     this.#offline = false
     this.#timers.start('stable', STABLE_MS, () => {
-      this.#attempt = 0
+      this.#attempts.reset()
       this.#refreshed = false
     })
     this.#tell()
@@ -178,9 +175,9 @@ export class Link {
   }
 
   #goaway(afterMs: number): void {
-    const { clock, random } = this.#ports
-    this.#notBefore = clock.now() + afterMs
-    this.#timers.start('goaway', afterMs + random() * SPREAD_MS, () => void this.#open())
+    this.#attempts.holdOff(afterMs)
+    const spreadMs = this.#ports.random() * SPREAD_MS
+    this.#timers.start('goaway', afterMs + spreadMs, () => void this.#open())
   }
 
   /** A new token over the open wire: nothing is interrupted. [P-6.4] */
@@ -200,11 +197,11 @@ export class Link {
     if (wire === this.#retiring) return void (this.#retiring = null)
     if (wire === this.#opening) this.#opening = null
     if (wire === this.#current) this.#lose()
-    const now = this.#ports.clock.now()
     if (!wire.live && end.code === NO_CLOSE) {
-      this.#ladder.failed(end.silent ? 'silent' : 'unopened', now)
+      this.#ladder.failed(end.silent ? 'silent' : 'unopened', this.#ports.clock.now())
     }
-    this.#notBefore = Math.max(this.#notBefore, now + end.retryAfterMs)
+    this.#attempts.holdOff(end.retryAfterMs)
+    this.#attempts.closed(end.code)
     this.#react(end.code)
   }
 
@@ -221,16 +218,13 @@ export class Link {
       this.#ports.credentials.forget()
       this.#reopen()
     } else {
-      if (OVERLOADED.has(code)) this.#attempt = Math.max(this.#attempt, OVERLOADED_ATTEMPT)
       this.#retry()
     }
   }
 
   /** Later: when the backoff, the server's wish and the eyes of somebody allow it. */
   #retry(): void {
-    const { clock, random } = this.#ports
-    const wait = Math.max(backoffMs(this.#attempt, random), this.#notBefore - clock.now())
-    this.#attempt += 1
+    const wait = this.#attempts.nextMs()
     if (this.#owner.wanted()) {
       this.#timers.start('retry', wait, () => {
         // Nobody has looked for minutes: whoever comes back wakes it.
@@ -242,8 +236,8 @@ export class Link {
 
   /** Now, whatever was planned; but never sooner than the server asked for. */
   #reopen(): void {
-    if (this.#ports.clock.now() < this.#notBefore) return this.#retry()
-    this.#attempt = Math.max(1, this.#attempt)
+    if (!this.#attempts.allowed) return this.#retry()
+    this.#attempts.atOnce()
     void this.#open()
     this.#tell()
   }
@@ -271,7 +265,7 @@ export class Link {
     }
     if (this.#stopped !== null || !this.#owner.wanted()) return this.#tell()
     if (this.#current !== null && !stale) return this.#probe(this.#current)
-    this.#attempt = 0
+    this.#attempts.reset()
     if (this.#opening === null || stale || newNetwork) this.#reconnect()
   }
 
@@ -304,7 +298,7 @@ export class Link {
   #rest(): void {
     this.#drop()
     this.#wasLive = false
-    this.#attempt = 0
+    this.#attempts.reset()
     this.#tell()
   }
 

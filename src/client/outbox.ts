@@ -4,6 +4,7 @@ import { ClientError, clientClosed } from './client-error.ts'
 import type { Clock } from './clock.ts'
 import { demandRoom, type NewEvent, type OutboxEntry, type OutboxStore } from './outbox-entry.ts'
 import type { Position } from '../protocol/position.ts'
+import { isAnothers, startedMessage, subjectOf, whyUnsendable } from './outbox-rules.ts'
 import type { Channel } from './reader.ts'
 import { Timers } from './timers.ts'
 
@@ -36,8 +37,6 @@ export interface Sender {
 const ACK_MS = 15_000
 /** After so many, the view would have shown it. */
 const PROOF_ATTEMPTS = 4
-/** The server remembers ids for 10 minutes [P-2.5]; a minute of it is the clocks'. */
-const REMEMBERED_MS = 9 * 60_000
 
 /**
  * What is to be published, sent in order and one at a time, again and again with the same ids until there is an answer that
@@ -162,7 +161,7 @@ export class Outbox {
   #send(entry: OutboxEntry, sender: Sender): void {
     const { clock, session } = this.#ports
     const now = clock.now()
-    const refused = this.#unsendable(entry, sender, now)
+    const refused = whyUnsendable(entry, sender.maxFrameBytes, now)
     if (refused !== null) {
       this.#fail(entry, refused)
       return this.#pump()
@@ -182,18 +181,6 @@ export class Outbox {
       else if (answer.type === 'ack') this.#acked(sent, ackOf(answer))
       this.#pump()
     })
-  }
-
-  /** Why an entry must not be sent (again): it would end the socket, or be stored twice. */
-  #unsendable(entry: OutboxEntry, sender: Sender, now: number): ClientError | null {
-    if (JSON.stringify(entry.events).length > sender.maxFrameBytes - 512) {
-      return new ClientError('payload_too_large', 'unable to publish; larger than a frame may be')
-    }
-    if (entry.sentAt === null || now - entry.sentAt < REMEMBERED_MS) return null
-    if (entry.events.every((event) => startedMessage(event) !== null)) return null
-    const message =
-      'unable to publish; an earlier attempt may have arrived, too long ago to be recognised'
-    return new ClientError('outcome_unknown', message)
   }
 
   #unanswered(entry: OutboxEntry, error: ClientError, again: boolean): void {
@@ -270,22 +257,4 @@ export class Outbox {
       })
     })
   }
-}
-
-/** Without a socket, the subject may be unknown. */
-function subjectOf(sender: Sender): string | null {
-  return sender.subject === '' ? null : sender.subject
-}
-
-function isAnothers(entry: OutboxEntry, sender: Sender): boolean {
-  const subject = subjectOf(sender)
-  return subject !== null && entry.subject !== null && entry.subject !== subject
-}
-
-/** The message that an event starts, if it starts one: then a second attempt is recognised by the log itself. */
-export function startedMessage(event: NewEvent): string | null {
-  const starts = event.type === 'message.started' || event.type === 'message.completed'
-  if (!starts || typeof event.data !== 'object' || event.data === null) return null
-  const { message, role } = event.data as { readonly message?: unknown; readonly role?: unknown }
-  return typeof message === 'string' && role !== undefined ? message : null
 }

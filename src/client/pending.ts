@@ -2,7 +2,7 @@ import type { Message } from '../protocol/fold/message.ts'
 import type { View } from '../protocol/fold/view.ts'
 import type { MessageCompleted, Part } from '../protocol/messages.ts'
 import type { OutboxEntry } from './outbox-entry.ts'
-import { startedMessage } from './outbox.ts'
+import { startedMessage } from './outbox-rules.ts'
 
 /** A message as this client shows it: of the log, or on its way there. */
 export interface ClientMessage extends Message {

@@ -1,21 +1,19 @@
 import type { WireEvent } from '../protocol/event.ts'
-import type { DownFrame, DownFrameOf } from '../protocol/frames-down.ts'
+import type { DownFrame } from '../protocol/frames-down.ts'
 import type { PresenceRequest } from '../protocol/frames-up.ts'
 import { formatPosition } from '../protocol/position.ts'
 import { ClientError, clientClosed } from './client-error.ts'
-import type { Clock } from './clock.ts'
 import { CursorStore } from './cursor-store.ts'
 import { Emitter } from './emitter.ts'
 import { EventStream } from './event-stream.ts'
-import type { Http } from './http.ts'
 import { mintId } from './mint-id.ts'
 import { Notifier } from './notifier.ts'
 import { OutboxStore } from './outbox-entry.ts'
 import { Outbox } from './outbox.ts'
-import type { Page } from './page.ts'
 import { withPending } from './pending.ts'
 import { ReadMarker } from './read-marker.ts'
 import { Reader } from './reader.ts'
+import type { Connected, SessionHost } from './session-host.ts'
 import type {
   Cursor,
   SessionEvents,
@@ -23,28 +21,7 @@ import type {
   SessionSnapshot,
   SessionState,
 } from './session-types.ts'
-import type { Storages } from './storage.ts'
-import { refusal, type Wire } from './wire.ts'
-
-/** What all sessions of a client share. */
-export interface SessionHost {
-  readonly clock: Clock
-  readonly random: () => number
-  readonly page: Page
-  readonly storages: Storages
-  readonly namespace: string
-  readonly http: Http
-  /** The name of this tab, as a member. */
-  readonly member: string
-  /** What the session wants has changed, or it has been attached. */
-  update(): void
-  connection(): Connected | null
-}
-
-export interface Connected {
-  readonly wire: Wire
-  readonly welcome: DownFrameOf<'welcome'>
-}
+import { refusal } from './wire.ts'
 
 const ANSWER_MS = 10_000
 

@@ -7,7 +7,8 @@ export async function followBySse(following: Following): Promise<void> {
   const { http, session, position, signal } = following
   const response = await http.stream({
     path: `/v1/sessions/${encodeURIComponent(session)}/events`,
-    query: { after: position ?? undefined, catchup: following.catchup },
+    // Some proxies pass on nothing before they have seen 2 kB.
+    query: { after: position ?? undefined, catchup: following.catchup, padding: 2048 },
     accept: 'text/event-stream',
     renew: false,
     signal,

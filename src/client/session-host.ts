@@ -1,0 +1,26 @@
+import type { DownFrameOf } from '../protocol/frames-down.ts'
+import type { Clock } from './clock.ts'
+import type { Http } from './http.ts'
+import type { Page } from './page.ts'
+import type { Storages } from './storage.ts'
+import type { Wire } from './wire.ts'
+
+/** What all sessions of a client share. */
+export interface SessionHost {
+  readonly clock: Clock
+  readonly random: () => number
+  readonly page: Page
+  readonly storages: Storages
+  readonly namespace: string
+  readonly http: Http
+  /** The name of this tab, as a member. */
+  readonly member: string
+  /** What the session wants has changed, or it has been attached. */
+  update(): void
+  connection(): Connected | null
+}
+
+export interface Connected {
+  readonly wire: Wire
+  readonly welcome: DownFrameOf<'welcome'>
+}
