@@ -14,6 +14,11 @@ export interface Ack {
   readonly durability: 'memory' | 'async' | 'fsync' | 'replicated' | 'unknown'
 }
 
-export function ackOf({ type: _, ref: _ref, session: _session, ...ack }: DownFrameOf<'ack'>): Ack {
+export function ackOf({
+  type: _type,
+  ref: _ref,
+  session: _session,
+  ...ack
+}: DownFrameOf<'ack'>): Ack {
   return ack
 }
