@@ -4,21 +4,34 @@ import { demand, type Grant } from './access.ts'
 import type { Draft } from './new-event.ts'
 
 /**
- * Whether a grant may append these events: all of them with `publish`; with `send` alone a person's own messages and `x.*`. [P-6.2]
+ * What a grant may append of these events: all of them as they are with `publish`; with `send` alone, a person's own messages and `x.*`,
+ * and nothing of a message that is there already, since it may be another's. [P-6.2]
+ * @returns the events to append, in the place of those given
  * @throws HeldlineError `session_not_found` without any right on the name, `forbidden`
  */
-export function demandAppend(grant: Grant, session: SessionId, drafts: readonly Draft[]): void {
-  if (grant.capabilities.has('publish')) return demand(grant, 'publish', session)
+export function demandAppend(
+  grant: Grant,
+  session: SessionId,
+  drafts: readonly Draft[],
+): readonly Draft[] {
+  if (grant.capabilities.has('publish')) {
+    demand(grant, 'publish', session)
+    return drafts
+  }
   demand(grant, 'send', session)
-  if (drafts.every(isOwnWord)) return
+  return drafts.map(ownWord)
+}
+
+/** An application's own event, or a message that its event starts as the user's. */
+function ownWord(draft: Draft): Draft {
+  const { message } = draft
+  if (message === null) return draft
+  if (message.role === 'user' && message.verb === 'start') return draft
+  if (message.role === 'user' && message.verb === 'complete') {
+    return { ...draft, message: { ...message, verb: 'say' } }
+  }
   throw new HeldlineError(
     'forbidden',
     'unable to publish; with send alone, only x.* and messages of the role user may be appended',
   )
-}
-
-/** A message that its event starts as the user's, or an application's own event. */
-function isOwnWord({ message }: Draft): boolean {
-  if (message === null) return true
-  return (message.verb === 'start' || message.verb === 'complete') && message.role === 'user'
 }

@@ -115,11 +115,12 @@ async function publish(connection: Connection, content: PublishFrame, text: stri
   const { sessions, limits } = connection.ports
   const raw = objectMembers(text).find((member) => member.key === 'events')?.raw ?? '[]'
   const texts = arrayElements(raw)
-  const drafts = content.events.map((event, i) =>
-    draft(event, texts[i] ?? '', limits.maxEventBytes),
-  )
   const { grant } = connection
-  demandAppend(grant, session, drafts)
+  const drafts = demandAppend(
+    grant,
+    session,
+    content.events.map((event, i) => draft(event, texts[i] ?? '', limits.maxEventBytes)),
+  )
   const member = connection.members.get(session)
   const by = { subject: grant.subject, ...(member !== undefined && { member }) }
   const queue = connection.holds.get(session)?.publishes ?? connection.unattached

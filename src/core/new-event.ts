@@ -17,7 +17,8 @@ export interface Draft {
 
 export interface MessageChange {
   readonly id: string
-  readonly verb: 'start' | 'extend' | 'complete' | 'replace' | 'delete'
+  /** `say`: starts and completes, and never touches a message that is there. */
+  readonly verb: 'start' | 'extend' | 'complete' | 'say' | 'replace' | 'delete'
   /** The role that a start gives. */
   readonly role: MessageStarted['role'] | null
 }

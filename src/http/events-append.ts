@@ -15,8 +15,7 @@ export async function appendJson(
 ): Promise<Answer> {
   const { session, grant, by } = call
   const { key, producer } = retryOf(call)
-  const drafts = draftsOf(call.json(), limits.maxEventBytes)
-  demandAppend(grant, session, drafts)
+  const drafts = demandAppend(grant, session, draftsOf(call.json(), limits.maxEventBytes))
   const done = await sessions.append({
     session,
     drafts,

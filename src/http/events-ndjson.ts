@@ -125,8 +125,9 @@ class LineAppend implements OpenStream {
 
   #draft(line: Buffer, before: number): Draft | null {
     if (line.every((byte) => byte === 0x20 || byte === 0x0d || byte === 0x09)) return null
-    const draft = draftOf(parseJson(line), this.#ports.limits.maxEventBytes)
-    demandAppend(this.#call.grant, this.#call.session, [draft])
+    const { grant, session } = this.#call
+    const asked = draftOf(parseJson(line), this.#ports.limits.maxEventBytes)
+    const [draft = asked] = demandAppend(grant, session, [asked])
     const { key } = this.#retry
     return key === undefined || draft.id !== null
       ? draft

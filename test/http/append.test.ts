@@ -138,4 +138,17 @@ describe('[P-9.3] appending JSON', () => {
     for (const event of forbidden) expect(await send([{ type: 'x.a' }, event])).toBe(403)
     expect(await head()).toBe(4)
   })
+
+  test('[P-6.2] with send alone, a message that is there is never touched, not even by completing it', async () => {
+    await append({ type: 'message.started', data: { message: 'answer', role: 'assistant' } })
+    await append({ type: 'message.delta', data: { message: 'answer', text: 'The truth' } })
+    const credential = await server.token({ sessions: ['append-*'], capabilities: ['send'] })
+    const parts = [{ type: 'text', text: 'a lie' }]
+    const body = { type: 'message.completed', data: { message: 'answer', role: 'user', parts } }
+    const { status, json } = await server.ask('POST', path, { body, credential })
+    expect({ status, code: json.code }).toEqual({ status: 409, code: 'message_exists' })
+    const { json: page } = await server.ask('GET', `/v1/sessions/${session}/messages`)
+    expect(page.messages).toMatchObject([{ status: 'open', parts: [{ text: 'The truth' }] }])
+    expect((await append(body)).status).toBe(200)
+  })
 })

@@ -26,6 +26,9 @@ export class MessageStates {
       case 'start':
         if (state !== null) throw refuse('message_exists', 'the message exists')
         return this.#set(field, 'open')
+      case 'say':
+        if (state !== null) throw refuse('message_exists', 'the message exists')
+        return this.#set(field, 'completed')
       case 'extend':
         return this.#mustBeOpen(state)
       case 'complete':
@@ -70,7 +73,7 @@ export class MessageStates {
 }
 
 function guess(change: MessageChange): State {
-  if (change.verb === 'start') return null
+  if (change.verb === 'start' || change.verb === 'say') return null
   if (change.verb === 'complete') return change.role === null ? 'open' : null
   return change.verb === 'extend' ? 'open' : 'completed'
 }
