@@ -1,0 +1,246 @@
+import { describe, expect, test } from 'vitest'
+import type { SessionSettings } from '../../src/core/transitions/session.ts'
+import type { WireEvent } from '../../src/protocol/event.ts'
+import { HeldlineError } from '../../src/protocol/errors.ts'
+import { FakeRandom } from '../support/fake-random.ts'
+import { fold, nextWord, picture } from './talk.ts'
+import { BY, drafted, NO_LIMITS, refusal, SESSION, World } from './world.ts'
+
+const keeping = (retention: Partial<SessionSettings['retention']>): SessionSettings => ({
+  ...NO_LIMITS,
+  retention: { ...NO_LIMITS.retention, ...retention },
+})
+
+async function open(settings: SessionSettings, world = new World()) {
+  const node = world.node()
+  await world.session(settings)
+  const say = async (draft = drafted('x.a', 1)) => {
+    await node.sessions.append({ session: SESSION, drafts: [draft], by: BY })
+    await world.clock.settle()
+  }
+  return { world, node, say, clock: world.clock }
+}
+
+/** Everything that was ever in the log. */
+function recording(world: World): WireEvent[] {
+  const all: WireEvent[] = []
+  world.signals.subscribe(SESSION, (wake) => {
+    if (wake.kind !== 'committed') return
+    all.push(...wake.events.map((event) => JSON.parse(event.text) as WireEvent))
+  })
+  return all
+}
+
+const floorOf = async (world: World) => (await world.store.heads([SESSION]))[0]!.floor
+
+describe('retention', () => {
+  test('by count: no more events than asked are kept for long, and the latest ones', async () => {
+    const { world, say } = await open(keeping({ maxEvents: 10 }))
+    for (let i = 0; i < 300; i++) await say()
+    const log = await world.log()
+    expect(log.length).toBeLessThanOrEqual(10 + 64)
+    expect(log.at(-1)?.serial).toBe(301)
+  })
+
+  test('by bytes: the log is not much larger than asked', async () => {
+    const { world, say } = await open(keeping({ maxBytes: 100_000 }))
+    for (let i = 0; i < 100; i++) await say(drafted('x.a', 'y'.repeat(10_000)))
+    const bytes = (await world.log()).reduce((sum, event) => sum + JSON.stringify(event).length, 0)
+    expect(bytes).toBeLessThan(100_000 + 2 * 64 * 1024)
+  })
+
+  test('by age: nothing is kept much longer than asked, though nobody appends', async () => {
+    const { world, say, clock } = await open(keeping({ maxAgeMs: 100_000 }))
+    for (let i = 0; i < 50; i++) {
+      await say()
+      await clock.advance(10_000)
+    }
+    const oldest = (await world.log())[0]!
+    expect(clock.now() - oldest.at).toBeLessThan(100_000 + 12_000)
+    await clock.advance(300_000)
+    // The newest is the measure of idleness, and stays.
+    expect((await world.log()).map((event) => event.serial)).toEqual([51])
+  })
+
+  test('without bounds nothing is dropped', async () => {
+    const { world, say, clock } = await open(NO_LIMITS)
+    for (let i = 0; i < 200; i++) await say()
+    await clock.advance(3_600_000)
+    expect(await world.log()).toHaveLength(201)
+  })
+
+  test('nothing is dropped that no snapshot holds: the view survives its log [invariant 5]', async () => {
+    for (let seed = 0; seed < 60; seed++) {
+      const random = new FakeRandom(seed)
+      const maxEvents = random.int(1, 20)
+      const { world, node, say } = await open(keeping({ maxEvents }))
+      const all = await world.log()
+      all.push(...recording(world).splice(0))
+      const heard = recording(world)
+      for (let i = 0; i < 80; i++) {
+        await say(nextWord(random)).catch(expectRefusal)
+        if (!random.chance(0.05)) continue
+        await world.clock.resolve(node.keeper.keep(SESSION))
+        // A node that knows nothing yet: snapshot and what is left of the log.
+        const view = await world.clock.resolve(world.node().views.at(SESSION))
+        const full = fold(view.position.epoch, [...all, ...heard])
+        expect(picture(view), `seed ${seed}`).toBe(picture(full))
+      }
+      await world.clock.resolve(node.keeper.keep(SESSION))
+      expect((await world.log()).length).toBeLessThanOrEqual(maxEvents)
+    }
+  })
+
+  test('a view that is loaded while another node saves and trims is whole', async () => {
+    for (let seed = 0; seed < 60; seed++) {
+      const random = new FakeRandom(seed)
+      const { world, node, say } = await open(keeping({ maxEvents: 2 }))
+      const all = await world.log()
+      const heard = recording(world)
+      const other = world.node()
+      for (let i = 0; i < 30; i++) {
+        await say(nextWord(random)).catch(expectRefusal)
+        const kept = random.chance(0.4) ? node.keeper.keep(SESSION) : null
+        if (random.chance(0.4)) {
+          for (let ticks = random.int(0, 8); ticks > 0; ticks--) await Promise.resolve()
+          other.views.forget(SESSION)
+          const view = await other.views.at(SESSION)
+          const full = fold(view.position.epoch, [...all, ...heard])
+          expect(picture(view), `seed ${seed}`).toBe(picture(full))
+        }
+        await kept
+      }
+    }
+  })
+
+  test('a reader below the floor is told so, with the floor [P-4.4] [P-9.4]', async () => {
+    const { world, node, say } = await open(keeping({ maxEvents: 5 }))
+    const position = (await node.views.at(SESSION)).position
+    for (let i = 0; i < 200; i++) await say()
+    const floor = await floorOf(world)
+    expect(floor).toBeGreaterThan(1)
+    const read = node.sessions.events(SESSION, position, { limit: 1, waitMs: 0 })
+    await expect(read).rejects.toMatchObject({
+      code: 'position_unrecoverable',
+      facts: { reason: 'trimmed', floor },
+    })
+  })
+})
+
+describe('an idle session [ttlMs]', () => {
+  const ttlMs = 60_000
+  const idle: SessionSettings = { ...NO_LIMITS, ttlMs }
+
+  test('is removed when nothing was appended for so long, and readers are told', async () => {
+    const { world, node, clock } = await open(idle)
+    await clock.advance(ttlMs - 1000)
+    expect(await world.store.heads([SESSION])).not.toEqual([null])
+    await clock.advance(5000)
+    expect(await world.store.heads([SESSION])).toEqual([null])
+    expect(await refusal(node.views.at(SESSION))).toBe('session_not_found')
+  })
+
+  test('lives on with every append', async () => {
+    const { world, clock, say } = await open(idle)
+    for (let i = 0; i < 10; i++) {
+      await clock.advance(ttlMs - 5000)
+      await say()
+    }
+    expect(await world.log()).toHaveLength(11)
+  })
+
+  test('whose events retention has dropped is idle only since its last append', async () => {
+    const { world, clock, say } = await open({ ...keeping({ maxAgeMs: 5000 }), ttlMs })
+    await clock.advance(ttlMs - 20_000)
+    await say()
+    await clock.advance(30_000)
+    expect(await world.store.heads([SESSION])).not.toEqual([null])
+    await clock.advance(40_000)
+    expect(await world.store.heads([SESSION])).toEqual([null])
+  })
+
+  test('never takes an acknowledged append along, whenever that comes [invariant 1]', async () => {
+    let [kept, refused] = [0, 0]
+    for (let atMs = ttlMs - 2500; atMs < ttlMs + 4500; atMs += 50) {
+      const { world, clock, say } = await open(idle)
+      world.node()
+      await clock.advance(atMs)
+      const code = await refusal(say())
+      if (code === null) {
+        kept++
+        await clock.advance(ttlMs - 5000)
+        expect(await world.types(), `at ${atMs}`).toEqual(['session.created', 'x.a'])
+        await clock.advance(10_000)
+      } else {
+        refused++
+        expect(['session_closed', 'session_not_found']).toContain(code)
+        await clock.advance(5000)
+      }
+      expect(await world.store.heads([SESSION])).toEqual([null])
+    }
+    expect(Math.min(kept, refused)).toBeGreaterThan(10)
+  })
+
+  test('an append that slips in while its end is being decided keeps it open', async () => {
+    const { world, clock, say } = await open(idle)
+    const commit = world.store.commit.bind(world.store)
+    let slipped = false
+    world.store.commit = async (request) => {
+      const expiring = request.writes?.some((write) => write.value === 'expiring') === true
+      if (expiring && !slipped) {
+        slipped = true
+        await say()
+      }
+      return commit(request)
+    }
+    await clock.advance(ttlMs + 10_000)
+    expect(slipped).toBe(true)
+    expect(await world.types()).toEqual(['session.created', 'x.a'])
+    await say()
+    expect(await world.log()).toHaveLength(3)
+  })
+
+  test('that is closed by somebody while its end is being decided stays closed', async () => {
+    const { world, clock, node, say } = await open(idle)
+    await clock.runUntil(() => world.store !== null && clock.elapsed >= ttlMs - 10, ttlMs)
+    const expired = async () => (await world.field('closed')) === 'expiring'
+    while (!(await expired())) await clock.advance(50)
+    await node.sessions.close({ session: SESSION, by: BY })
+    await clock.advance(5000)
+    expect(await world.types()).toEqual(['session.created', 'session.closed'])
+    expect(await refusal(say())).toBe('session_closed')
+    await clock.advance(ttlMs)
+    expect(await world.store.heads([SESSION])).toEqual([null])
+  })
+
+  test('without an idle time, a deadline that was left over is cleared', async () => {
+    const { world, clock, node } = await open(idle)
+    await node.sessions.patch({ session: SESSION, settings: { ttlMs: null }, by: BY })
+    await clock.advance(10 * ttlMs)
+    expect(await world.log()).toHaveLength(1)
+    expect(await world.store.due(10)).toEqual([])
+  })
+})
+
+test('work that fails is logged and found again with the next commit', async () => {
+  const { node, say, world } = await open(keeping({ maxEvents: 5 }))
+  const trim = world.store.trim.bind(world.store)
+  world.store.trim = () => Promise.reject(new HeldlineError('store_unavailable', 'down'))
+  for (let i = 0; i < 70; i++) await say()
+  expect(node.log.at('warn')).toContain('keeper.failed')
+  expect(await floorOf(world)).toBe(0)
+  world.store.trim = trim
+  for (let i = 0; i < 70; i++) await say()
+  expect(await floorOf(world)).toBeGreaterThan(60)
+})
+
+test('a closed keeper looks at nothing any more', async () => {
+  const { node, say, world } = await open(keeping({ maxEvents: 5 }))
+  node.keeper.close()
+  for (let i = 0; i < 200; i++) await say()
+  expect(await floorOf(world)).toBe(0)
+})
+
+function expectRefusal(error: unknown): void {
+  if (!(error instanceof HeldlineError)) throw error
+}

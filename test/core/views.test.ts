@@ -1,0 +1,114 @@
+import { describe, expect, test } from 'vitest'
+import { SimBackend } from '../support/sim-backend.ts'
+import { calmFaults } from '../support/sim-faults.ts'
+import { FakeAuthenticator, SimNode } from '../support/sim-node.ts'
+import { SimSignals } from '../support/sim-signals.ts'
+import { SimStore } from '../support/sim-store.ts'
+import { FakeClock } from '../support/fake-clock.ts'
+import { FakeRandom } from '../support/fake-random.ts'
+import { DEFAULT_LIMITS } from '../../src/core/limits.ts'
+import type { SessionId } from '../../src/protocol/ids.ts'
+import { fold, nextWord, picture } from './talk.ts'
+import { BY, drafted, NO_LIMITS, refusal, SESSION, World } from './world.ts'
+
+const ids = ['a', 'b', 'c', 'd'] as SessionId[]
+
+async function talkative(viewBytesOfAll: number) {
+  const world = new World({ viewBytesOfAll })
+  const node = world.node()
+  for (const session of ids) {
+    await world.session(NO_LIMITS, session)
+    const drafts = [drafted('x.a', 'y'.repeat(5000))]
+    await node.sessions.append({ session, drafts, by: BY })
+  }
+  const reads: string[] = []
+  const read = world.store.read.bind(world.store)
+  world.store.read = (session, range) => {
+    reads.push(`${session}:${range.after}`)
+    return read(session, range)
+  }
+  return { world, node, reads }
+}
+
+describe('the views that a node keeps', () => {
+  test('are brought up to the head when they are asked for, from where they were', async () => {
+    const { node, reads, world } = await talkative(1e9)
+    const [a] = ids as [SessionId]
+    await node.views.at(a)
+    reads.length = 0
+    await node.sessions.append({ session: a, drafts: [drafted('x.a')], by: BY })
+    expect((await node.views.at(a)).position.serial).toBe(3)
+    expect(reads).toEqual(['a:2'])
+    expect(world.limits.viewBytesOfAll).toBe(1e9)
+  })
+
+  test('those that were not used for longest are let go when together they are too large', async () => {
+    const { node, reads } = await talkative(12_000)
+    for (const session of ids) await node.views.at(session)
+    reads.length = 0
+    await node.views.at('d' as SessionId)
+    await node.views.at('c' as SessionId)
+    expect(reads).toEqual(['d:2', 'c:2'])
+    await node.views.at('a' as SessionId)
+    expect(reads.at(2)).toBe('a:0')
+  })
+
+  test('one that is asked for by many at once is folded once', async () => {
+    const { node, reads } = await talkative(1e9)
+    const views = await Promise.all(
+      Array.from({ length: 20 }, () => node.views.at('a' as SessionId)),
+    )
+    expect(new Set(views).size).toBe(1)
+    expect(reads).toEqual(['a:0'])
+  })
+
+  test('one of a session that is gone is not found; one made again is of the new log', async () => {
+    const { node, world } = await talkative(1e9)
+    const [a] = ids as [SessionId]
+    const before = (await node.views.at(a)).position.epoch
+    await node.sessions.remove(a)
+    expect(await refusal(node.views.at(a))).toBe('session_not_found')
+    await world.session(NO_LIMITS, a)
+    const { epoch, serial } = (await node.views.at(a)).position
+    expect(epoch).not.toBe(before)
+    expect(serial).toBe(1)
+  })
+})
+
+test('a view of a history that a failover took away is folded anew, whatever was cached or stored [invariant 3]', async () => {
+  let forks = 0
+  for (let seed = 0; seed < 300; seed++) {
+    const clock = new FakeClock()
+    const random = new FakeRandom(seed)
+    const backend = new SimBackend(clock)
+    const shared = [backend, clock, random.fork(), calmFaults()] as const
+    const node = new SimNode({
+      store: new SimStore(...shared),
+      signals: new SimSignals(...shared),
+      clock,
+      random: random.fork(),
+      limits: DEFAULT_LIMITS,
+      authenticator: new FakeAuthenticator(),
+    })
+    const open = { session: SESSION, metadata: {}, settings: NO_LIMITS, by: BY }
+    await clock.resolve(node.sessions.open(open))
+    for (let i = 0; i < 60; i++) {
+      const dice = random.fraction()
+      const word = { session: SESSION, drafts: [nextWord(random)], by: BY }
+      if (dice < 0.6) node.sessions.append(word).catch(() => undefined)
+      else if (dice < 0.7) node.views.persist(SESSION, 0, random.id()).catch(() => undefined)
+      else if (dice < 0.75 && backend.writes > 10) backend.failover(random.int(0, 6))
+      else if (dice < 0.8) node.views.forget(SESSION)
+      else if (dice < 0.9) node.views.at(SESSION).catch(() => undefined)
+      await clock.advance(random.int(0, 15))
+    }
+    await clock.advance(1000)
+    const truth = backend.truth(SESSION)
+    if (truth === null) continue
+    forks += backend.generation
+    const view = await clock.resolve(node.views.at(SESSION))
+    expect(picture(view), `seed ${seed}`).toBe(picture(fold(truth.epoch, truth.events)))
+    node.close()
+  }
+  expect(forks).toBeGreaterThan(300)
+})
