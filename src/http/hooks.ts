@@ -19,11 +19,17 @@ export function installHooks(app: FastifyInstance, ports: Ports, limits: HttpLim
       reply.hijack()
       return
     }
-    markAnswer(request, reply, ports.draining())
+    markAnswer(request, reply)
     checkRequest(raw, limits)
     const { origin } = raw.headers
     if (origin !== undefined) cors.mark(origin, reply)
     if (raw.method === 'OPTIONS' && options(request, reply, cors)) return
+    done()
+  })
+
+  // When it is sent, not when it was asked for: what was under way when the node began to end must not leave its socket open.
+  app.addHook('onSend', (_request, reply, _payload, done) => {
+    if (ports.draining()) reply.header('connection', 'close')
     done()
   })
 
@@ -37,11 +43,10 @@ export function installHooks(app: FastifyInstance, ports: Ports, limits: HttpLim
 }
 
 /** The headers of every answer. */
-function markAnswer(request: FastifyRequest, reply: FastifyReply, draining: boolean): void {
+function markAnswer(request: FastifyRequest, reply: FastifyReply): void {
   reply.header('x-request-id', request.id)
   reply.header('cache-control', 'no-store')
   reply.header('x-content-type-options', 'nosniff')
-  if (draining) reply.header('connection', 'close')
 }
 
 /** @returns whether the question is answered: a browser's before it sends, or one about the server as a whole */
