@@ -1,7 +1,8 @@
 import { defineConfig } from 'vitest/config'
 
 const redis = 'test/**/*.redis.test.ts'
-const e2e = 'test/e2e/**/*.test.ts'
+// Real processes: servers, browsers, kill -9.
+const e2e = ['test/e2e/**/*.test.ts', 'test/faults/**/*.test.ts']
 
 export default defineConfig({
   test: {
@@ -23,7 +24,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/**/*.test.ts'],
-          exclude: [redis, e2e],
+          exclude: [redis, ...e2e],
           testTimeout: 10_000,
           hookTimeout: 10_000,
         },
@@ -33,7 +34,7 @@ export default defineConfig({
         test: {
           name: 'redis',
           include: [redis],
-          exclude: [e2e],
+          exclude: e2e,
           testTimeout: 30_000,
           hookTimeout: 60_000,
         },
@@ -42,7 +43,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'e2e',
-          include: [e2e],
+          include: e2e,
           testTimeout: 60_000,
           hookTimeout: 120_000,
           // Real servers, browsers and kill -9: one file at a time keeps their timing honest.

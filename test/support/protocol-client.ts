@@ -1,4 +1,3 @@
-import { once } from 'node:events'
 import { WebSocket } from 'ws'
 import { type History, seen, type WireEventLike } from './history.ts'
 import { until } from './until.ts'
@@ -58,6 +57,8 @@ export class ProtocolClient {
   #ended = false
   #attached = false
   connects = 0
+  /** Heartbeats heard: a clock that the server keeps. */
+  heartbeats = 0
   /** Why it will not connect again, where it will not. */
   stopped: number | null = null
 
@@ -165,9 +166,10 @@ export class ProtocolClient {
     await Promise.all(
       open.map(async (socket) => {
         if (socket.readyState === WebSocket.CLOSED) return
-        const gone = once(socket, 'close')
-        socket.terminate()
-        await gone
+        await new Promise<void>((gone) => {
+          socket.once('close', () => gone())
+          socket.terminate()
+        })
       }),
     )
   }
@@ -279,6 +281,7 @@ export class ProtocolClient {
 
   /** A head that differs means that something is missing; it may still be on its way for a moment. [P-4.10] */
   #compare(socket: WebSocket, frame: Down, node: string): void {
+    this.heartbeats++
     const head = (frame['heads'] as Record<string, string>)[this.#options.session]
     const stood = this.position
     if (head === undefined || head === stood || this.#pending !== 'nothing') return

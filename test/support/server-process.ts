@@ -42,6 +42,7 @@ export interface ServerProcess {
 const READY_WITHIN_MS = 60_000
 const OUTPUT_KEPT = 16_384
 const MAIN = join(import.meta.dirname, '../../src/main.ts')
+const COMPILE_CACHE = join(tmpdir(), 'heldline-compile-cache')
 const running = new Set<ChildProcess>()
 
 // Tests that crash, or are stopped, leave nothing behind.
@@ -112,14 +113,24 @@ export async function startServerProcess(env: ServerEnv = {}): Promise<ServerPro
   return server
 }
 
+/**
+ * Lets one server come and go in peace: Node keeps what it compiled only then, and every later start takes half the time. For tests that
+ * kill and start many.
+ */
+export async function warmUp(): Promise<void> {
+  const server = await startServerProcess({ DRAIN_MS: '0' })
+  await server.kill('SIGTERM')
+  await server.stop()
+}
+
 function launch(settings: ServerEnv, hear: (text: string) => void): ChildProcess {
   const env = {
     PATH: process.env['PATH'] ?? '',
     NODE_ENV: 'test',
-    // Restarts are many: what was compiled once is not compiled again.
-    NODE_COMPILE_CACHE: join(tmpdir(), 'heldline-compile-cache'),
+    NODE_COMPILE_CACHE: COMPILE_CACHE,
     HOST: '127.0.0.1',
     LOG_LEVEL: 'warn',
+    DEMO: 'off',
     API_KEYS: API_KEY,
     TOKEN_SECRET,
     ...settings,
