@@ -111,6 +111,28 @@ describe('events one by one', () => {
     expect(await stream.next()).toEqual({ done: true, value: undefined })
   })
 
+  test('what comes while the last page is on its way is not forgotten', async () => {
+    const { session, server, http, open } = await ready()
+    server.append('s', ...many(2))
+    let release = (): void => {}
+    const held = new Promise<void>((resolve) => (release = resolve))
+    const slow = open({
+      fetch: async (url, init) => {
+        const response = await http.fetch(url, init)
+        await held
+        return response
+      },
+    }).session('s')
+    slow.attach()
+    await settle()
+    const taken = take(slow.events({ after: 0 }), 3)
+    await settle()
+    server.append('s', x())
+    release()
+    expect(await taken).toEqual([1, 2, 3])
+    expect(session.view.position.serial).toBe(3)
+  })
+
   test('a read that fails for now is tried again', async () => {
     const { session, server, clock, http } = await ready()
     server.append('s', ...many(3))

@@ -267,6 +267,27 @@ describe('snapshots in pieces', () => {
     expect([...session.view.messages.values()]).toEqual([...server.log('s').view.messages.values()])
   })
 
+  test('[P-4.5] a snapshot that is told twice, or late, changes nothing', async () => {
+    const { server, open, clock } = makeWorld()
+    server.append('s', said('a'), said('b'), said('c'))
+    server.auto = false
+    const session = open().session('s')
+    session.attach()
+    await settle()
+    server.last.deliver(1)
+    const frames = [...server.last.queue]
+    server.last.deliver()
+    server.auto = true
+    const last = frames.at(-1)
+    expect(last).toMatchObject({ type: 'snapshot', last: true })
+    server.last.say(last as never)
+    expect(session.messages).toHaveLength(3)
+    server.append('s', said('d'))
+    server.last.say(last as never)
+    await clock.advance(5000)
+    expect([...session.view.messages.values()]).toEqual([...server.log('s').view.messages.values()])
+  })
+
   test('[P-4.5] pieces with `since` are merged by id, and the rest replaced', async () => {
     const { server, open, clock } = makeWorld()
     const session = open().session('s')

@@ -345,6 +345,20 @@ describe('credentials', () => {
     expect(server.connections).toHaveLength(1)
   })
 
+  test('a token that comes after the client was closed opens nothing', async () => {
+    const world = makeWorld()
+    let give = (_token: string): void => {}
+    const token = () => new Promise<string>((resolve) => (give = resolve))
+    const client = world.open({ token })
+    client.session('s').attach()
+    await settle()
+    client.close()
+    give('late')
+    await settle()
+    expect(world.server.connections).toHaveLength(0)
+    expect(world.clock.pending).toBe(0)
+  })
+
   test('a callback that throws is told and tried again; one that never answers is given up after 20 s', async () => {
     const world = makeWorld()
     let calls = 0
@@ -375,6 +389,7 @@ describe('goaway', () => {
     server.auto = false
     await clock.advance(251)
     expect(server.connections).toHaveLength(2)
+    server.last.deliver(1)
     server.append('s', x())
     expect(old?.ended).toBe(false)
     old?.deliver()

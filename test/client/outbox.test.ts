@@ -154,6 +154,20 @@ describe('publishing', () => {
     await expect(other.publish(big)).rejects.toMatchObject({ code: 'outbox_full' })
   })
 
+  test('one is on its way at a time, so that none overtakes another', async () => {
+    const world = await live()
+    const { session, server } = world
+    server.auto = false
+    const acks = Promise.all([session.publish(x(1)), session.publish(x(2))])
+    await settle()
+    expect(publishes(world)).toHaveLength(1)
+    server.last.deliver()
+    await settle()
+    expect(publishes(world)).toHaveLength(2)
+    server.last.deliver()
+    expect((await acks).map((ack) => ack.first)).toEqual([1, 2])
+  })
+
   test('what is larger than a frame may be is refused here, and ends no socket', async () => {
     const { session, server } = await live()
     const big = { type: 'x.big', data: 'b'.repeat(5000) }
