@@ -1,4 +1,4 @@
-import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
+import { hash, randomBytes, timingSafeEqual } from 'node:crypto'
 import type { Grant } from '../core/access.ts'
 import type { Secret } from '../core/secret.ts'
 import { CAPABILITIES } from '../protocol/capabilities.ts'
@@ -44,7 +44,7 @@ export class ApiKeys {
 }
 
 function digestOf(secret: string): Buffer {
-  return createHash('sha256').update(secret).digest()
+  return hash('sha256', secret, 'buffer')
 }
 
 function grantOf(id: string): Grant {

@@ -119,7 +119,9 @@ async function publish(connection: Connection, content: PublishFrame, text: stri
   const drafts = demandAppend(
     grant,
     session,
-    content.events.map((event, i) => draft(event, texts[i] ?? '', limits.maxEventBytes)),
+    content.events.map((event, i) =>
+      draft(event, objectMembers(texts[i] ?? '{}'), limits.maxEventBytes),
+    ),
   )
   const member = connection.members.get(session)
   const by = { subject: grant.subject, ...(member !== undefined && { member }) }

@@ -1,4 +1,4 @@
-import { objectMembers } from '../protocol/json.ts'
+import type { Member } from '../protocol/json.ts'
 import { APPLICATION_TYPE, EVENT_DATA, isMessageType, RESERVED_NOUNS } from '../protocol/event.ts'
 import { HeldlineError } from '../protocol/errors.ts'
 import type { NewEventBody } from '../protocol/frames-up.ts'
@@ -24,11 +24,15 @@ export interface MessageChange {
 }
 
 /**
- * A draft from an envelope that its schema has parsed and the text that it was parsed from.
+ * A draft from an envelope that its schema has parsed and the members of the text that it was parsed from.
  * @throws HeldlineError `reserved_type`, `unknown_type`, `invalid_request`, `payload_too_large`
  */
-export function draft(envelope: NewEventBody, text: string, maxEventBytes: number): Draft {
-  const rawData = objectMembers(text).find((member) => member.key === 'data')?.raw ?? 'null'
+export function draft(
+  envelope: NewEventBody,
+  members: readonly Member[],
+  maxEventBytes: number,
+): Draft {
+  const rawData = members.find((member) => member.key === 'data')?.raw ?? 'null'
   if (exceedsBytes(rawData, maxEventBytes)) {
     throw new HeldlineError(
       'payload_too_large',

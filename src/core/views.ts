@@ -1,3 +1,4 @@
+import { isApplicationEvent } from '../protocol/codec.ts'
 import { HeldlineError } from '../protocol/errors.ts'
 import type { WireEvent } from '../protocol/event.ts'
 import { View } from '../protocol/fold/view.ts'
@@ -105,7 +106,7 @@ export class Views {
       if (verdict.kind === 'reset') return null
       if (verdict.kind === 'current') return passed(view.position, ahead) ? bytes : null
       for (const event of verdict.events) {
-        if (!view.apply(parseEvent(event))) return null
+        if (!take(view, event)) return null
         if (event.serial === ahead?.serial && event.tag !== ahead.tag) return null
         bytes += event.text.length
       }
@@ -127,6 +128,11 @@ export class Views {
     }
     return view
   }
+}
+
+/** An event of an application changes nothing that people see: it is passed over without being read. */
+function take(view: View, event: StoredEvent): boolean {
+  return isApplicationEvent(event.text) ? view.pass(event) : view.apply(parseEvent(event))
 }
 
 /** The text was encoded by us around data that was checked when it was appended. */

@@ -2,7 +2,7 @@ import { isUtf8 } from 'node:buffer'
 import type { IncomingMessage } from 'node:http'
 import type * as z from 'zod/mini'
 import { HeldlineError } from '../protocol/errors.ts'
-import { checkShape, objectMembers } from '../protocol/json.ts'
+import { checkShape, objectMembers, type Member } from '../protocol/json.ts'
 import type { BodyDeadlines } from './body-deadlines.ts'
 import { describeIssue } from './issue.ts'
 
@@ -88,16 +88,19 @@ const FORBIDDEN = new Set(['__proto__', 'constructor', 'prototype'])
 /**
  * Refuses what JSON.parse lets pass in an envelope: a key that stands twice, or that means something to the language. [P-2.3]
  * The text must be valid JSON.
+ * @returns the envelope's members
  */
-export function checkKeys(text: string): void {
+export function checkKeys(text: string): readonly Member[] {
   const seen = new Set<string>()
-  for (const { key } of objectMembers(text)) {
+  const members = objectMembers(text)
+  for (const { key } of members) {
     if (FORBIDDEN.has(key))
       throw new HeldlineError('forbidden_key', `unable to take the envelope; it holds ${key}`)
     if (seen.has(key))
       throw new HeldlineError('duplicate_key', 'unable to take the envelope; a key stands twice')
     seen.add(key)
   }
+  return members
 }
 
 /** Objects within a body that the server itself reads: their keys are checked too, but for the words of an application. */

@@ -10,13 +10,10 @@ import { checkKeys, parseBy, type RawJson } from './body.ts'
  * @throws HeldlineError for the envelope, or what `draft` throws
  */
 export function draftOf(event: RawJson, maxEventBytes: number): Draft {
-  const envelope = parseEnvelope(event)
-  return draft(envelope, event.text, maxEventBytes)
-}
-
-function parseEnvelope({ text, value }: RawJson): ReturnType<typeof newEventSchema.parse> {
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) checkKeys(text)
-  return parseBy(newEventSchema, value)
+  const { text, value } = event
+  const isObject = typeof value === 'object' && value !== null && !Array.isArray(value)
+  const members = isObject ? checkKeys(text) : []
+  return draft(parseBy(newEventSchema, value), members, maxEventBytes)
 }
 
 /** One event, or those of an array; what is wrong with one of them says with which. */

@@ -24,6 +24,15 @@ export function encodeEvent(head: EventHead, body: string): string {
   return `{"serial":${head.serial},"tag":"${head.tag}","prev":"${head.prev}","at":${head.at},${body}`
 }
 
+/** Whether an encoded event is of an application's own type, found without reading further than its type. */
+export function isApplicationEvent(text: string): boolean {
+  // The head holds no other text than tags, so the first such key is the event's own.
+  const type = text.indexOf('"type":"')
+  return type > 0 && type < MAX_HEAD_LENGTH && text.startsWith('x.', type + 8)
+}
+
+const MAX_HEAD_LENGTH = 128
+
 const HEAD =
   /^\{"serial":(\d{1,16}),"tag":"([A-Za-z0-9_-]{8})","prev":"([A-Za-z0-9_-]{8})","at":(\d{1,16}),/
 

@@ -40,6 +40,12 @@ export type {
   Role,
 } from './messages.ts'
 export { UP_FRAMES, type Op, type UpFrame } from './frames-up.ts'
-export { DOWN_FRAMES, type DownFrame, type DownFrameOf, type DownType, type ResetReason } from './frames-down.ts'
+export {
+  DOWN_FRAMES,
+  type DownFrame,
+  type DownFrameOf,
+  type DownType,
+  type ResetReason,
+} from './frames-down.ts'
 export { follows, View, type ViewRest } from './fold/view.ts'
 export type { Message, MessageStatus } from './fold/message.ts'

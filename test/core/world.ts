@@ -1,3 +1,4 @@
+import { objectMembers } from '../../src/protocol/json.ts'
 import type { Grant } from '../../src/core/access.ts'
 import { DEFAULT_LIMITS, type Limits } from '../../src/core/limits.ts'
 import type { SessionSettings } from '../../src/core/transitions/session.ts'
@@ -79,7 +80,7 @@ export function grant(change: Partial<Grant> = {}): Grant {
 /** A draft as the faces make it, from an event's type and data. */
 export function drafted(type: string, data: unknown = {}, id?: string): Draft {
   const envelope = { type, data, ...(id !== undefined && { id }) }
-  return draft(envelope, JSON.stringify(envelope), 64 * 1024)
+  return draft(envelope, objectMembers(JSON.stringify(envelope)), 64 * 1024)
 }
 
 /** The code that a promise was refused with; `null`: it was not. */

@@ -18,6 +18,7 @@ import { Views } from '../../src/core/views.ts'
 import { clientAddress } from '../../src/gateway/client-address.ts'
 import { Gateway } from '../../src/gateway/gateway.ts'
 import { parseSessionId, type SessionId } from '../../src/protocol/ids.ts'
+import { objectMembers } from '../../src/protocol/json.ts'
 import { formatPosition } from '../../src/protocol/position.ts'
 import { LocalSignals } from '../../src/store/local-signals.ts'
 import { MemoryStore } from '../../src/store/memory.ts'
@@ -35,6 +36,7 @@ export interface GatewayServer {
   /** Makes a session. @returns its position */
   open(session: string): Promise<string>
   append(session: string, data: unknown): Promise<number>
+  connections(): number
   drain(overMs: number): Promise<void>
   close(): Promise<void>
 }
@@ -101,10 +103,11 @@ export async function startGateway(options: GatewayServerOptions = {}): Promise<
     },
     append: async (name, data) => {
       const envelope = { type: 'x.note', data }
-      const one = draft(envelope, JSON.stringify(envelope), limits.maxEventBytes)
+      const one = draft(envelope, objectMembers(JSON.stringify(envelope)), limits.maxEventBytes)
       const done = await sessions.append({ session: idOf(name), drafts: [one], by })
       return done.serials[0] ?? 0
     },
+    connections: () => gateway.size,
     drain: (overMs) => gateway.drain(overMs),
     close: async () => {
       gateway.close()

@@ -1,5 +1,5 @@
 /**
- * A text that counts how often it is looked at: one for a code unit, the length for a copy. So a test can say that work grows with the
+ * A text that counts how often it is looked at: one for a code unit, the length for a copy or a search. So a test can say that work grows with the
  * text and no faster, without a clock.
  */
 export function countingText(text: string): { readonly text: string; looks: () => number } {
@@ -17,16 +17,27 @@ export function countingText(text: string): { readonly text: string; looks: () =
       count(copy.length + 1)
       return copy
     },
+    indexOf: (search: string, from = 0): number => {
+      const found = text.indexOf(search, from)
+      count((found < 0 ? text.length : found) - Math.min(from, text.length) + 1)
+      return found
+    },
     isWellFormed: (): boolean => {
       count(text.length)
       return text.isWellFormed()
     },
+  }
+  /** What a pattern looks at. */
+  const whole = (): string => {
+    count(text.length)
+    return text
   }
   const proxy: unknown = new Proxy(
     {},
     {
       get: (_, name) => {
         if (name === 'length') return text.length
+        if (name === Symbol.toPrimitive) return whole
         if (typeof name === 'string' && Object.hasOwn(methods, name))
           return methods[name as keyof typeof methods]
         if (typeof name === 'string' && /^\d+$/.test(name)) {

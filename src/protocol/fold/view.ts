@@ -29,16 +29,22 @@ export class View {
    * @returns whether it followed; where not, nothing has changed and the caller must catch up
    */
   apply(event: WireEvent): boolean {
+    if (!this.pass(event)) return false
+    const noun = event.type.slice(0, event.type.indexOf('.'))
+    if (noun === 'message') foldMessage(this, event)
+    else if (noun === 'member') foldMember(this, event)
+    else if (noun === 'session') foldSession(this, event)
+    return true
+  }
+
+  /** Takes an event that is known to change nothing, but for the position. @returns whether it followed */
+  pass(event: Pick<WireEvent, 'serial' | 'tag' | 'prev'>): boolean {
     if (!follows(this.position, event)) return false
     this.position = {
       epoch: this.position.epoch,
       serial: event.serial,
       tag: event.tag as Position['tag'],
     }
-    const noun = event.type.slice(0, event.type.indexOf('.'))
-    if (noun === 'message') foldMessage(this, event)
-    else if (noun === 'member') foldMember(this, event)
-    else if (noun === 'session') foldSession(this, event)
     return true
   }
 
