@@ -5,6 +5,7 @@ import type { Clock } from './clock.ts'
 import { eventsFrame, type Frame } from './frame.ts'
 import { headPosition, judge } from './judge.ts'
 import type { Limits } from './limits.ts'
+import { RecentBatches } from './recent-batches.ts'
 import type { Wake } from './signals.ts'
 import type { LogHead, Page, Store, StoredEvent } from './store.ts'
 import { Tail } from './tail.ts'
@@ -39,6 +40,7 @@ export class Feed implements Source {
   readonly #batches = new Map<string, Batch>()
   readonly #pages = new Map<number, Promise<Page | null>>()
   readonly #pageBatches = new WeakMap<Page, Batch>()
+  readonly #recent: RecentBatches
   #flushing = false
   #closed = false
   /** A read is under way; `again`: something happened that it may have missed. */
@@ -48,6 +50,7 @@ export class Feed implements Source {
     this.session = session
     this.#ports = ports
     this.#tail = new Tail(headPosition(head), ports.tailBytes)
+    this.#recent = new RecentBatches(ports.clock)
   }
 
   get head(): Position {
@@ -76,6 +79,7 @@ export class Feed implements Source {
 
   close(): void {
     this.#closed = true
+    this.#recent.clear()
     for (const cursor of this.#cursors) cursor.close()
     this.#cursors.clear()
     this.#signalled.clear()
@@ -109,7 +113,7 @@ export class Feed implements Source {
     if (made !== undefined && made.reaches.epoch === position.epoch) return made
     const { pageEvents, pageBytes } = this.#ports.limits
     const events = this.#tail.after(position, pageEvents, pageBytes)
-    if (events === null) return null
+    if (events === null) return this.#recent.after(position)
     const batch = this.#batch(events, position)
     this.#batches.set(key, batch)
     return batch
@@ -139,6 +143,8 @@ export class Feed implements Source {
     if (made !== undefined) return made
     const batch = this.#batch(page.events, position)
     this.#pageBatches.set(page, batch)
+    // Below the head nothing follows any more that the batch does not have.
+    if (batch.reaches.serial < page.head) this.#recent.keep(position, batch)
     return batch
   }
 
@@ -203,6 +209,7 @@ export class Feed implements Source {
   /** Every cursor asks the store about its own place, even one that stands where the tail does. */
   #lookAgain(): void {
     this.#batches.clear()
+    this.#recent.clear()
     for (const cursor of this.#cursors) cursor.recheck()
   }
 }
