@@ -1,4 +1,5 @@
 import fastify, { type FastifyInstance } from 'fastify'
+import { BodyDeadlines } from './body-deadlines.ts'
 import { eventRoutes } from './event-routes.ts'
 import { installHooks } from './hooks.ts'
 import { endLeftoverSockets } from './leftover-sockets.ts'
@@ -40,9 +41,10 @@ export function createHttp(ports: HttpPorts): FastifyInstance {
   app.decorateRequest('call', null)
   app.decorateRequest('plainBytes', 0)
   installHooks(app, ports, limits)
-  installParsers(app, limits, ports.clock)
+  const bodies = { limits, deadlines: new BodyDeadlines(ports.clock, limits.bodyMs, limits.lookMs) }
+  installParsers(app, bodies)
   installRefusals(app, routes, ports)
-  register(app, routes, ports)
+  register(app, routes, { ...ports, ...bodies })
   installMounts(app, ports.mounts ?? [])
   const endLeftovers = endLeftoverSockets(app.server, ports.clock)
   app.addHook('preClose', async () => {

@@ -4,25 +4,35 @@ import { demand, type Grant } from '../core/access.ts'
 import type { Capability } from '../protocol/capabilities.ts'
 import { HeldlineError } from '../protocol/errors.ts'
 import { parseSessionId, type SessionId } from '../protocol/ids.ts'
+import { recall, remember } from './known-socket.ts'
 import type { HttpPorts } from './ports.ts'
 import type { Need } from './rights.ts'
 
 export type AuthPorts = Pick<HttpPorts, 'authenticator' | 'attempts'>
 
 /**
- * Who asks. @throws HeldlineError `unauthenticated`, `invalid_token`
+ * Who asks. Not a promise where it is known already.
+ * @throws HeldlineError `unauthenticated`, `invalid_token`, `rate_limited`
  */
-export function authenticate(
-  request: FastifyRequest,
-  { authenticator, attempts }: AuthPorts,
-): Promise<Grant> {
-  const header = request.headers.authorization
+export function authenticate(request: FastifyRequest, ports: AuthPorts): Grant | Promise<Grant> {
+  const { socket, headers } = request.raw
+  const header = headers.authorization
   if (header === undefined) {
     throw new HeldlineError('unauthenticated', 'the credentials are missing or wrong')
   }
+  return recall(socket, header) ?? prove(request, header, ports)
+}
+
+async function prove(
+  request: FastifyRequest,
+  header: string,
+  { authenticator, attempts }: AuthPorts,
+): Promise<Grant> {
   const credential = credentialOf(header)
-  if (attempts === undefined) return authenticator.authenticate(credential)
-  return attempts.attempt(request.ip, () => authenticator.authenticate(credential))
+  const attempt = (): Promise<Grant> => authenticator.authenticate(credential)
+  const grant = await (attempts === undefined ? attempt() : attempts.attempt(request.ip, attempt))
+  remember(request.raw.socket, header, grant)
+  return grant
 }
 
 /** The session that the path names, after percent-decoding; `null`: the path names none. @throws HeldlineError `invalid_session_id` */

@@ -15,6 +15,8 @@ export class Call {
   readonly #request: FastifyRequest
   readonly #grant: Grant | null
   readonly #session: SessionId | null
+  /** `undefined`: none was sent. */
+  body: RawJson | undefined
 
   constructor(
     route: Route,
@@ -69,7 +71,7 @@ export class Call {
 
   /** @throws HeldlineError `empty_body` where there is none */
   json(): RawJson {
-    const body = this.#request.body as RawJson | undefined
+    const { body } = this
     if (body === undefined)
       throw new HeldlineError('empty_body', 'unable to read the body; it is empty')
     return body
@@ -77,7 +79,7 @@ export class Call {
 
   /** The body as an object; no body at all is an empty object. */
   optional<Schema extends z.ZodMiniType>(schema: Schema): z.infer<Schema> {
-    return parseObject(schema, (this.#request.body as RawJson | undefined) ?? EMPTY)
+    return parseObject(schema, this.body ?? EMPTY)
   }
 
   object<Schema extends z.ZodMiniType>(schema: Schema): z.infer<Schema> {

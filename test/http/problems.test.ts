@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vit
 import { HeldlineError, type ErrorCode } from '../../src/protocol/errors.ts'
 import type { Store } from '../../src/core/store.ts'
 import { KEY, ORIGIN, startHttp, type HttpServer } from './http-server.ts'
+import { RawHttp, rawRequest } from './raw-http.ts'
 
 let server: HttpServer
 /** What the store throws, when it is set. */
@@ -92,6 +93,26 @@ describe('[P-8.1] refusals', () => {
       }),
     )
     expect(new Set(answers.map((answer) => JSON.stringify(answer))).size).toBe(1)
+  })
+
+  test('what a connection has shown before counts for nothing but the same again', async () => {
+    const raw = new RawHttp(server.port)
+    onTestFinished(() => raw.close())
+    const ask = async (credential: string | undefined): Promise<number> => {
+      raw.write(
+        rawRequest('GET /v1/sessions/s1', {
+          Authorization: credential === undefined ? undefined : `Bearer ${credential}`,
+        }),
+      )
+      return (await raw.answer()).status
+    }
+    expect(await ask(KEY)).toBe(200)
+    expect(await ask(KEY)).toBe(200)
+    expect(await ask(`${KEY.slice(0, -1)}x`)).toBe(401)
+    expect(await ask(`${KEY}x`)).toBe(401)
+    expect(await ask(undefined)).toBe(401)
+    expect(await ask(await server.token({ sessions: ['other'] }))).toBe(404)
+    expect(await ask(KEY)).toBe(200)
   })
 
   test('who guesses is slowed down, by address', async () => {
