@@ -43,21 +43,18 @@ function hasBody({ headers }: IncomingMessage): boolean {
   return headers['transfer-encoding'] !== undefined || length !== '0'
 }
 
-function readJson(
+async function readJson(
   request: IncomingMessage,
   maxBytes: number,
   deadlines: BodyDeadlines,
 ): Promise<RawJson> {
-  return new Promise((resolve, reject) => {
-    readBody(request, maxBytes, deadlines, (error, bytes) => {
-      try {
-        if (bytes === undefined) throw error ?? new Error('a body without bytes')
-        resolve(parseJson(bytes))
-      } catch (refusal) {
-        reject(refusal)
-      }
+  const bytes = await new Promise<Buffer>((resolve, reject) => {
+    readBody(request, maxBytes, deadlines, (error, read) => {
+      if (read === undefined) reject(error ?? new Error('a body without bytes'))
+      else resolve(read)
     })
   })
+  return parseJson(bytes)
 }
 
 function unsupported(what: string): HeldlineError {

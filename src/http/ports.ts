@@ -66,7 +66,7 @@ export interface TicketIssuer {
   ): Promise<{ readonly ticket: string; readonly expiresAt: number }>
 }
 
-export interface Issued {
+interface Issued {
   readonly ticket: string
   /** Milliseconds since 1970. */
   readonly expiresAt: number
