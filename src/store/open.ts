@@ -57,16 +57,6 @@ async function openRedis(
     replicas: settings.redisReplicas,
     strict: settings.production,
     nodeId: ports.nodeId,
-    log: fieldsFirst(ports.log),
+    log: ports.log,
   })
-}
-
-/** The Redis store says the fields first. */
-function fieldsFirst(log: Log) {
-  type Fields = Readonly<Record<string, unknown>>
-  return {
-    info: (fields: Fields, event: string) => log.info(event, fields),
-    warn: (fields: Fields, event: string) => log.warn(event, fields),
-    error: (fields: Fields, event: string) => log.error(event, fields),
-  }
 }

@@ -1,7 +1,7 @@
 import { Cluster, type Redis } from 'ioredis'
+import type { Log } from '../../core/log.ts'
 import { COMMAND_TIMEOUT_MS, type Client } from './connect.ts'
 import { failureOf, NotSent, Refusal, Unanswered, type Failure } from './failures.ts'
-import type { StoreLog } from './logger.ts'
 import type { Script } from './scripts.ts'
 import { Watchdog } from './watchdog.ts'
 
@@ -15,7 +15,7 @@ export type Reply = { readonly value: unknown } | { readonly failure: Failure }
  */
 export class Link {
   readonly client: Client
-  readonly #log: StoreLog
+  readonly #log: Log
   readonly #name: string
   readonly #watchdog: Watchdog
   readonly #pending = new Set<(failure: Failure) => void>()
@@ -24,7 +24,7 @@ export class Link {
   #wasReady = false
   #closed = false
 
-  constructor(client: Client, name: string, log: StoreLog) {
+  constructor(client: Client, name: string, log: Log) {
     this.client = client
     this.#name = name
     this.#log = log
@@ -175,7 +175,7 @@ export class Link {
   }
 
   #tell(): void {
-    this.#log.info({ link: this.#name }, 'redis.back')
+    this.#log.info('redis.back', { link: this.#name })
     for (const listener of this.#listeners) listener()
   }
 
@@ -185,7 +185,7 @@ export class Link {
 
   #note(error: Error): void {
     if (!this.#closed)
-      this.#log.warn({ link: this.#name, error: error.message }, 'redis.connection_error')
+      this.#log.warn('redis.connection_error', { link: this.#name, error: error.message })
   }
 }
 

@@ -1,12 +1,12 @@
 import { randomBytes } from 'node:crypto'
 import { Cluster, type Redis } from 'ioredis'
+import type { Log } from '../../core/log.ts'
 import { HeldlineError } from '../../protocol/errors.ts'
 import type { Durability, StoreHealth } from '../../core/store.ts'
 import { newClient, newNodeClient, type RedisPlace } from './connect.ts'
 import { assess, type Assessment } from './durability.ts'
 import { slotOf } from './keys.ts'
 import { Link } from './link.ts'
-import type { StoreLog } from './logger.ts'
 import { SCRIPTS } from './scripts.ts'
 import { RedisSignals } from './signals.ts'
 import { RedisStore } from './store.ts'
@@ -21,7 +21,7 @@ export interface RedisStoreOptions extends RedisPlace {
   readonly strict: boolean
   /** Names this node in Redis' list of clients. */
   readonly nodeId: string
-  readonly log: StoreLog
+  readonly log: Log
   /** Gives up opening, or closes what was opened. */
   readonly signal?: AbortSignal
   /** For how long a commit is tried, in ms; 5,000 unless said. */
@@ -81,9 +81,9 @@ function assemble(options: RedisStoreOptions, commits: Link, reads: Link, first:
     try {
       latest = await assess(reads, options.durability, replicas)
       if (latest.met !== first.met)
-        log.error({ ...latest, declared: first.met }, 'redis.durability_changed')
+        log.error('redis.durability_changed', { ...latest, declared: first.met })
     } catch (error) {
-      log.warn({ error: String(error) }, 'redis.check_failed')
+      log.warn('redis.check_failed', { error: String(error) })
     }
   }
   const timer = setInterval(() => void look(), CHECK_PERIOD_MS).unref()
@@ -137,7 +137,7 @@ function report(
   { durability, strict, log }: RedisStoreOptions,
 ): void {
   if (problems.length === 0) return
-  log.warn({ declared: durability, met, problems }, 'redis.durability_unmet')
+  log.warn('redis.durability_unmet', { declared: durability, met, problems })
   if (!strict) return
   throw new HeldlineError(
     'store_unavailable',

@@ -1,9 +1,9 @@
+import type { Log } from '../../core/log.ts'
 import type { SessionId } from '../../protocol/ids.ts'
 import type { Signals, Subscription, Wake } from '../../core/signals.ts'
 import { LocalSignals } from '../local-signals.ts'
 import { keysOf, sessionOf } from './keys.ts'
 import type { Link } from './link.ts'
-import type { StoreLog } from './logger.ts'
 import { Subscribers, type Route } from './subscribers.ts'
 import { decodeWake, encodeSignal } from './wake.ts'
 
@@ -15,7 +15,7 @@ export interface RedisSignalsSettings {
   readonly route: Route
   readonly instance: string
   readonly publish: 'publish' | 'spublish'
-  readonly log: StoreLog
+  readonly log: Log
 }
 
 /** Wake-ups by pub/sub. This node's own are given to its listeners at once, and ignored when they come back. */
@@ -78,7 +78,7 @@ export class RedisSignals implements Signals {
     try {
       this.#local.wake(session, wake)
     } catch (error) {
-      this.#settings.log.error({ session, error: String(error) }, 'signals.listener_failed')
+      this.#settings.log.error('signals.listener_failed', { session, error: String(error) })
     }
   }
 

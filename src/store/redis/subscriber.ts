@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis'
+import type { Log } from '../../core/log.ts'
 import { bucketOfChannel } from './keys.ts'
-import type { StoreLog } from './logger.ts'
 
 /** So many channels at most in one command. */
 const PAGE = 200
@@ -27,13 +27,13 @@ export class Subscriber {
   #missed = false
   #closed = false
 
-  constructor(client: Redis, sharded: boolean, events: SubscriberEvents, log: StoreLog) {
+  constructor(client: Redis, sharded: boolean, events: SubscriberEvents, log: Log) {
     this.client = client
     this.#sharded = sharded
     this.#events = events
     client.on('error', (error: Error) => {
       if (!this.#closed)
-        log.warn({ link: 'subscriber', error: error.message }, 'redis.connection_error')
+        log.warn('redis.connection_error', { link: 'subscriber', error: error.message })
     })
     client.on(sharded ? 'smessage' : 'message', events.onMessage)
     client.on('ready', () => this.#again())

@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis'
+import type { Log } from '../../core/log.ts'
 import { BUCKETS, bucketOfChannel, probeChannel } from './keys.ts'
-import type { StoreLog } from './logger.ts'
 import { Subscriber } from './subscriber.ts'
 import { Watchdog } from './watchdog.ts'
 
@@ -21,7 +21,7 @@ export interface SubscribersSettings {
   readonly route: Route
   readonly sharded: boolean
   readonly instance: string
-  readonly log: StoreLog
+  readonly log: Log
   readonly onMessage: (channel: string, message: string) => void
   readonly onBack: () => void
   /** Publishes through the way of commits. */
@@ -132,7 +132,7 @@ export class Subscribers {
       if (probe === null || connection.client.status !== 'ready' || this.#closed) continue
       if (probe.nonce !== '' && connection.hears(probe.channel)) probe.misses++
       if (probe.misses >= PROBE_MISSES) {
-        this.#settings.log.warn({ owner }, 'redis.subscriber_deaf')
+        this.#settings.log.warn('redis.subscriber_deaf', { owner })
         probe.misses = 0
         probe.nonce = ''
         connection.reset()
