@@ -36,7 +36,7 @@ describe('wake-ups', () => {
     const { session } = await create(here.store)
     const { heard, close } = await listenFrom(there, here, session)
     await commit(here.store, { session, events: events(3) })
-    await commit(here.store, { session, events: [event(`"${'x'.repeat(20_000)}"`)] })
+    await commit(here.store, { session, events: [event(`"${'x'.repeat(70_000)}"`)] })
     await eventually(() => expect(heard).toHaveLength(2))
     const log = await readAll(here.store, session)
     expect(heard[0]).toMatchObject({ first: 1, last: 3, events: log.slice(0, 3) })

@@ -1,8 +1,8 @@
-import type { CommitRequest, CommitResult } from '../../core/store.ts'
+import type { CommitRequest, CommitResult, Committed, NewEvent } from '../../core/store.ts'
 import { DEDUPE_WINDOW_MS } from '../../core/store.ts'
 import { HeldlineError } from '../../protocol/errors.ts'
 import type { SessionId } from '../../protocol/ids.ts'
-import { BatchAnswer, pushCommit } from './encode.ts'
+import { BatchAnswer, KEYS_OF_IDS, KEYS_OF_PLACES, pushCommit } from './encode.ts'
 import { outcomeOf, Unanswered, type Failure } from './failures.ts'
 import { keysOf } from './keys.ts'
 
@@ -28,8 +28,9 @@ export class Batch {
   readonly sequence: number
   readonly jobs: readonly Job[]
   readonly until: number
-  /** For each job the number of its session within the batch. */
-  readonly #sessions: readonly number[]
+  /** For each job the number of its session within the batch, from 0. */
+  readonly #numbers: readonly number[]
+  readonly #sessions: readonly SessionId[]
   /** How the last attempt failed. */
   failure: Failure | null = null
   /** Whether some attempt may have been carried out. */
@@ -40,11 +41,12 @@ export class Batch {
     this.jobs = jobs
     this.until = jobs[0]?.until ?? 0
     const numbers = new Map<SessionId, number>()
-    this.#sessions = jobs.map(({ request: { session } }) => {
+    this.#numbers = jobs.map(({ request: { session } }) => {
       const number = numbers.get(session) ?? numbers.size
       numbers.set(session, number)
       return number
     })
+    this.#sessions = [...numbers.keys()]
   }
 
   /** Takes from the front of a queue what fits in one batch: at least one commit. */
@@ -59,22 +61,34 @@ export class Batch {
     return new Batch(sequence, waiting.splice(0, count))
   }
 
-  /** What follows the script: number of keys, keys, arguments, as the header of `lua/commit.lua` has them. */
-  encode(answerKey: string, instance: string, publish: string): (string | number)[] {
+  /**
+   * What follows the script: number of keys, keys, arguments, as the header of `lua/commit.lua` has them.
+   * @param listens whether this node listens to a session itself
+   */
+  encode(
+    answerKey: string,
+    instance: string,
+    publish: string,
+    listens: (session: SessionId) => boolean,
+  ): (string | number)[] {
+    const commits: (string | number)[] = []
+    const touched = this.#sessions.map(() => 0)
+    for (const [index, { request }] of this.jobs.entries()) {
+      // Every job has a number, and every number a session.
+      const number = this.#numbers[index] as number
+      touched[number] = (touched[number] as number) | pushCommit(commits, number + 1, request)
+    }
     const keys: string[] = [answerKey]
     const named: (string | number)[] = []
-    const commits: (string | number)[] = []
-    for (const [index, { request }] of this.jobs.entries()) {
-      const number = this.#sessions[index] as number
-      // A session is named where it comes first.
-      if (number * 2 === named.length) {
-        const of = keysOf(request.session)
-        keys.push(of.record, of.log, of.evenIds, of.oddIds, of.due, of.index)
-        named.push(request.session, of.channel)
-      }
-      pushCommit(commits, number + 1, request)
+    for (const [number, session] of this.#sessions.entries()) {
+      const of = keysOf(session)
+      const touches = touched[number] as number
+      keys.push(of.record, of.log)
+      if (touches & KEYS_OF_IDS) keys.push(of.evenIds, of.oddIds)
+      if (touches & KEYS_OF_PLACES) keys.push(of.due, of.index)
+      named.push(session, of.channel, touches, listens(session) ? 1 : 0)
     }
-    const head = [instance, this.sequence, publish, GENERATION_MS, MARGIN_MS, named.length / 2]
+    const head = [instance, this.sequence, publish, GENERATION_MS, MARGIN_MS, this.#sessions.length]
     return [keys.length, ...keys, ...head, ...named, ...commits]
   }
 
@@ -90,34 +104,66 @@ export class Batch {
   }
 
   /**
-   * Gives each commit its answer.
+   * Gives each commit its answer, once what was appended is told.
    * @param durable whether as many replicas as wanted have it
+   * @param onAppended called for each session with all that the batch appended to it, in order
    */
   answer(
     reply: unknown,
     durable: boolean,
-    onCommitted: (request: CommitRequest, result: CommitResult) => void,
+    onAppended: (session: SessionId, appended: Appended) => void,
   ): void {
-    const answer = new BatchAnswer(reply)
-    for (const [index, job] of this.jobs.entries()) {
-      try {
-        const result = answer.take(index, this.#sessions[index] as number, job.request)
-        onCommitted(job.request, result)
-        if (!durable && ACKNOWLEDGES.has(result.outcome)) {
-          job.reject(
-            new HeldlineError(
-              'durability_timeout',
-              'unable to confirm the commit; too few replicas answered in time',
-            ),
-          )
-        } else {
-          job.resolve(result)
-        }
-      } catch (error) {
-        job.reject(error)
+    const results = this.#results(new BatchAnswer(reply))
+    for (const [number, appended] of this.#appended(results).entries()) {
+      if (appended !== null) onAppended(this.#sessions[number] as SessionId, appended)
+    }
+    for (const [index, { resolve, reject }] of this.jobs.entries()) {
+      const result = results[index] as CommitResult | HeldlineError
+      if (result instanceof HeldlineError) reject(result)
+      else if (durable || !ACKNOWLEDGES.has(result.outcome)) resolve(result)
+      else {
+        reject(
+          new HeldlineError(
+            'durability_timeout',
+            'unable to confirm the commit; too few replicas answered in time',
+          ),
+        )
       }
     }
   }
+
+  #results(answer: BatchAnswer): (CommitResult | HeldlineError)[] {
+    return this.jobs.map(({ request }, index) => {
+      try {
+        return answer.take(index, this.#numbers[index] as number, request)
+      } catch (error) {
+        return error instanceof HeldlineError
+          ? error
+          : new HeldlineError('internal', 'unable to read the answer to a commit', { cause: error })
+      }
+    })
+  }
+
+  /** For each session what was appended to it; `null`: nothing. Within a batch nobody else comes in between. */
+  #appended(results: readonly (CommitResult | HeldlineError)[]): (Appended | null)[] {
+    const appended = this.#sessions.map((): Appended | null => null)
+    for (const [index, result] of results.entries()) {
+      const events = this.jobs[index]?.request.events ?? []
+      if (!('outcome' in result) || result.outcome !== 'committed' || events.length === 0) continue
+      const number = this.#numbers[index] as number
+      const before = appended[number]
+      if (before) before.events.push(...events)
+      else appended[number] = { place: result, events: [...events] }
+    }
+    return appended
+  }
+}
+
+/** What one batch appended to one session. */
+export interface Appended {
+  /** Where the first event stands. */
+  readonly place: Committed
+  readonly events: NewEvent[]
 }
 
 /** Outcomes that tell the caller that its events are there: not to be said before they are as durable as declared. */

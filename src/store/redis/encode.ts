@@ -1,12 +1,11 @@
 import { crc32 } from 'node:zlib'
-import { encodeEvent, decodeHead } from '../../protocol/codec.ts'
+import { decodeHead } from '../../protocol/codec.ts'
 import { HeldlineError } from '../../protocol/errors.ts'
 import type { Epoch, Tag } from '../../protocol/ids.ts'
 import type {
   CommitRequest,
   CommitResult,
   DeadlineGuard,
-  Guard,
   KnownId,
   LogHead,
   NewEvent,
@@ -14,40 +13,71 @@ import type {
 } from '../../core/store.ts'
 import { GENESIS_TAG } from '../../protocol/ids.ts'
 
-/** A request as arguments of `lua/commit.lua`, whose header is the other half of this file. */
+/** Which of a session's keys a batch touches beside record and log, as `lua/commit.lua` counts them. */
+export const KEYS_OF_IDS = 2
+export const KEYS_OF_PLACES = 4
+
+/**
+ * A request as arguments of `lua/commit.lua`, whose header is the other half of this file.
+ * @param session its number in the batch
+ * @returns the keys that it touches: a sum of the two above
+ */
 export function pushCommit(
   args: (string | number)[],
   session: number,
-  request: CommitRequest,
-): void {
-  const { producer, guards = [], events = [], writes = [], deadlines = [] } = request
-  let ids = 0
-  for (const { dedupe } of events) if (dedupe !== undefined) ids++
-  args.push(session, request.create?.epoch ?? '', producer === undefined ? 0 : 1)
-  args.push(guards.length, events.length, ids, writes.length, deadlines.length)
+  { create, producer, guards = [], events = [], writes = [], deadlines = [] }: CommitRequest,
+): number {
+  const withIds = hasIds(events)
+  const form = args.push(session, '') - 1
+  if (create !== undefined) args.push(create.epoch)
   if (producer !== undefined) {
     args.push(producer.id, producer.epoch, producer.seq, producer.count)
   }
-  for (const guard of guards) pushGuard(args, guard)
-  for (const event of events) pushEvent(args, event)
-  for (const { field, value } of writes) args.push(field, value === null ? 0 : 1, value ?? '')
+  const beforeGuards = args.length
+  for (const guard of guards) {
+    if ('field' in guard) pushField(args, 'f', guard.field, guard.equals)
+    else pushField(args, 'd', guard.deadline, guard.at)
+  }
+  const afterGuards = args.length
+  for (const event of events) pushEvent(args, event, withIds)
+  const beforeWrites = args.length
+  for (const { field, value } of writes) pushField(args, 'f', field, value)
+  const afterWrites = args.length
   for (const { deadline, inMs } of deadlines) {
     args.push(deadline, inMs === null ? '' : Math.round(inMs))
   }
+  args[form] =
+    `${create === undefined ? 0 : 1} ${producer === undefined ? 0 : 1} ${afterGuards - beforeGuards} ${events.length} ${withIds ? 1 : 0} ${afterWrites - beforeWrites} ${deadlines.length}`
+  if (create !== undefined) return KEYS_OF_IDS + KEYS_OF_PLACES
+  const placed = deadlines.length > 0 || guards.some((guard) => 'deadline' in guard)
+  return (withIds ? KEYS_OF_IDS : 0) + (placed ? KEYS_OF_PLACES : 0)
 }
 
-function pushGuard(args: (string | number)[], guard: Guard): void {
-  if ('field' in guard) {
-    args.push('f', guard.field, guard.equals === null ? 0 : 1, guard.equals ?? '')
-  } else {
-    args.push('d', guard.deadline, guard.at === null ? 0 : 1, guard.at ?? '')
-  }
+function hasIds(events: readonly NewEvent[]): boolean {
+  for (const { dedupe } of events) if (dedupe !== undefined) return true
+  return false
 }
 
-function pushEvent(args: (string | number)[], { tag, body, dedupe }: NewEvent): void {
-  const crc = checksum(tag, body)
-  if (dedupe === undefined) args.push(tag, crc, body, '', '')
-  else args.push(tag, crc, body, dedupe.id, REMEMBERED + dedupe.fingerprint)
+/** A field with its value, or, with `null`, as absent. */
+function pushField(
+  args: (string | number)[],
+  kind: 'f' | 'd',
+  name: string,
+  value: string | number | null,
+): void {
+  if (value === null) args.push(`-${kind}${name}`)
+  else args.push(`=${kind}${name}`, value)
+}
+
+function pushEvent(
+  args: (string | number)[],
+  { tag, body, dedupe }: NewEvent,
+  withIds: boolean,
+): void {
+  args.push(tag + hex(checksum(tag, body)), body)
+  if (!withIds) return
+  if (dedupe === undefined) args.push('', '')
+  else args.push(dedupe.id, REMEMBERED + dedupe.fingerprint)
 }
 
 /** Stands between serial and fingerprint of a remembered id. */
@@ -77,7 +107,7 @@ export class BatchAnswer {
   constructor(reply: unknown) {
     const [now, starts, answers] = reply as [number, readonly string[], readonly unknown[]]
     this.#now = now
-    this.#sessions = starts.map(decodeStart)
+    this.#sessions = starts.map((start) => decodeStart(start, now))
     this.#answers = answers
   }
 
@@ -100,11 +130,16 @@ export class BatchAnswer {
   }
 }
 
-/** `epoch head tag at floor` of a session that was there. */
-function decodeStart(start: string): Progress | null {
+/** The record's `.` and, once something was trimmed, `,` of a session that was there. Its time never goes back. */
+function decodeStart(start: string, now: number): Progress | null {
   if (start === '') return null
-  const [epoch, head, tag, at, floor] = start.split(' ') as [Epoch, string, Tag, string, string]
-  return { epoch, head: Number(head), tag, at: Number(at), floor: Number(floor) }
+  const [epoch, head, tag, last, _bytes, _g1, _g0, floor = '0'] = start.split(' ') as [
+    Epoch,
+    string,
+    Tag,
+    ...string[],
+  ]
+  return { epoch, head: Number(head), tag, at: Math.max(now, Number(last)), floor: Number(floor) }
 }
 
 function decodeRefusal(answer: readonly string[], request: CommitRequest): CommitResult {
@@ -186,12 +221,32 @@ export function decodeEntry(
   const head = decodeHead(text)
   if (head === null || head.serial !== after.serial + 1) return null
   if (after.tag !== null && head.prev !== after.tag) return null
-  const body = text.slice(encodeEvent(head, '').length)
-  return entry.startsWith(checksum(head.tag, body)) ? { ...head, text } : null
+  // Behind the head, which ends with the first comma after its time.
+  const body = text.slice(text.indexOf(',', text.indexOf(',"at":') + 1) + 1)
+  if (Number.parseInt(entry.slice(0, CHECKSUM_LENGTH), 16) !== checksum(head.tag, body)) return null
+  return { serial: head.serial, tag: head.tag, prev: head.prev, at: head.at, text }
 }
 
 const CHECKSUM_LENGTH = 8
 
-function checksum(tag: Tag, body: string): string {
-  return crc32(body, crc32(tag)).toString(16).padStart(CHECKSUM_LENGTH, '0')
+/** Over tag and body. The tag is so short that a call for it alone would cost more than its bytes. */
+function checksum(tag: Tag, body: string): number {
+  return crc32(body, crcOfAscii(tag))
+}
+
+const hex = (crc: number): string => crc.toString(16).padStart(CHECKSUM_LENGTH, '0')
+
+const CRC_OF_BYTE = Uint32Array.from({ length: 256 }, (_, byte) => {
+  let crc = byte
+  for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? (crc >>> 1) ^ 0xedb88320 : crc >>> 1
+  return crc
+})
+
+function crcOfAscii(text: string): number {
+  let crc = 0xffffffff
+  for (let i = 0; i < text.length; i++) {
+    // The index is of one byte, so it is there.
+    crc = (crc >>> 8) ^ (CRC_OF_BYTE[(crc ^ text.charCodeAt(i)) & 0xff] as number)
+  }
+  return ~crc >>> 0
 }

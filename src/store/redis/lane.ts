@@ -1,5 +1,6 @@
 import type { CommitRequest, CommitResult } from '../../core/store.ts'
-import { Batch, type Job } from './batch.ts'
+import type { SessionId } from '../../protocol/ids.ts'
+import { Batch, type Appended, type Job } from './batch.ts'
 import { COMMAND_TIMEOUT_MS } from './connect.ts'
 import { isBatchReply } from './encode.ts'
 import { isPassing, outcomeOf, Refusal, Unanswered, type Failure } from './failures.ts'
@@ -27,8 +28,10 @@ export interface LaneSettings {
   readonly wait: { readonly replicas: number; readonly timeoutMs: number } | null
   /** A commit is answered within this, or its caller hears that nobody knows. */
   readonly deadlineMs: number
-  /** Called for every answer, in order, before its caller hears it. */
-  readonly onAnswer: (request: CommitRequest, result: CommitResult) => void
+  /** Whether this node listens to a session itself. */
+  readonly listens: (session: SessionId) => boolean
+  /** Called with what a batch appended to a session, in order, before the callers hear of it. */
+  readonly onAppended: (session: SessionId, appended: Appended) => void
   /** Called when a commit was given up that may yet be carried out. */
   readonly onUnknown: () => void
 }
@@ -170,14 +173,14 @@ export class Lane {
 
   /** Sends batches, ends those that are answered or cannot be helped, and returns the others. */
   async #attempt(batches: readonly Batch[], timeoutMs: number, byText = false): Promise<Batch[]> {
-    const { link, wait, instance, publish } = this.#settings
+    const { link, wait, instance, publish, listens } = this.#settings
     const { text, sha } = SCRIPTS.commit
     const commands: Command[] = batches.map((batch) => {
       const key = this.#answerKeys[batch.sequence % WINDOW] as string
       return [
         byText ? 'eval' : 'evalsha',
         byText ? text : sha,
-        ...batch.encode(key, instance, publish),
+        ...batch.encode(key, instance, publish, listens),
       ]
     })
     if (wait !== null) commands.push(['wait', wait.replicas, wait.timeoutMs])
@@ -190,7 +193,7 @@ export class Lane {
 
   /** @returns whether the batch is over */
   #settle(batch: Batch, reply: Reply, waited: Reply | null): boolean {
-    const { wait, onAnswer } = this.#settings
+    const { wait, onAppended } = this.#settings
     const failure =
       failureIn(reply) ?? misread(reply) ?? (waited === null ? null : carriedOut(failureIn(waited)))
     if (failure !== null && isPassing(failure)) {
@@ -202,7 +205,7 @@ export class Lane {
       batch.giveUp(reply.failure)
     } else {
       const confirmed = waited !== null && 'value' in waited ? Number(waited.value) : 0
-      batch.answer(reply.value, confirmed >= (wait?.replicas ?? 0), onAnswer)
+      batch.answer(reply.value, confirmed >= (wait?.replicas ?? 0), onAppended)
     }
     return true
   }

@@ -19,6 +19,7 @@ import type {
   TrimResult,
 } from '../../core/store.ts'
 import { assign } from '../assign.ts'
+import type { Appended } from './batch.ts'
 import { callScript } from './calls.ts'
 import { decodeEntry, decodeLogHead, guardTime } from './encode.ts'
 import { dueDeadlines } from './due.ts'
@@ -206,18 +207,24 @@ export class RedisStore implements Store {
       publish: clustered ? 'spublish' : 'publish',
       wait,
       deadlineMs,
-      onAnswer: (request, result) => this.#wake(request, result),
+      listens: (session) => signals.hears(session),
+      onAppended: (session, appended) => this.#wake(session, appended),
       onUnknown: () => signals.restored(),
     }
   }
 
-  #wake(request: CommitRequest, result: CommitResult): void {
+  #wake(session: SessionId, { place, events }: Appended): void {
     const { signals } = this.#settings
-    if (result.outcome !== 'committed' || result.last < result.first) return
-    if (!signals.hears(request.session)) return
-    const { epoch, first, last } = result
-    const events = assign(request.events ?? [], result)
-    signals.wake(request.session, { kind: 'committed', epoch, first, last, events })
+    if (!signals.hears(session)) return
+    const { epoch, first } = place
+    const last = first + events.length - 1
+    signals.wake(session, {
+      kind: 'committed',
+      epoch,
+      first,
+      last,
+      events: assign(events, place),
+    })
   }
 
   #look(

@@ -2,16 +2,18 @@
 -- A batch of commits, in order, each atomic and each answered by itself. [DESIGN 3]
 --
 -- KEYS: 1            the kept answer of this place in the caller's window
---       then, for each session of the batch: record, log, even ids, odd ids, due, index
--- ARGV: instance, sequence number of the batch, PUBLISH or SPUBLISH, length of a generation of ids in ms, its margin in ms,
---       number of sessions; for each session: its id, its channel; then the commits, one after another:
---         session's number, epoch ('' : must exist), numbers of producers (0 or 1), guards, events, ids, writes, deadlines;
+--       then, for each session of the batch: record, log; even ids, odd ids where its keys say 2; due, index where they say 4
+-- ARGV: instance, sequence number of the batch, publish or spublish, length of a generation of ids in ms, its margin in ms,
+--       number of sessions; for each session: its id, its channel, its keys (the sum of 2 and 4), 0 | 1: the caller listens to it;
+--       then the commits, one after another:
+--         session's number, form, epoch              (if it creates; else it must exist)
 --         producer: id, epoch, seq, count
---         guard:    f | d, name, 0 | 1, value        (0: absent)
---         event:    tag, crc, body, id, fingerprint  ('' : no id to remember; else '+' and what it is)
---         write:    name, 0 | 1, value               (0: remove)
+--         guard:    = and field, value               or - and field: absent. A field is f | d and its name
+--         event:    tag and crc, body                and id, fingerprint ('' : no id to remember; else '+' and what it is)
+--         write:    = and field, value               or - and field: remove
 --         deadline: name, ms from now                ('' : clear)
--- Returns { now, { for each session '' or 'epoch head tag at floor' as it was before }, { for each commit an answer } }:
+--       where the form says '<creates> <producers> <arguments of guards> <events> <0 | 1: with ids> <arguments of writes> <deadlines>'
+-- Returns { now, { for each session '' or its record's `.` and, after a space, `,` as they were before }, { for each commit an answer } }:
 --         the bytes of the log after it, a number, where it was carried out: the caller adds up the rest; else
 --         { 'missing' }, { 'exists' }, { 'fenced', epoch }, { 'gap', expected },
 --         { 'replayed', epoch, count, ranges }, { 'duplicate', epoch, id, remembered, … },
@@ -20,14 +22,17 @@
 -- The answers are kept for a while under the batch's number. A batch that comes again, because its answer was lost on
 -- the way, gets the same answers and changes nothing; one that comes late, after younger ones, is refused.
 --
--- What of a session is needed again and again is read once, kept in its table, and written at the end. OOM, READONLY and the
--- like are checked by Redis before a script of this kind begins; so only XADD could fail, and it is the first write of its commit.
+-- What of a session is needed is read once, kept in its table, and written at the end. OOM, READONLY and the like are checked by
+-- Redis before a script of this kind begins; so only XADD could fail, and it is the first write of its commit.
+--
+-- What is long is made once: Lua here hashes every byte of every new string.
 --
 -- Ids are remembered in generations, by the clock: one hash for even ones, one for odd ones, each with its own end. An id lives for at
 -- least one generation less the margin; `g1` and `g0` are the last two generations that were written, so that no hash is asked in vain.
 
-local call, pcall, format, match = redis.call, redis.pcall, string.format, string.match
-local HINT_BYTES, KEEP_ANSWERS_MS, RING = 16384, '120000', 16
+local call, pcall, format, match, sub, byte = redis.call, redis.pcall, string.format, string.match, string.sub, string.byte
+local HINT_BYTES, KEEP_ANSWERS_MS, RING, SPREAD = 65536, '120000', 16, 2000
+local IS = byte('=')
 local A, K = ARGV, KEYS
 
 local instance, sequence, publish = A[1], tonumber(A[2]), A[3]
@@ -49,252 +54,367 @@ local generation, nowText = math.floor(now / span), format('%d', now)
 -- Not `..` nor %.0f, which print a float, slowly.
 local function int(number) return format('%d', number) end
 
--- Every field is named at once, here and below: a table that grows one by one is laid out anew each time.
-local function load(k, id, channel)
-  local s = {
-    k = k, record = K[k], log = K[k + 1], id = id, channel = channel, exists = false, epoch = false, head = 0, tag = false,
-    last = 0, at = 0, atText = false, bytes = 0, floor = 0, g1 = 0, g0 = 0,
-    changed = false, entries = false, woken = false, known = false, asked = false, added = false, hintBytes = 0,
-  }
-  local found = call('HMGET', s.record, '.', ',')
-  if not found[1] then return s, '' end
-  local epoch, head, tag, at, bytes, g1, g0 = match(found[1], '^(%S+) (%d+) (%S+) (%d+) (%d+) (%d+) (%d+)$')
-  local floor = found[2] and match(found[2], '^%d+') or '0'
-  s.exists, s.epoch, s.head, s.tag, s.bytes = true, epoch, tonumber(head), tag, tonumber(bytes)
-  s.last, s.floor, s.g1, s.g0 = tonumber(at), tonumber(floor), tonumber(g1), tonumber(g0)
-  if now > s.last then s.at, s.atText = now, nowText else s.at, s.atText = s.last, at end
-  return s, epoch .. ' ' .. head .. ' ' .. tag .. ' ' .. s.atText .. ' ' .. floor
+-- The sessions, by their numbers as text. Every field is named at once: a table that grows one by one is laid out anew each time.
+local sessions, count, p = {}, tonumber(A[6]), 7
+do
+  local k = 2
+  for i = 1, count do
+    local keys = A[p + 2]
+    local ids, places = keys == '2' or keys == '6', keys >= '4'
+    local other = ids and k + 4 or k + 2
+    sessions[format('%d', i)] = {
+      record = K[k], log = K[k + 1], ids = ids and k + 2, due = places and K[other], index = places and K[other + 1],
+      id = A[p], channel = A[p + 1], listens = A[p + 3] == '1' and 1 or 0, exists = false, epoch = false, head = 0, tag = false,
+      last = 0, at = 0, links = false, bytes = 0, floor = 0, g1 = 0, g0 = 0, changed = false, entries = false, woken = 0,
+      hintBytes = 0, fields = { '.', ',' }, values = {}, written = false, known = false, asked = false, added = false,
+    }
+    k, p = places and other + 2 or other, p + 4
+  end
 end
 
--- Every commit, as places in ARGV.
-local sessions, starts, commits, p = {}, {}, {}, 7 + 2 * A[6]
-for i = 1, tonumber(A[6]) do
-  sessions[i], starts[i] = load(6 * i - 4, A[5 + 2 * i], A[6 + 2 * i])
+-- Where the parts of a commit stand, counted from its first argument. Most commits of a batch have the same form.
+local forms = {}
+local function parse(text)
+  local creates, producers, guards, events, ids, writes, deadlines = match(text, '^(%d) (%d) (%d+) (%d+) (%d) (%d+) (%d+)$')
+  local f = { creates = creates == '1', producer = producers == '1' and 2 + creates, ids = ids == '1', step = 2 + 2 * ids }
+  f.guards = 2 + creates + 4 * producers
+  f.events = f.guards + guards
+  f.writes = f.events + f.step * events
+  f.deadlines = f.writes + writes
+  f.done = f.deadlines + 2 * deadlines
+  f.guarded, f.appends, f.writing = f.guards < f.events, f.events < f.writes, f.writes < f.done
+  forms[text] = f
+  return f
 end
+
+local function ask(s, field)
+  if s.values[field] == nil then
+    s.values[field] = false
+    s.fields[#s.fields + 1] = field
+  end
+end
+
+-- A first walk over the commits finds what has to be known of their sessions.
+local first = p
 while p <= #A do
-  local s, guardCount, eventCount = sessions[tonumber(A[p])], tonumber(A[p + 3]), tonumber(A[p + 4])
-  local writeCount, deadlineCount = tonumber(A[p + 6]), tonumber(A[p + 7])
-  local producer, ids = A[p + 2] == '1', A[p + 5] ~= '0'
-  local guards = p + 8 + (producer and 4 or 0)
-  local events = guards + 4 * guardCount
-  local writes = events + 5 * eventCount
-  local deadlines = writes + 3 * writeCount
-  commits[#commits + 1] = {
-    s = s, epoch = A[p + 1], producer = producer and p + 8, ids = ids, guards = guards, events = events, writes = writes,
-    deadlines = deadlines, done = deadlines + 2 * deadlineCount, ring = false, ringSize = false,
-  }
-  p = deadlines + 2 * deadlineCount
-  if ids then
+  local s, f = sessions[A[p]], forms[A[p + 1]] or parse(A[p + 1])
+  local g, events = p + f.guards, p + f.events
+  while g < events do
+    ask(s, sub(A[g], 2))
+    g = g + (byte(A[g]) == IS and 2 or 1)
+  end
+  if f.producer then ask(s, 'p' .. A[p + f.producer]) end
+  if f.ids then
     local asked = s.asked or {}
-    for e = events, writes - 1, 5 do
-      if A[e + 4] ~= '' then asked[#asked + 1] = A[e + 3] end
+    for e = events, p + f.writes - 1, 4 do
+      if A[e + 3] ~= '' then asked[#asked + 1] = A[e + 2] end
     end
     s.asked = asked
   end
+  p = p + f.done
 end
 
-local function idKey(s, g) return K[s.k + 2 + g % 2] end
+local function idKey(s, g) return K[s.ids + g % 2] end
+
+-- A command over a list that may be longer than what Lua passes at once.
+local function spread(command, key, list)
+  for i = 1, #list, SPREAD do call(command, key, unpack(list, i, math.min(i + SPREAD - 1, #list))) end
+end
 
 local function recall(s, g)
-  local found = call('HMGET', idKey(s, g), unpack(s.asked))
-  for i = 1, #found do
-    if found[i] then s.known[s.asked[i]] = found[i] end
+  for from = 1, #s.asked, SPREAD do
+    local found = call('HMGET', idKey(s, g), unpack(s.asked, from, math.min(from + SPREAD - 1, #s.asked)))
+    for i = 1, #found do
+      if found[i] then s.known[s.asked[from + i - 1]] = found[i] end
+    end
   end
 end
-for i = 1, #sessions do
-  local s = sessions[i]
-  if s.asked then s.known = {} end
-  if s.asked and s.exists then
+
+-- @returns what the caller is told of the session
+local function load(s)
+  local fields = s.fields
+  local found = call('HMGET', s.record, unpack(fields, 1, math.min(SPREAD, #fields)))
+  for from = SPREAD + 1, #fields, SPREAD do
+    local more = call('HMGET', s.record, unpack(fields, from, math.min(from + SPREAD - 1, #fields)))
+    for i = 1, #more do found[from + i - 1] = more[i] end
+  end
+  s.known = s.asked and {}
+  local record, floor = found[1], found[2]
+  if not record then return '' end
+  local epoch, head, tag, last, bytes, g1, g0 = match(record, '^(%S+) (%d+) (%S+) (%d+) (%d+) (%d+) (%d+)$')
+  s.exists, s.epoch, s.head, s.tag, s.bytes = true, epoch, tonumber(head), tag, tonumber(bytes)
+  s.last, s.g1, s.g0 = tonumber(last), tonumber(g1), tonumber(g0)
+  if now > s.last then s.at = now else s.at, s.links = s.last, '","at":' .. last .. ',' end
+  for i = 3, #fields do s.values[fields[i]] = found[i] end
+  if s.asked then
     local back = s.g1 > generation -- the clock was set back
     if s.g1 == generation or back then recall(s, generation) end
     if s.g1 == generation - 1 or s.g0 == generation - 1 or back then recall(s, generation - 1) end
   end
+  if not floor then return record end
+  s.floor = tonumber(match(floor, '^%d+'))
+  return record .. ' ' .. floor
+end
+
+local starts, nowLinks = {}, '","at":' .. nowText .. ','
+for i = 1, count do
+  local s = sessions[format('%d', i)]
+  s.links = nowLinks
+  starts[i] = load(s)
+end
+
+-- To be written at the end; false: to be removed.
+local function set(s, field, value)
+  local written = s.written or {}
+  s.values[field], written[field], s.written = value, true, written
 end
 
 local function checkProducer(s, at)
-  local known = call('HGET', s.record, 'p' .. A[at])
+  local known = s.values['p' .. A[at]]
   if not known then return end
-  local epoch, last, size, ring = match(known, '^(%d+) (%-?%d+) (%d+) (.*)$')
+  local epoch, last = match(known, '^(%d+) (%-?%d+)')
   epoch, last = tonumber(epoch), tonumber(last)
   local claimed, seq, count = tonumber(A[at + 1]), tonumber(A[at + 2]), tonumber(A[at + 3])
   if claimed > epoch then return end
   if claimed < epoch then return { 'fenced', int(epoch) } end
   if seq > last + 1 then return { 'gap', int(last + 1) } end
-  if seq < last + 1 then return { 'replayed', s.epoch, int(math.min(count, last - seq + 1)), ring } end
-  return nil, ring, tonumber(size)
+  if seq < last + 1 then
+    return { 'replayed', s.epoch, int(math.min(count, last - seq + 1)), match(known, '(%S*)$') }
+  end
 end
 
-local function checkIds(s, c)
+local function checkIds(s, e, writes)
   local answer
-  for e = c.events, c.writes - 1, 5 do
-    local known = A[e + 4] ~= '' and s.known[A[e + 3]]
+  for e = e, writes - 1, 4 do
+    local known = A[e + 3] ~= '' and s.known[A[e + 2]]
     if known then
       answer = answer or { 'duplicate', s.epoch }
-      answer[#answer + 1] = A[e + 3]
+      answer[#answer + 1] = A[e + 2]
       answer[#answer + 1] = known
     end
   end
   return answer
 end
 
-local function checkGuards(s, c)
-  local holds, answer = true, { 'conflict' }
-  for g = c.guards, c.events - 1, 4 do
-    local value = s.exists and call('HGET', s.record, A[g] .. A[g + 1]) or false
-    if value ~= (A[g + 2] == '1' and A[g + 3]) then holds = false end
-    local n = #answer
-    answer[n + 1], answer[n + 2], answer[n + 3], answer[n + 4] = A[g], A[g + 1], value and '1' or '0', value or ''
+local function conflict(s, g, events)
+  local answer = { 'conflict' }
+  while g < events do
+    local field, n = sub(A[g], 2), #answer
+    local value = s.values[field] or false
+    answer[n + 1], answer[n + 2], answer[n + 3], answer[n + 4] = sub(field, 1, 1), sub(field, 2), value and '1' or '0', value or ''
+    g = g + (byte(A[g]) == IS and 2 or 1)
   end
-  if not holds then return answer end
+  return answer
 end
 
-local function refusal(s, c)
+local function checkGuards(s, from, events)
+  local values, g = s.values, from
+  while g < events do
+    local value = values[sub(A[g], 2)]
+    if byte(A[g]) == IS then
+      if value ~= A[g + 1] then return conflict(s, from, events) end
+      g = g + 2
+    else
+      if value then return conflict(s, from, events) end
+      g = g + 1
+    end
+  end
+end
+
+local function refusal(s, f, p)
   local answer
   if s.exists then
-    if c.epoch ~= '' then return { 'exists' } end
-    if c.producer then answer, c.ring, c.ringSize = checkProducer(s, c.producer) end
-    if not answer and c.ids then answer = checkIds(s, c) end
-  elseif c.epoch == '' then
+    if f.creates then return { 'exists' } end
+    if f.producer then answer = checkProducer(s, p + f.producer) end
+    if not answer and f.ids then answer = checkIds(s, p + f.events, p + f.writes) end
+  elseif not f.creates then
     return { 'missing' }
   end
-  if not answer and c.guards < c.events then answer = checkGuards(s, c) end
+  if not answer and f.guarded then answer = checkGuards(s, p + f.guards, p + f.events) end
   return answer
+end
+
+local function lose(s)
+  s.exists, s.values = false, {}
 end
 
 -- Makes a session, over what may be left of a log that lost its record, or of a record that lost its log.
 local function create(s, epoch)
   for _, field in ipairs(call('HKEYS', s.record)) do
-    if string.sub(field, 1, 1) == 'd' then call('ZREM', K[s.k + 4], s.id .. ' ' .. string.sub(field, 2)) end
+    if sub(field, 1, 1) == 'd' then call('ZREM', s.due, s.id .. ' ' .. sub(field, 2)) end
   end
-  call('UNLINK', s.record, s.log, K[s.k + 2], K[s.k + 3])
-  call('ZADD', K[s.k + 5], '0', s.id)
-  s.exists, s.changed, s.known, s.added = true, true, {}, false
+  call('UNLINK', s.record, s.log, K[s.ids], K[s.ids + 1])
+  call('ZADD', s.index, '0', s.id)
+  s.exists, s.changed, s.values, s.written, s.known, s.added = true, true, {}, false, {}, false
   s.epoch, s.head, s.tag, s.bytes, s.floor, s.g1, s.g0 = epoch, 0, '--------', 0, 0, 0, 0
-  s.at, s.atText, s.last = now, nowText, 0
+  s.at, s.links, s.last = now, nowLinks, 0
 end
 
-local function append(s, c)
-  local entries, at = s.entries or {}, '","at":' .. s.atText .. ','
-  local serial, prev, bytes = s.head, s.tag, s.bytes
-  for e = c.events, c.writes - 1, 5 do
+local function append(s, f, p)
+  -- The first place is for what the wake-up begins with.
+  local entries, links = s.entries or { '' }, s.links
+  local serial, prev, bytes, n = s.head, s.tag, s.bytes, #entries
+  for e = p + f.events, p + f.writes - 1, f.step do
     serial = serial + 1
-    local tag, id = A[e], int(serial)
-    local entry = A[e + 1] .. '{"serial":' .. id .. ',"tag":"' .. tag .. '","prev":"' .. prev .. at .. A[e + 2]
+    local tag, id = sub(A[e], 1, 8), format('%d', serial)
+    local entry = sub(A[e], 9) .. '{"serial":' .. id .. ',"tag":"' .. tag .. '","prev":"' .. prev .. links .. A[e + 1]
     local done
     if s.head > s.floor and serial == s.head + 1 then
       -- A log that ought to be there is not made anew: its events are gone, and so is its epoch.
       done = pcall('XADD', s.log, 'NOMKSTREAM', id .. '-0', 'e', entry)
       if not done then
-        s.exists = false
+        lose(s)
         return { 'missing' }
       end
     else
       done = pcall('XADD', s.log, id .. '-0', 'e', entry)
     end
     if type(done) == 'table' and done.err then return { 'failed', done.err } end
-    prev, bytes = tag, bytes + #entry - 8
-    entries[#entries + 1] = entry
+    n = n + 1
+    prev, bytes, entries[n] = tag, bytes + #entry - 8, entry
   end
-  s.woken = s.woken or s.head + 1
+  if not s.entries then s.woken = s.head + 1 end
   s.entries, s.changed, s.last = entries, true, s.at
   s.hintBytes = s.hintBytes + bytes - s.bytes
   s.head, s.tag, s.bytes = serial, prev, bytes
 end
 
-local function remember(s, c, first)
-  if c.producer then
-    local at = c.producer
-    local seq, count = A[at + 2], A[at + 3]
-    local entry = seq .. ':' .. count .. ':' .. int(first)
-    local ring, size = c.ring, c.ringSize or 0
-    if size >= RING then ring, size = match(ring, '^[^,]*,(.*)$'), size - 1 end
-    if size > 0 then entry = ring .. ',' .. entry end
-    call('HSET', s.record, 'p' .. A[at], A[at + 1] .. ' ' .. int(seq + count - 1) .. ' ' .. (size + 1) .. ' ' .. entry)
-  end
-  if not c.ids then return end
-  local added = s.added or {}
-  for e = c.events, c.writes - 1, 5 do
-    if A[e + 4] ~= '' then
-      local value = int(first + (e - c.events) / 5) .. A[e + 4]
-      s.known[A[e + 3]] = value
-      local n = #added
-      added[n + 1], added[n + 2] = A[e + 3], value
+local function remember(s, f, p, first)
+  if f.producer then
+    local at = p + f.producer
+    local field, seq, count = 'p' .. A[at], A[at + 2], A[at + 3]
+    local entry, size = seq .. ':' .. count .. ':' .. int(first), 0
+    local known = s.values[field]
+    local epoch, of, ring = match(known or '', '^(%d+) %-?%d+ (%d+) (.*)$')
+    if epoch == A[at + 1] then
+      size = tonumber(of)
+      if size >= RING then ring, size = match(ring, '^[^,]*,(.*)$'), size - 1 end
+      if size > 0 then entry = ring .. ',' .. entry end
     end
+    set(s, field, A[at + 1] .. ' ' .. int(seq + count - 1) .. ' ' .. (size + 1) .. ' ' .. entry)
+  end
+  if not f.ids then return end
+  local added, serial = s.added or {}, first
+  for e = p + f.events, p + f.writes - 1, 4 do
+    if A[e + 3] ~= '' then
+      local value = int(serial) .. A[e + 3]
+      s.known[A[e + 2]] = value
+      local n = #added
+      added[n + 1], added[n + 2] = A[e + 2], value
+    end
+    serial = serial + 1
   end
   s.added = added
 end
 
-local function write(s, c)
-  for w = c.writes, c.deadlines - 1, 3 do
-    if A[w + 1] == '1' then call('HSET', s.record, 'f' .. A[w], A[w + 2]) else call('HDEL', s.record, 'f' .. A[w]) end
+local function write(s, f, p)
+  local w, deadlines = p + f.writes, p + f.deadlines
+  while w < deadlines do
+    local field = sub(A[w], 2)
+    if byte(A[w]) == IS then
+      set(s, field, A[w + 1])
+      w = w + 2
+    else
+      set(s, field, false)
+      w = w + 1
+    end
   end
-  for d = c.deadlines, c.done - 1, 2 do
-    local name, member = 'd' .. A[d], s.id .. ' ' .. A[d]
+  for d = deadlines, p + f.done - 1, 2 do
+    local member = s.id .. ' ' .. A[d]
     if A[d + 1] == '' then
-      call('HDEL', s.record, name)
-      call('ZREM', K[s.k + 4], member)
+      set(s, 'd' .. A[d], false)
+      call('ZREM', s.due, member)
     else
       local at = int(now + A[d + 1])
-      call('HSET', s.record, name, at)
-      call('ZADD', K[s.k + 4], at, member)
+      set(s, 'd' .. A[d], at)
+      call('ZADD', s.due, at, member)
     end
   end
 end
 
-local function apply(s, c)
-  if not s.exists then create(s, c.epoch) end
+local function apply(s, f, p)
+  if not s.exists then create(s, A[p + 2]) end
   local first = s.head + 1
-  if c.events < c.writes then
-    local failed = append(s, c)
+  if f.appends then
+    local failed = append(s, f, p)
     if failed then return failed end
   end
-  write(s, c)
-  remember(s, c, first)
+  if f.writing then write(s, f, p) end
+  if f.producer or f.ids then remember(s, f, p, first) end
   return s.bytes
 end
 
 -- What an index still says of a session that is gone.
-local function heal(s, c)
-  call('ZREM', K[s.k + 5], s.id)
-  for g = c.guards, c.events - 1, 4 do
-    if A[g] == 'd' then call('ZREM', K[s.k + 4], s.id .. ' ' .. A[g + 1]) end
+local function heal(s, f, p)
+  if not s.index then return end
+  call('ZREM', s.index, s.id)
+  local g = p + f.guards
+  while g < p + f.events do
+    if byte(A[g], 2) == byte('d') then call('ZREM', s.due, s.id .. ' ' .. sub(A[g], 3)) end
+    g = g + (byte(A[g]) == IS and 2 or 1)
   end
 end
 
 local answers = {}
-for i = 1, #commits do
-  local c = commits[i]
-  local s = c.s
-  local answer = refusal(s, c)
+p = first
+while p <= #A do
+  local s, f = sessions[A[p]], forms[A[p + 1]]
+  local answer = refusal(s, f, p)
   -- A commit that appends sees by its XADD that the log is lost; any other looks.
-  if s.exists and (answer or c.events == c.writes) and s.head > s.floor and call('EXISTS', s.log) == 0 then
-    s.exists = false
-    answer = refusal(s, c)
+  if s.exists and (answer or not f.appends) and s.head > s.floor and call('EXISTS', s.log) == 0 then
+    lose(s)
+    answer = refusal(s, f, p)
   end
-  if not answer then answer = apply(s, c) end
-  if type(answer) == 'table' and answer[1] == 'missing' then heal(s, c) end
-  answers[i] = answer
+  if not answer then answer = apply(s, f, p) end
+  if type(answer) == 'table' and answer[1] == 'missing' then heal(s, f, p) end
+  answers[#answers + 1] = answer
+  p = p + f.done
 end
 
-for i = 1, #sessions do
-  local s = sessions[i]
+local function store(s)
   if s.added then
     local key = idKey(s, generation)
-    call('HSET', key, unpack(s.added))
+    spread('HSET', key, s.added)
     if s.g1 ~= generation then
       call('PEXPIREAT', key, int((generation + 2) * span - margin))
       if s.g1 < generation then s.g1, s.g0 = generation, s.g1 else s.g0 = math.max(s.g0, generation) end
       s.changed = true
     end
   end
+  local pairsToSet, gone = {}, {}
   if s.changed then
-    call('HSET', s.record, '.', format('%s %d %s %d %d %d %d', s.epoch, s.head, s.tag, s.last, s.bytes, s.g1, s.g0))
+    pairsToSet[1] = '.'
+    pairsToSet[2] = format('%s %d %s %d %d %d %d', s.epoch, s.head, s.tag, s.last, s.bytes, s.g1, s.g0)
   end
-  if s.entries then
-    local wake = format('C %s %s %d %d', instance, s.epoch, s.woken, s.head)
-    if s.hintBytes <= HINT_BYTES then wake = wake .. '\30' .. table.concat(s.entries, '\30') end
-    call(publish, s.channel, wake)
+  for field in pairs(s.written or {}) do
+    local value = s.values[field]
+    if value then
+      local n = #pairsToSet
+      pairsToSet[n + 1], pairsToSet[n + 2] = field, value
+    else
+      gone[#gone + 1] = field
+    end
   end
+  spread('HSET', s.record, pairsToSet)
+  spread('HDEL', s.record, gone)
+end
+
+-- The events go along where somebody else listens; the caller tells its own listeners by itself. Even so something is always published: who
+-- is counted may be another than the caller thinks. Where counting is not allowed, somebody else listens.
+local counting = publish == 'spublish' and 'SHARDNUMSUB' or 'NUMSUB'
+local function wake(s)
+  local hint = format('C %s %s %d %d', instance, s.epoch, s.woken, s.head)
+  if s.hintBytes <= HINT_BYTES and (pcall('PUBSUB', counting, s.channel)[2] or 2) > s.listens then
+    s.entries[1] = hint
+    hint = table.concat(s.entries, '\30')
+  end
+  call(publish, s.channel, hint)
+end
+
+for i = 1, count do
+  local s = sessions[format('%d', i)]
+  if s.changed or s.written or s.added then store(s) end
+  if s.entries then wake(s) end
 end
 local reply = { now, starts, answers }
 call('SET', K[1], cmsgpack.pack({ sequence, reply }), 'PX', KEEP_ANSWERS_MS)
