@@ -66,12 +66,6 @@ export interface TicketIssuer {
   ): Promise<{ readonly ticket: string; readonly expiresAt: number }>
 }
 
-interface Issued {
-  readonly ticket: string
-  /** Milliseconds since 1970. */
-  readonly expiresAt: number
-}
-
 /** A route that this face carries for somebody else. Open to everybody: it brings its own rights. */
 export interface Mount {
   readonly method: 'GET' | 'POST'
