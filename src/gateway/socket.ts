@@ -20,6 +20,11 @@ export class Socket implements Transport {
   readonly address: string
   readonly #ws: WebSocket
   readonly #raw: Duplex
+  #corked = false
+  readonly #uncork = (): void => {
+    this.#corked = false
+    this.#raw.uncork()
+  }
   /** Whether anything was heard since the last ping. */
   #heard = true
 
@@ -43,8 +48,15 @@ export class Socket implements Transport {
     return this.#raw.writableLength
   }
 
+  /** What is sent within one turn goes out in one write: many answers to one client cost as much as one. */
   send(frame: Frame): void {
-    if (this.#ws.readyState === this.#ws.OPEN) this.#raw.write(frameBytes(frame))
+    if (this.#ws.readyState !== this.#ws.OPEN) return
+    if (!this.#corked) {
+      this.#corked = true
+      this.#raw.cork()
+      process.nextTick(this.#uncork)
+    }
+    this.#raw.write(frameBytes(frame))
   }
 
   close(code: number, reason: string): void {
