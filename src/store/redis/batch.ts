@@ -2,7 +2,7 @@ import type { CommitRequest, CommitResult, Committed, NewEvent } from '../../cor
 import { DEDUPE_WINDOW_MS } from '../../core/store.ts'
 import { HeldlineError } from '../../protocol/errors.ts'
 import type { SessionId } from '../../protocol/ids.ts'
-import { BatchAnswer, KEYS_OF_IDS, KEYS_OF_PLACES, pushCommit } from './encode.ts'
+import { BatchAnswer, KEYS_OF_IDS, KEYS_OF_PLACES, LISTENS, pushCommit } from './encode.ts'
 import { outcomeOf, Unanswered, type Failure } from './failures.ts'
 import { keysOf } from './keys.ts'
 
@@ -82,11 +82,14 @@ export class Batch {
     const named: (string | number)[] = []
     for (const [number, session] of this.#sessions.entries()) {
       const of = keysOf(session)
-      const touches = touched[number] as number
+      const mark = (touched[number] as number) | (listens(session) ? LISTENS : 0)
       keys.push(of.record, of.log)
-      if (touches & KEYS_OF_IDS) keys.push(of.evenIds, of.oddIds)
-      if (touches & KEYS_OF_PLACES) keys.push(of.due, of.index)
-      named.push(session, of.channel, touches, listens(session) ? 1 : 0)
+      if (mark & KEYS_OF_IDS) keys.push(of.evenIds, of.oddIds)
+      named.push(of.channel, mark)
+      if (mark & KEYS_OF_PLACES) {
+        keys.push(of.due, of.index)
+        named.push(session)
+      }
     }
     const head = [instance, this.sequence, publish, GENERATION_MS, MARGIN_MS, this.#sessions.length]
     return [keys.length, ...keys, ...head, ...named, ...commits]

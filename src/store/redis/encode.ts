@@ -13,14 +13,15 @@ import type {
 } from '../../core/store.ts'
 import { GENESIS_TAG } from '../../protocol/ids.ts'
 
-/** Which of a session's keys a batch touches beside record and log, as `lua/commit.lua` counts them. */
+/** What `lua/commit.lua` is told of a session: whether this node listens, and which keys are touched beside record and log. */
+export const LISTENS = 1
 export const KEYS_OF_IDS = 2
 export const KEYS_OF_PLACES = 4
 
 /**
  * A request as arguments of `lua/commit.lua`, whose header is the other half of this file.
  * @param session its number in the batch
- * @returns the keys that it touches: a sum of the two above
+ * @returns the keys that it touches: a sum of the above
  */
 export function pushCommit(
   args: (string | number)[],

@@ -2,10 +2,10 @@
 -- A batch of commits, in order, each atomic and each answered by itself. [DESIGN 3]
 --
 -- KEYS: 1            the kept answer of this place in the caller's window
---       then, for each session of the batch: record, log; even ids, odd ids where its keys say 2; due, index where they say 4
+--       then, for each session of the batch: record, log; even ids, odd ids where it is marked 2; due, index where it is marked 4
 -- ARGV: instance, sequence number of the batch, publish or spublish, length of a generation of ids in ms, its margin in ms,
---       number of sessions; for each session: its id, its channel, its keys (the sum of 2 and 4), 0 | 1: the caller listens to it;
---       then the commits, one after another:
+--       number of sessions; for each session: its channel, its mark (the sum of 1: the caller listens to it, 2 and 4: see KEYS),
+--       its id where it is marked 4; then the commits, one after another:
 --         session's number, form, epoch              (if it creates; else it must exist)
 --         producer: id, epoch, seq, count
 --         guard:    = and field, value               or - and field: absent. A field is f | d and its name
@@ -54,21 +54,23 @@ local generation, nowText = math.floor(now / span), format('%d', now)
 -- Not `..` nor %.0f, which print a float, slowly.
 local function int(number) return format('%d', number) end
 
--- The sessions, by their numbers as text. Every field is named at once: a table that grows one by one is laid out anew each time.
-local sessions, count, p = {}, tonumber(A[6]), 7
+-- The sessions, in order and by their numbers as text. Every field is named at once: a table that grows one by one is laid out anew each time.
+local sessions, numbered, p = {}, {}, 7
 do
   local k = 2
-  for i = 1, count do
-    local keys = A[p + 2]
-    local ids, places = keys == '2' or keys == '6', keys >= '4'
+  for i = 1, tonumber(A[6]) do
+    local mark = tonumber(A[p + 1])
+    local places = mark >= 4
+    local ids = mark % 4 >= 2
     local other = ids and k + 4 or k + 2
-    sessions[format('%d', i)] = {
+    local s = {
       record = K[k], log = K[k + 1], ids = ids and k + 2, due = places and K[other], index = places and K[other + 1],
-      id = A[p], channel = A[p + 1], listens = A[p + 3] == '1' and 1 or 0, exists = false, epoch = false, head = 0, tag = false,
+      id = places and A[p + 2], channel = A[p], listens = mark % 2, exists = false, epoch = false, head = 0, tag = false,
       last = 0, at = 0, links = false, bytes = 0, floor = 0, g1 = 0, g0 = 0, changed = false, entries = false, woken = 0,
       hintBytes = 0, fields = { '.', ',' }, values = {}, written = false, known = false, asked = false, added = false,
     }
-    k, p = places and other + 2 or other, p + 4
+    sessions[i], numbered[int(i)] = s, s
+    k, p = places and other + 2 or other, places and p + 3 or p + 2
   end
 end
 
@@ -97,7 +99,7 @@ end
 -- A first walk over the commits finds what has to be known of their sessions.
 local first = p
 while p <= #A do
-  local s, f = sessions[A[p]], forms[A[p + 1]] or parse(A[p + 1])
+  local s, f = numbered[A[p]], forms[A[p + 1]] or parse(A[p + 1])
   local g, events = p + f.guards, p + f.events
   while g < events do
     ask(s, sub(A[g], 2))
@@ -157,8 +159,8 @@ local function load(s)
 end
 
 local starts, nowLinks = {}, '","at":' .. nowText .. ','
-for i = 1, count do
-  local s = sessions[format('%d', i)]
+for i = 1, #sessions do
+  local s = sessions[i]
   s.links = nowLinks
   starts[i] = load(s)
 end
@@ -358,7 +360,7 @@ end
 local answers = {}
 p = first
 while p <= #A do
-  local s, f = sessions[A[p]], forms[A[p + 1]]
+  local s, f = numbered[A[p]], forms[A[p + 1]]
   local answer = refusal(s, f, p)
   -- A commit that appends sees by its XADD that the log is lost; any other looks.
   if s.exists and (answer or not f.appends) and s.head > s.floor and call('EXISTS', s.log) == 0 then
@@ -411,8 +413,8 @@ local function wake(s)
   call(publish, s.channel, hint)
 end
 
-for i = 1, count do
-  local s = sessions[format('%d', i)]
+for i = 1, #sessions do
+  local s = sessions[i]
   if s.changed or s.written or s.added then store(s) end
   if s.entries then wake(s) end
 end
