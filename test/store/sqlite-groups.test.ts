@@ -1,5 +1,6 @@
 import { DatabaseSync } from 'node:sqlite'
-import { Worker } from 'node:worker_threads'
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { BroadcastChannel, Worker } from 'node:worker_threads'
 import fc from 'fast-check'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import type { CommitRequest, CommitResult } from '../../src/core/store.ts'
@@ -217,6 +218,92 @@ describe('the way to the SQLite writer', () => {
     },
   )
 })
+
+describe('while the SQLite writer is busy', () => {
+  /** A writer that is busy with its first message until it is told to do something, and a way to tell it. */
+  function busyLink(code: string) {
+    const name = newSession('busy')
+    const channel = new BroadcastChannel(name)
+    onTestFinished(() => channel.close())
+    const told = `const channel = new (require('node:worker_threads').BroadcastChannel)('${name}')`
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a window
+    const tell = () => channel.postMessage('go')
+    return { link: linkTo(`${told}; ${code}`), tell }
+  }
+
+  /** Sends pings, each in a turn of the event loop of its own. */
+  async function inTurns(link: WriterLink, count: number): Promise<Promise<unknown>[]> {
+    const sent: Promise<unknown>[] = []
+    for (let n = 0; n < count; n++) {
+      sent.push(link.send<'ping'>({ kind: 'ping' }))
+      sent.at(-1)?.catch(() => undefined)
+      await nextTurn()
+      await nextTurn()
+    }
+    return sent
+  }
+
+  // Answers each ping with the number of its message, from when it is told to go on.
+  const numbering = `
+    let messages = 0
+    let held = []
+    const answer = (packed) => held === null ? parentPort.postMessage(packed) : held.push(packed)
+    parentPort.on('message', ({ requests }) => {
+      const n = ++messages
+      answer(requests.flatMap((part) => (typeof part === 'object' ? [2, n] : [])))
+    })
+    channel.onmessage = () => {
+      const before = held ?? []
+      held = null
+      before.forEach(answer)
+    }
+    parentPort.postMessage('ready')`
+
+  it('little is held back, and goes together once it has answered', async () => {
+    const { link, tell } = busyLink(numbering)
+    const sent = await inTurns(link, 6)
+    await link.ready
+    const answers = Promise.all(sent)
+    await tellUntilSettled(answers, tell)
+    expect(await answers).toEqual([1, 2, 2, 2, 2, 2])
+  })
+
+  it('much goes ahead of its answer', async () => {
+    const { link, tell } = busyLink(numbering)
+    const sent = await inTurns(link, 1 + 64 + 3)
+    await link.ready
+    const answers = Promise.all(sent)
+    await tellUntilSettled(answers, tell)
+    const counts = [1, 2, 3].map(async (n) => (await answers).filter((m) => m === n).length)
+    expect(await Promise.all(counts)).toEqual([1, 64, 3])
+  })
+
+  it('what is held back has had no effect, should it die', async () => {
+    const { link, tell } = busyLink(`
+      channel.onmessage = () => process.exit(3)
+      parentPort.on('message', () => undefined)
+      parentPort.postMessage('ready')`)
+    const sent = await inTurns(link, 3)
+    await link.ready
+    const results = Promise.allSettled(sent)
+    await tellUntilSettled(results, tell)
+    expect(await results).toMatchObject([
+      { status: 'rejected', reason: { code: 'outcome_unknown' } },
+      { status: 'rejected', reason: { code: 'store_unavailable' } },
+      { status: 'rejected', reason: { code: 'store_unavailable' } },
+    ])
+  })
+})
+
+/** Whoever has not begun to listen does not hear: tells again until it was heard. */
+async function tellUntilSettled(work: Promise<unknown>, tell: () => void): Promise<void> {
+  let settled = false
+  void work.finally(() => (settled = true))
+  await eventually(() => {
+    if (!settled) tell()
+    expect(settled).toBe(true)
+  })
+}
 
 describe('a closed SQLite store', () => {
   it('refuses everything, and is not well', async () => {

@@ -1,6 +1,6 @@
 import { Worker } from 'node:worker_threads'
 import { HeldlineError } from '../../protocol/errors.ts'
-import { packRequest, unpackAnswer, type PackedAnswer, type PackedRequest } from './pack.ts'
+import { packRequest, unpackAnswers, type PackedAnswers, type PackedRequests } from './pack.ts'
 import {
   Failure,
   sizeOf,
@@ -13,6 +13,9 @@ import type { ToWorker, WorkerOptions } from './worker.ts'
 /** So much may wait for the writer; what comes beyond it is refused, and costs nothing. */
 const MAX_WAITING = 10_000
 const MAX_WAITING_CHARS = 64 << 20
+/** So much goes to the writer while it is busy with what it was given before: a group worth having ready. */
+const AHEAD_ROWS = 64
+const AHEAD_CHARS = 64 << 10
 
 interface Waiting {
   readonly request: WriteRequest
@@ -21,11 +24,13 @@ interface Waiting {
   readonly reject: (error: HeldlineError) => void
 }
 
-type FromWorker = 'ready' | 'closed' | readonly PackedAnswer[]
+type FromWorker = 'ready' | 'closed' | PackedAnswers
 
 /**
- * The way to the writer's thread: requests in order, one message for all of a turn of the event loop; answers in the
- * same order. When the thread dies, what was under way is unknown, and nothing more is taken.
+ * The way to the writer's thread: requests in order, answers in the same order. An idle writer is given what one turn of the event
+ * loop brings; a busy one, only what makes a group of its own. The rest is held back until it has answered: waking a thread costs
+ * more than a commit, so that few messages with much in each leave more of both threads for the work.
+ * When the thread dies, what it had been given is unknown, and nothing more is taken.
  */
 export class WriterLink {
   readonly #worker: Worker
@@ -34,7 +39,13 @@ export class WriterLink {
   readonly #waiting: Waiting[] = []
   readonly #ready = Promise.withResolvers<void>()
   readonly #closed = Promise.withResolvers<void>()
-  #outbox: PackedRequest[] = []
+  #outbox: PackedRequests = []
+  /** What the outbox holds. */
+  #heldRows = 0
+  #heldChars = 0
+  /** How many of those waiting, from the first on, the writer has been given. */
+  #given = 0
+  #scheduled = false
   #waitingChars = 0
   #failure: Error | null = null
   #closing = false
@@ -69,20 +80,15 @@ export class WriterLink {
     request: Extract<WriteRequest, { kind: K }>,
   ): Promise<WriteAnswers[K]> {
     this.#assertOpen()
-    const { chars } = sizeOf(request)
-    const full =
-      this.#waiting.length >= MAX_WAITING || this.#waitingChars + chars > MAX_WAITING_CHARS
-    if (full && this.#waiting.length > 0) {
-      throw new HeldlineError('store_unavailable', 'unable to write; too much is waiting already', {
-        retryAfterMs: 500,
-        facts: { waiting: this.#waiting.length },
-      })
-    }
+    const { rows, chars } = sizeOf(request)
+    this.#assertRoom(chars)
     const { promise, resolve, reject } = Promise.withResolvers<WriteAnswer>()
     this.#waiting.push({ request, chars, resolve, reject })
     this.#waitingChars += chars
-    if (this.#outbox.length === 0) setImmediate(() => this.#flush())
-    this.#outbox.push(packRequest(request))
+    packRequest(request, this.#outbox)
+    this.#heldRows += rows
+    this.#heldChars += chars
+    this.#schedule()
     // The writer answers each kind with its own: `WriteAnswers` is its table.
     return (await promise) as WriteAnswers[K]
   }
@@ -98,20 +104,40 @@ export class WriterLink {
   }
 
   #assertOpen(): void {
-    if (this.#failure !== null) {
-      throw new HeldlineError('store_unavailable', 'unable to write; the writer has stopped', {
-        cause: this.#failure,
-      })
-    }
+    if (this.#failure !== null) throw this.#stopped()
     if (this.#closing) {
       throw new HeldlineError('store_unavailable', 'unable to write; the store is closed')
     }
+  }
+
+  #assertRoom(chars: number): void {
+    const waiting = this.#waiting.length
+    const full = waiting >= MAX_WAITING || this.#waitingChars + chars > MAX_WAITING_CHARS
+    if (!full || waiting === 0) return
+    throw new HeldlineError('store_unavailable', 'unable to write; too much is waiting already', {
+      retryAfterMs: 500,
+      facts: { waiting },
+    })
+  }
+
+  /** At the end of this turn of the event loop, when the writer should have what is held back. */
+  #schedule(): void {
+    const worth = this.#heldRows >= AHEAD_ROWS || this.#heldChars >= AHEAD_CHARS
+    if (this.#scheduled || (this.#given > 0 && !worth)) return
+    this.#scheduled = true
+    setImmediate(() => {
+      this.#scheduled = false
+      this.#flush()
+    })
   }
 
   #flush(): void {
     if (this.#outbox.length === 0) return
     const requests = this.#outbox
     this.#outbox = []
+    this.#heldRows = 0
+    this.#heldChars = 0
+    this.#given = this.#waiting.length
     this.#post({ now: this.#now(), requests })
   }
 
@@ -126,20 +152,25 @@ export class WriterLink {
     else this.#settle(message)
   }
 
-  #settle(answers: readonly PackedAnswer[]): void {
+  #settle(packed: PackedAnswers): void {
+    const answers = unpackAnswers(packed, (index) => {
+      const request = index < this.#given ? this.#waiting[index]?.request : undefined
+      if (request === undefined) throw new Error('the writer answered what was not asked')
+      return request
+    })
     const settled = this.#waiting.splice(0, answers.length)
-    for (const [index, packed] of answers.entries()) {
-      const waiting = settled[index]
-      if (waiting === undefined) throw new Error('the writer answered what was not asked')
-      this.#waitingChars -= waiting.chars
-      const answer = unpackAnswer(packed)
+    this.#given -= answers.length
+    // Before the answers are told: the writer works meanwhile.
+    if (this.#given === 0) this.#flush()
+    for (const [index, { request, chars, resolve, reject }] of settled.entries()) {
+      this.#waitingChars -= chars
+      const answer = answers[index] ?? null
       if (answer instanceof Failure) {
-        const retry = { retryAfterMs: 1000 }
-        waiting.reject(new HeldlineError(answer.code, answer.detail, retry))
+        reject(new HeldlineError(answer.code, answer.detail, { retryAfterMs: 1000 }))
         continue
       }
-      waiting.resolve(answer)
-      this.#answered(waiting.request, answer)
+      resolve(answer)
+      this.#answered(request, answer)
     }
   }
 
@@ -149,13 +180,23 @@ export class WriterLink {
     this.#closed.resolve()
     this.#outbox = []
     this.#waitingChars = 0
-    for (const { reject } of this.#waiting.splice(0)) {
-      reject(
-        new HeldlineError('outcome_unknown', 'unable to tell; the writer stopped under way', {
-          cause: this.#failure,
-        }),
-      )
+    const given = this.#given
+    this.#given = 0
+    for (const [index, { reject }] of this.#waiting.splice(0).entries()) {
+      reject(index < given ? this.#unknown() : this.#stopped())
     }
+  }
+
+  #unknown(): HeldlineError {
+    return new HeldlineError('outcome_unknown', 'unable to tell; the writer stopped under way', {
+      cause: this.#failure,
+    })
+  }
+
+  #stopped(): HeldlineError {
+    return new HeldlineError('store_unavailable', 'unable to write; the writer has stopped', {
+      cause: this.#failure,
+    })
   }
 }
 

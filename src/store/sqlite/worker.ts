@@ -4,7 +4,7 @@
  */
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
 import { openForWriting, type Pragmas } from './format.ts'
-import { packAnswer, unpackRequest, type PackedRequest } from './pack.ts'
+import { packAnswers, unpackRequests, type PackedRequests } from './pack.ts'
 import { sizeOf, type WriteRequest } from './requests.ts'
 import { Writer } from './writer.ts'
 
@@ -13,9 +13,7 @@ export interface WorkerOptions extends Pragmas {
 }
 
 /** The store's time, by its thread's clock, and requests; or `close`. */
-export type ToWorker =
-  | { readonly now: number; readonly requests: readonly PackedRequest[] }
-  | 'close'
+export type ToWorker = { readonly now: number; readonly requests: PackedRequests } | 'close'
 
 /** A transaction takes no more than one of these, so that none of its requests waits long for the others. */
 const MAX_GROUP_ROWS = 2000
@@ -34,7 +32,7 @@ let tidying = false
 port.on('message', (message: ToWorker) => {
   take(message)
   for (let group = nextGroup(); group.length > 0; group = nextGroup()) {
-    port.postMessage(writer.write(group, now).map(packAnswer))
+    port.postMessage(packAnswers(writer.write(group, now)))
   }
   if (closing) close()
   else tidyLater()
@@ -47,7 +45,7 @@ function take(message: ToWorker): void {
     return
   }
   now = message.now
-  for (const packed of message.requests) inbox.push(unpackRequest(packed))
+  unpackRequests(message.requests, inbox)
 }
 
 /** All that waits here and in the port, up to the bounds of a group. */
