@@ -4,7 +4,7 @@ import type { Limits } from './limits.ts'
 import type { Log } from './log.ts'
 import type { Random } from './random.ts'
 import { CLOSED, DEADLINE, FIELD } from './record.ts'
-import type { Committed, DueDeadline, Store } from './store.ts'
+import type { Committed, DueDeadline, Store, TrimPolicy } from './store.ts'
 import { sessionInfo, INFO_FIELDS, type SessionSettings } from './transitions/session.ts'
 import type { Views } from './views.ts'
 
@@ -80,16 +80,16 @@ export class Keeper {
     const fields = await store.fields(session, INFO_FIELDS)
     if (fields === null) return null
     const { settings } = sessionInfo(session, fields)
-    let notAfter = await this.#snapshot(session, limits.snapshotEveryEvents)
+    let held = await this.#snapshot(session, limits.snapshotEveryEvents)
     for (;;) {
-      const policy = { ...settings.retention, notAfter, limit: TRIM_A_ROUND }
+      const policy = { ...settings.retention, ...held, limit: TRIM_A_ROUND }
       const trimmed = await store.trim(session, policy)
       if (trimmed === null || this.#closed) return settings
       if (trimmed.more) continue
       if (!(await this.#wantsMore(session, settings))) return settings
-      const before = notAfter
-      notAfter = await this.#snapshot(session, 0)
-      if (notAfter === before) return settings
+      const before = held
+      held = await this.#snapshot(session, 0)
+      if (held.notAfter === before.notAfter) return settings
     }
   }
 
@@ -98,10 +98,17 @@ export class Keeper {
     this.#waiting.clear()
   }
 
-  /** @returns the newest serial that may be dropped: the event that the snapshot stands at stays, and with it the newest of all, which tells idleness */
-  async #snapshot(session: SessionId, behind: number): Promise<number> {
+  /**
+   * @returns the newest serial that may be dropped, as long as the snapshot is the one that is stored. The event that it stands at
+   *   stays, and with it the newest of all, which tells idleness
+   */
+  async #snapshot(
+    session: SessionId,
+    behind: number,
+  ): Promise<Pick<TrimPolicy, 'notAfter' | 'guard'>> {
     const { views, random } = this.#ports
-    return Math.max(0, (await views.persist(session, behind, random.id())) - 1)
+    const { serial, text } = await views.persist(session, behind, random.id())
+    return { notAfter: Math.max(0, serial - 1), guard: { field: FIELD.snapshot, equals: text } }
   }
 
   /** Whether the policy would drop more if the snapshot were newer. */

@@ -21,10 +21,17 @@ interface Header {
 
 const FIELDS_A_ROUND = 500
 
-/** The serial that the stored snapshot stands at; 0 without one. */
-export async function snapshotSerial(store: Store, session: SessionId): Promise<number> {
-  const header = parseHeader(await readHeader(store, session))
-  return header?.position.serial ?? 0
+/** What says that a snapshot is stored, and where it stands. */
+export interface StoredHeader {
+  /** 0 without one. */
+  readonly serial: number
+  /** The field as it is: by it one can tell whether the snapshot is still that one. */
+  readonly text: string | null
+}
+
+export async function storedHeader(store: Store, session: SessionId): Promise<StoredHeader> {
+  const text = await readHeader(store, session)
+  return { serial: parseHeader(text)?.position.serial ?? 0, text }
 }
 
 /** What is stored: a view, of which some messages may be ahead. */
@@ -74,7 +81,7 @@ export async function loadSnapshot(
  * lost a round, the rest is refused, else messages of an older view could come to stand under the header of a newer one. Only
  * after the first word is the view held against the log: a failover that takes its events away takes that word away, too.
  * @param name never the same for two saves, so that none takes another's word for its own
- * @returns whether this view is what is stored now
+ * @returns what is stored now; `null` when this view is not
  */
 export async function saveSnapshot(
   store: Store,
@@ -82,13 +89,13 @@ export async function saveSnapshot(
   view: View,
   name: string,
   fieldsARound = FIELDS_A_ROUND,
-): Promise<boolean> {
+): Promise<StoredHeader | null> {
   const before = await readHeader(store, session)
   const old = parseHeader(before)
   // From here on without waiting: the view is shared, and goes on.
   const { position } = view
   const known = old?.position.epoch === position.epoch ? old : null
-  if (known !== null && known.position.serial >= position.serial) return false
+  if (known !== null && known.position.serial >= position.serial) return null
   const header: Header = {
     format: 1,
     position: formatPosition(position),
@@ -96,22 +103,23 @@ export async function saveSnapshot(
     rest: view.rest(),
   }
   const writes = changedMessages(view, known?.count ?? 0, known?.position.serial ?? 0)
-  writes.push({ field: FIELD.snapshot, value: JSON.stringify(header) })
+  const text = JSON.stringify(header)
+  writes.push({ field: FIELD.snapshot, value: text })
 
   const unchanged = { field: FIELD.snapshot, equals: before }
   let word = name
   const claim = { guards: [unchanged], writes: [{ field: FIELD.saving, value: word }] }
   const claimed = await store.commit({ session, ...claim })
-  if (claimed.outcome !== 'committed' || !(await isInLog(store, session, position))) return false
+  if (claimed.outcome !== 'committed' || !(await isInLog(store, session, position))) return null
   for (let start = 0; start < writes.length; start += fieldsARound) {
     const guards = [unchanged, { field: FIELD.saving, equals: word }]
     word = `${name} ${start}`
     const some = writes.slice(start, start + fieldsARound)
     some.push({ field: FIELD.saving, value: word })
     const result = await store.commit({ session, guards, writes: some })
-    if (result.outcome !== 'committed') return false
+    if (result.outcome !== 'committed') return null
   }
-  return true
+  return { serial: position.serial, text }
 }
 
 async function isInLog(store: Store, session: SessionId, position: Position): Promise<boolean> {

@@ -250,6 +250,11 @@ export interface TrimPolicy {
   readonly notAfter: number
   /** 1 to 1,000. */
   readonly limit: number
+  /**
+   * Only while this field is still this, looked at in the same step; else nothing is dropped. After a failover, what `notAfter` relies on may be
+   * lost although the events are there.
+   */
+  readonly guard?: FieldGuard
 }
 
 export interface TrimResult {

@@ -7,7 +7,7 @@ import { genesis, type Position } from '../protocol/position.ts'
 import { sessionNotFound } from './commit.ts'
 import { judge } from './judge.ts'
 import type { Limits } from './limits.ts'
-import { loadSnapshot, saveSnapshot, snapshotSerial } from './snapshots.ts'
+import { loadSnapshot, saveSnapshot, storedHeader, type StoredHeader } from './snapshots.ts'
 import type { Page, Store, StoredEvent } from './store.ts'
 
 /** How often another node may save and trim in the middle of a fold. */
@@ -45,14 +45,13 @@ export class Views {
   /**
    * Saves a snapshot at the head when the stored one is more than `behind` events old.
    * @param name never the same twice
-   * @returns the serial of what is stored
+   * @returns what is stored
    */
-  async persist(session: SessionId, behind: number, name: string): Promise<number> {
-    const stored = await snapshotSerial(this.#store, session)
+  async persist(session: SessionId, behind: number, name: string): Promise<StoredHeader> {
+    const stored = await storedHeader(this.#store, session)
     const view = await this.at(session)
-    const { serial } = view.position
-    if (serial - stored <= behind) return stored
-    return (await saveSnapshot(this.#store, session, view, name)) ? serial : stored
+    if (view.position.serial - stored.serial <= behind) return stored
+    return (await saveSnapshot(this.#store, session, view, name)) ?? stored
   }
 
   forget(session: SessionId): void {
@@ -88,7 +87,7 @@ export class Views {
     const [head] = await this.#store.heads([session])
     if (head === null || head === undefined) throw sessionNotFound()
     if (head.floor === 0) return new View(genesis(head.epoch))
-    if ((await snapshotSerial(this.#store, session)) > 0) return null
+    if ((await storedHeader(this.#store, session)).serial > 0) return null
     return new View({ epoch: head.epoch, serial: head.floor, tag: head.floorTag })
   }
 

@@ -135,6 +135,10 @@ export class MemoryStore implements Store {
   async trim(id: SessionId, policy: TrimPolicy): Promise<TrimResult | null> {
     const session = this.#sessions.get(id)
     if (session === undefined) return null
+    const { guard } = policy
+    if (guard !== undefined && (session.fields.get(guard.field) ?? null) !== guard.equals) {
+      return { floor: session.head.floor, trimmed: 0, more: false }
+    }
     const oldest = policy.maxAgeMs === null ? -Infinity : this.#now() - policy.maxAgeMs
     const unwanted = (): StoredEvent | null => {
       const event = session.log[0]
