@@ -27,8 +27,8 @@ export interface AttachmentPorts {
 export interface Out {
   ready(): boolean
   send(frame: Frame): void
-  /** The attachment is over, and the reader has been told: it holds nothing any more. */
-  ended?(attachment: Attachment): void
+  /** The attachment is over, and the reader has been told why: it holds nothing any more. */
+  ended?(attachment: Attachment, error: unknown): void
 }
 
 export interface AttachOptions {
@@ -125,7 +125,7 @@ export class Attachment implements Sink {
     if (this.#closed) return
     this.#out.send(errorFrame(error, null, this.session))
     this.close()
-    this.#out.ended?.(this)
+    this.#out.ended?.(this, error)
   }
 
   async #reset(reason: ResetReason): Promise<void> {

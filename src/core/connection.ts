@@ -156,9 +156,15 @@ export class Connection implements Out {
     if (!this.#closed) this.#outbox.send(content)
   }
 
-  ended(attachment: Attachment): void {
+  /** Where the session is gone, so is its member, lest it come into another session of that name. */
+  ended(attachment: Attachment, error: unknown): void {
     const { session } = attachment
-    if (this.holds.get(session)?.attachment === attachment) this.holds.delete(session)
+    if (this.holds.get(session)?.attachment !== attachment) return
+    this.holds.delete(session)
+    const member = this.members.get(session)
+    if (member === undefined || expected(error).code !== 'session_not_found') return
+    this.members.delete(session)
+    leaveQuietly(this, session, member)
   }
 
   /** The transport has room again. */

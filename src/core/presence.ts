@@ -26,11 +26,11 @@ interface Held {
   readonly member: MemberId
   readonly connection: string
   /** The record's text as this connection wrote it; `null`: a newer connection speaks for the member. */
-  text: string | null
+  readonly text: string | null
+  /** 0 where a newer one speaks: then whoever is there comes first. */
+  readonly turn: number
   /** What this connection last said of the member, to be said again after a gap. */
   readonly said: EnterRequest
-  /** When the deadline was last put off, by this node's clock. */
-  at: number
 }
 
 /**
@@ -88,8 +88,13 @@ export class Presence {
       if (connection !== undefined && held?.connection !== connection) return false
       this.#held.delete(name)
       if (connection !== undefined && held?.text === null) return false
-      const only = connection === undefined ? null : (held?.text ?? null)
-      const request = { session, member, by, ...(only !== null && { only }) }
+      // Somebody else's word: the node that speaks for the member finds it with its next refresh, or the one after.
+      const rememberMs = this.#ports.limits.presenceTtlMs
+      const only = held?.text ?? null
+      const request =
+        connection === undefined
+          ? { session, member, by, rememberMs }
+          : { session, member, by, ...(only !== null && { only }) }
       return run(this.#ports.store, leave(request, this.#ports.random))
     })
   }
@@ -151,13 +156,29 @@ export class Presence {
     const changed = await this.#putOff(session, held, this.#ports.limits.presenceTtlMs)
     for (const [one, text] of changed) {
       if (!this.#isHeld(one)) continue
-      const slept = this.#ports.clock.now() - one.at > this.#ports.limits.presenceTtlMs
-      const connection = parseMember(text)?.connection
-      // Gone although this node was awake: somebody took it out. Gone, or not connected, after a gap of this node: that was the gap.
-      if (connection === undefined && !slept) this.#forget(one)
-      else if (connection !== undefined && connection !== one.connection) one.text = null
+      // Thought to be gone, while this node slept or the store was away; or lost by the store itself: it is there all the same.
+      if (text === null && (await this.#wasRemoved(one))) this.#forget(one)
       else await this.#sayAgain(one)
     }
+    for (const one of await this.#abandoned(session, held)) await this.#sayAgain(one)
+  }
+
+  /** Those for whom a newer connection spoke, which is not there any more, while the one that is held here still is. */
+  async #abandoned(session: SessionId, held: readonly Held[]): Promise<readonly Held[]> {
+    const outspoken = held.filter((one) => one.text === null && this.#isHeld(one))
+    if (outspoken.length === 0) return []
+    const name = ({ member }: Held): string => FIELD.member(member)
+    const some = outspoken.slice(0, 200)
+    const fields = await this.#ports.store.fields(session, some.map(name))
+    return some.filter((one) => {
+      return parseMember(fields?.get(name(one)) ?? null)?.member.connected === false
+    })
+  }
+
+  async #wasRemoved({ session, member, connection }: Held): Promise<boolean> {
+    const name = FIELD.removed(member)
+    const fields = await this.#ports.store.fields(session, [name])
+    return fields?.get(name) === connection
   }
 
   async #sayAgain(held: Held): Promise<void> {
@@ -175,11 +196,11 @@ export class Presence {
     const { session, connection } = said
     const member = said.member.member as MemberId
     const name = key(session, member)
-    const again = this.#held.get(name)?.connection === connection
-    const transition = enter({ ...said, again }, this.#ports.random)
-    const text = await run(this.#ports.store, transition)
-    const at = this.#ports.clock.now()
-    this.#held.set(name, { session, member, connection, text, said, at })
+    const before = this.#held.get(name)
+    const again = before?.connection === connection ? { again: before.turn } : {}
+    const word = await run(this.#ports.store, enter({ ...said, ...again }, this.#ports.random))
+    const { text, turn } = word ?? { text: null, turn: 0 }
+    this.#held.set(name, { session, member, connection, text, turn, said })
   }
 
   /**
@@ -201,8 +222,6 @@ export class Presence {
           guards: some.map((one) => ({ field: FIELD.member(one.member), equals: one.text })),
           deadlines: some.map((one) => ({ deadline: DEADLINE.member(one.member), inMs })),
         })
-        if (result.outcome === 'missing') for (const one of some) this.#forget(one)
-        if (result.outcome === 'committed') for (const one of some) one.at = this.#ports.clock.now()
         if (result.outcome !== 'conflict') break
         const { fields } = result
         const textOf = (one: Held): string | null => fields.get(FIELD.member(one.member)) ?? null

@@ -20,6 +20,8 @@ export const FIELD = {
   /** `open`, `completed` or `deleted`. */
   message: (id: MessageId | string) => `message:${id}`,
   member: (id: MemberId | string) => `member:${id}`,
+  /** The connection whose member somebody else took out, for as long as its node may not know. */
+  removed: (id: MemberId | string) => `removed:${id}`,
   /** The serial up to which a subject has read. */
   read: (subject: string) => `read:${subject}`,
 } as const

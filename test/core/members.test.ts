@@ -253,6 +253,13 @@ describe('two connections of one member [P-5.4]', () => {
     expect(await story(world)).toEqual(['entered', 'updated'])
   })
 
+  test('when the newer one is lost and the older one still there, the member is there', async () => {
+    const { world, clock, newer } = await moved()
+    newer.socket.drop()
+    await clock.advance(300_000)
+    expect(await story(world)).toEqual(['entered', 'updated', 'updated away', 'updated'])
+  })
+
   test('when the newer one has left, the older one may speak again', async () => {
     const { world, clock, old, newer } = await moved()
     newer.socket.ask({ op: 'detach', session: SESSION })

@@ -12,6 +12,8 @@ export interface MemberRecord {
   readonly member: Member
   /** The newest connection of this member: an older one's word does not count any more. */
   readonly connection: string
+  /** Which of the member's connections that is. Two of them compare, even after a failover has brought an older one back. */
+  readonly turn: number
 }
 
 export interface EnterRequest {
@@ -22,20 +24,26 @@ export interface EnterRequest {
   /** After so long without a refresh the member is noticed as gone. */
   readonly ttlMs: number
   readonly maxMembers: number
-  /** This connection has spoken for the member before: where another one does now, that one is newer, and its word stands. */
-  readonly again?: boolean
+  /** The turn of this connection, when it has spoken for the member before: a later one's word stands. */
+  readonly again?: number
+}
+
+/** What a connection has said of its member, as it stands in the record. */
+export interface Word {
+  /** By it later words of this connection are guarded. */
+  readonly text: string
+  readonly turn: number
 }
 
 /**
  * Enters, or is seen again. The same member from another connection is the same member: an update where something visible
  * changed, else nothing but a new owner. [P-5.1] [P-5.4]
- * @returns the record's text, by which later words of this connection are guarded; `null`: a newer connection speaks for the member
+ * @returns `null`: a newer connection speaks for the member
  */
-export function enter(request: EnterRequest, random: Random): Transition<string | null> {
+export function enter(request: EnterRequest, random: Random): Transition<Word | null> {
   const id = request.member.member as MemberId
   const field = FIELD.member(id)
   const member: Member = { ...request.member, connected: true }
-  const text = JSON.stringify({ member, connection: request.connection } satisfies MemberRecord)
   return {
     session: request.session,
     reads: [field, FIELD.members, FIELD.closed],
@@ -48,8 +56,10 @@ export function enter(request: EnterRequest, random: Random): Transition<string 
           'unable to enter; this member belongs to another subject',
         )
       }
-      const newer = old !== null && old.connection !== request.connection
-      if (request.again === true && newer) return { done: null }
+      const turn = turnOf(request, old)
+      if (turn === null) return { done: null }
+      const { connection } = request
+      const text = JSON.stringify({ member, connection, turn } satisfies MemberRecord)
       const common = {
         deadlines: [{ deadline: DEADLINE.member(id), inMs: request.ttlMs }],
         guards: [
@@ -62,7 +72,7 @@ export function enter(request: EnterRequest, random: Random): Transition<string 
         const events = changed ? [eventOf('member.updated', member, request.by, random)] : []
         return {
           commit: { ...common, events, writes: [{ field, value: text }] },
-          answer: () => text,
+          answer: () => ({ text, turn }),
         }
       }
       const count = countMembers(known)
@@ -82,13 +92,26 @@ export function enter(request: EnterRequest, random: Random): Transition<string 
           events: [eventOf('member.entered', member, request.by, random)],
           writes: [
             { field, value: text },
+            { field: FIELD.removed(id), value: null },
             { field: FIELD.members, value: String(count + 1) },
           ],
         },
-        answer: () => text,
+        answer: () => ({ text, turn }),
       }
     },
   }
+}
+
+/**
+ * A connection keeps its turn; a new one comes after whoever speaks now, and so does one that is still there when that one
+ * is not any more. `null`: a later one speaks already.
+ */
+function turnOf({ connection, again }: EnterRequest, old: MemberRecord | null): number | null {
+  const known = old?.turn ?? 0
+  if (old?.connection === connection) return known
+  if (again === undefined) return known + 1
+  if (old === null || !old.member.connected) return Math.max(again, known + 1)
+  return known >= again ? null : again
 }
 
 export interface LeaveRequest {
@@ -97,6 +120,8 @@ export interface LeaveRequest {
   readonly by: By
   /** Only while the record is still this text: an older connection does not take a newer one along. */
   readonly only?: string
+  /** Somebody else takes the member out: for so long its own node must be able to see that it was no accident. */
+  readonly rememberMs?: number
 }
 
 /** Leaves at once. Whoever is not there, or is spoken for by a newer connection, changes nothing. [P-5.3] */
@@ -110,8 +135,24 @@ export function leave(request: LeaveRequest, random: Random): Transition<boolean
       if (text === null || (request.only !== undefined && request.only !== text))
         return { done: false }
       const commit = removal(request, known, 'detached', random)
-      return { commit, answer: () => true }
+      const remembered = remember(request, known, field)
+      const writes = [...(commit.writes ?? []), ...remembered.writes]
+      const deadlines = [...(commit.deadlines ?? []), ...remembered.deadlines]
+      return { commit: { ...commit, writes, deadlines }, answer: () => true }
     },
+  }
+}
+
+function remember(
+  { member, rememberMs }: LeaveRequest,
+  known: Known,
+  field: string,
+): Required<Pick<CommitRequest, 'writes' | 'deadlines'>> {
+  const connection = memberRecord(known, field)?.connection
+  if (rememberMs === undefined || connection === undefined) return { writes: [], deadlines: [] }
+  return {
+    writes: [{ field: FIELD.removed(member), value: connection }],
+    deadlines: [{ deadline: DEADLINE.member(member), inMs: rememberMs }],
   }
 }
 
@@ -140,7 +181,11 @@ export function expire(request: ExpireRequest, random: Random): Transition<void>
       const by: By = { subject: 'server' }
       if (old === null) {
         return {
-          commit: { guards: [due], deadlines: [{ deadline, inMs: null }] },
+          commit: {
+            guards: [due, { field, equals: null }],
+            writes: [{ field: FIELD.removed(request.member), value: null }],
+            deadlines: [{ deadline, inMs: null }],
+          },
           answer: () => undefined,
         }
       }
