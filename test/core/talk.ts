@@ -8,8 +8,8 @@ import type { FakeRandom } from '../support/fake-random.ts'
 import { drafted } from './world.ts'
 
 /** The next thing that is said in a random talk of a few messages: mostly sensible, and never about an unknown message alone. */
-export function nextWord(random: FakeRandom, names = 8): Draft {
-  const message = `m${random.int(1, names)}`
+export function nextWord(random: FakeRandom, names = 8, prefix = 'm'): Draft {
+  const message = `${prefix}${random.int(1, names)}`
   const text = random.pick(['a', 'bc', ' ', 'd\n'])
   const dice = random.fraction()
   if (dice < 0.2) return drafted('message.started', { message, role: 'assistant' })
