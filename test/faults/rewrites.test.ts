@@ -1,7 +1,6 @@
 import { expect, onTestFinished, test } from 'vitest'
 import { startSwitchboard } from '../support/switchboard.ts'
 import { until } from '../support/until.ts'
-import { check } from './check.ts'
 import { Stage } from './stage.ts'
 
 const LONG = 90_000
@@ -30,9 +29,7 @@ test(
     expect(reader.resets).toHaveLength(1)
     expect(reader.resets[0]).toMatchObject({ reason: 'trimmed', position: held })
     await writer.publish()
-    await stage.quiet()
-    await stage.readLogs()
-    expect(check(stage.history, SAID).violations).toEqual([])
+    await stage.judge(SAID)
   },
   LONG,
 )
@@ -145,11 +142,8 @@ test.each([
       expect(client.resets[0]).toMatchObject({ reason, position: held })
     }
     expect(await heir.publish()).toEqual([head - 10 + more + 1])
-    await stage.quiet()
-    await stage.readLogs()
-    const verdict = check(stage.history, SAID)
-    expect(verdict.violations).toEqual([])
-    expect(verdict.resets).toBe(3)
+    const verdict = await stage.judge(SAID)
+    expect(verdict.counts.resets).toBe(3)
     expect(lostBy(stage)).toBe(10)
   },
   LONG,

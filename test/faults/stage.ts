@@ -1,6 +1,10 @@
-import { onTestFinished } from 'vitest'
+import { writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, onTestFinished } from 'vitest'
 import { AgentPublisher, type AgentOptions } from '../support/agent-publisher.ts'
 import { History, seen, type Seen, type WireEventLike } from '../support/history.ts'
+import { checkHistory, type CheckOptions, type Report } from '../support/history-checker.ts'
 import { ProtocolClient, type ClientOptions } from '../support/protocol-client.ts'
 import { type RedisServer, type RedisSettings, startRedis } from '../support/redis-server.ts'
 import {
@@ -109,7 +113,7 @@ export class Stage {
   }
 
   /** Everybody has come to the head, whatever it is now. */
-  async quiet(withinMs = 30_000): Promise<string> {
+  async quiet(withinMs = 60_000): Promise<string> {
     let head = ''
     await until(
       'everybody is at the head',
@@ -122,12 +126,26 @@ export class Stage {
     return head
   }
 
-  /** Reads the whole log through each node, for the judge. */
-  async readLogs(): Promise<void> {
-    for (const node of this.nodes) {
-      const events = await this.readLog(node.url)
-      this.history.record(node.url, this.session, { kind: 'history', node: node.url, events })
+  /** Once all is quiet: reads the whole log through each node, and judges what everybody saw. @returns what happened, where nothing was wrong */
+  async judge(options: CheckOptions = { keepsAcknowledged: true }): Promise<Report> {
+    await this.quiet()
+    for (const { url } of this.nodes) {
+      const events = await this.readLog(url)
+      this.history.record(url, this.session, { kind: 'history', node: url, events })
     }
+    const report = checkHistory(this.history.entries, options)
+    if (report.violations.length > 0) {
+      const path = join(tmpdir(), `heldline-history-${this.session}.jsonl`)
+      await writeFile(path, this.history.lines())
+      console.log(`the history of this run is in ${path}`)
+    }
+    expect(report.violations).toEqual([])
+    // A mistake of its own is logged as an error, and nothing else is.
+    const mistakes = this.nodes.flatMap(({ output }) =>
+      output.split('\n').filter((line) => line.includes('"level":"error"')),
+    )
+    expect(mistakes).toEqual([])
+    return report
   }
 
   async readLog(url: string): Promise<readonly Seen[]> {

@@ -77,6 +77,10 @@ export class RawSocket {
     )
   }
 
+  get writable(): boolean {
+    return this.#socket.writable
+  }
+
   write(bytes: Buffer): void {
     this.#socket.write(bytes)
   }
