@@ -13,12 +13,12 @@ import { formatPosition, parsePosition, type Position } from '../protocol/positi
 import { demand } from './access.ts'
 import { demandAppend } from './append-rights.ts'
 import { Attachment } from './attachment.ts'
-import { exceedsBytes } from './bytes.ts'
 import type { Connection, Hold } from './connection.ts'
 import { errorFrame } from './error-frame.ts'
 import { frame } from './frame.ts'
 import { draft } from './new-event.ts'
 import { PublishQueue } from './publish-queue.ts'
+import { signalText } from './signal-text.ts'
 import type { Appended } from './transitions/append.ts'
 
 /**
@@ -165,23 +165,11 @@ function signal(connection: Connection, content: SignalFrame, text: string): voi
   if (!connection.holds.has(session)) {
     throw notAttached('signal')
   }
-  const raw = objectMembers(text).find((member) => member.key === 'data')?.raw
-  const { maxSignalBytes } = connection.ports.limits
-  if (raw !== undefined && exceedsBytes(raw, maxSignalBytes)) {
-    throw new HeldlineError(
-      'payload_too_large',
-      `unable to signal; data is over ${maxSignalBytes} bytes`,
-    )
-  }
-  const by = JSON.stringify({
-    subject: connection.grant.subject,
-    member: connection.members.get(session),
-  })
-  const data = raw === undefined ? '' : `,"data":${raw}`
-  connection.ports.signals.send(
-    session,
-    `{"type":"signal","session":${JSON.stringify(session)},"name":${JSON.stringify(content.name)},"by":${by}${data}}`,
-  )
+  const { ports, members, grant } = connection
+  const member = members.get(session)
+  const by = { subject: grant.subject, ...(member !== undefined && { member }) }
+  const max = ports.limits.maxSignalBytes
+  ports.signals.send(session, signalText(session, content.name, by, objectMembers(text), max))
 }
 
 async function read(connection: Connection, content: ReadFrame): Promise<void> {

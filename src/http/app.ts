@@ -17,6 +17,7 @@ import { register } from './register.ts'
 import { requestIds } from './request-ids.ts'
 import type { Route } from './route.ts'
 import { sessionListRoutes } from './session-list.ts'
+import { verbRoutes } from './session-verbs.ts'
 import { sessionRoutes } from './sessions.ts'
 import { Streams } from './streams.ts'
 import { tokenRoutes } from './tokens.ts'
@@ -66,6 +67,7 @@ export function allRoutes(
     ...eventRoutes(ports, limits, streams),
     ...messageRoutes(ports, limits),
     ...presenceRoutes(ports),
+    ...verbRoutes(ports),
     ...tokenRoutes(ports),
     ...probeRoutes(ports),
   ]

@@ -46,7 +46,9 @@ async function readMessages(call: Call, { views }: Ports, limits: HttpLimits): P
   const start = startOf(all, end, limit, limits.pageBytes)
   const texts = all.slice(start, end).map(messageText)
   const position = formatPosition(view.position)
-  return jsonText(`{"messages":[${texts.join(',')}],"position":"${position}","more":${start > 0}}`)
+  return jsonText(
+    `{"messages":[${texts.join(',')}],"position":"${position}","rest":${JSON.stringify(view.rest())},"more":${start > 0}}`,
+  )
 }
 
 function indexOf(messages: readonly Message[], id: string): number {

@@ -5,6 +5,7 @@ import type { Limits } from '../core/limits.ts'
 import type { Log } from '../core/log.ts'
 import type { Presence } from '../core/presence.ts'
 import type { Random } from '../core/random.ts'
+import type { Signals } from '../core/signals.ts'
 import type { Sessions } from '../core/sessions.ts'
 import type { Durability, StoreHealth } from '../core/store.ts'
 import type { SessionSettings } from '../core/transitions/session.ts'
@@ -16,8 +17,18 @@ import type { HttpLimits } from './limits.ts'
 export interface HttpPorts {
   readonly sessions: Pick<
     Sessions,
-    'open' | 'info' | 'head' | 'list' | 'patch' | 'close' | 'remove' | 'append' | 'events'
+    | 'open'
+    | 'info'
+    | 'head'
+    | 'list'
+    | 'patch'
+    | 'close'
+    | 'remove'
+    | 'append'
+    | 'events'
+    | 'markRead'
   >
+  readonly signals: Pick<Signals, 'send'>
   readonly views: Pick<Views, 'at'>
   readonly presence: Pick<Presence, 'enter' | 'leave'>
   /** What an SSE reader is made of. */

@@ -24,6 +24,8 @@ export const RIGHTS: Readonly<Record<string, Need>> = {
   'GET /v1/sessions/{session}/events': 'history',
   'GET /v1/sessions/{session}/events text/event-stream': 'subscribe',
   'GET /v1/sessions/{session}/messages': 'history',
+  'POST /v1/sessions/{session}/signals': 'signal',
+  'POST /v1/sessions/{session}/read': 'subscribe',
   // An attachment shows the members too.
   'GET /v1/sessions/{session}/presence': ['presence', 'subscribe'],
   'PUT /v1/sessions/{session}/presence/{member}': 'presence',

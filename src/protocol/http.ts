@@ -2,7 +2,13 @@ import * as z from 'zod/mini'
 import { CAPABILITIES, MEMBER_KINDS, SESSION_PATTERN } from './capabilities.ts'
 import { memberSchema } from './event.ts'
 import { ackFrame } from './frames-down.ts'
-import { MAX_EVENTS_A_REQUEST, newEventSchema, presenceSchema } from './frames-up.ts'
+import {
+  MAX_EVENTS_A_REQUEST,
+  newEventSchema,
+  presenceSchema,
+  readFrame,
+  signalFrame,
+} from './frames-up.ts'
 import { COMPLETIONS, partSchema, ROLES } from './messages.ts'
 
 /** The bodies of the HTTP API: what is taken, strictly, and what is answered. [P-9] */
@@ -155,6 +161,14 @@ const messageAnswer = z.object({
 export const messagesAnswer = z.object({
   messages: z.array(messageAnswer),
   position,
+  /** Everything of the view but its messages, as in a snapshot. */
+  rest: z.object({
+    tip: z.nullable(z.string()),
+    members: z.array(memberSchema),
+    metadata: z.record(z.string(), z.unknown()),
+    createdAt: z.nullable(z.number()),
+    closedAt: z.nullable(z.number()),
+  }),
   more: z.boolean(),
 })
 
@@ -162,6 +176,13 @@ export const presenceAnswer = z.object({
   members: z.array(memberSchema),
   attached: z.object({ human: z.number(), agent: z.number(), supervisor: z.number() }),
 })
+
+export const signalBody = z.strictObject({
+  name: signalFrame.shape.name,
+  data: z.optional(z.unknown()),
+})
+export const readBody = z.strictObject({ serial: readFrame.shape.serial })
+export const readAnswer = z.object({ serial: z.number() })
 
 export const memberAnswer = z.object({ member: z.string(), ttlMs: z.number() })
 export const tokenAnswer = z.object({

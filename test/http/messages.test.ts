@@ -83,6 +83,6 @@ describe('[P-9.6] folded messages', () => {
   test('a session without messages has an empty page and a position', async () => {
     const { json: made } = await server.ask('PUT', '/v1/sessions/empty')
     const { json } = await server.ask('GET', '/v1/sessions/empty/messages')
-    expect(json).toEqual({ messages: [], position: made.head, more: false })
+    expect(json).toMatchObject({ messages: [], position: made.head, more: false })
   })
 })
