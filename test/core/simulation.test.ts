@@ -6,7 +6,7 @@ import { simulate } from './simulation/run.ts'
  * The whole core on its ports alone, from a seed: three nodes, four clients, three producers, and everything that may go wrong. A failing
  * seed is named; `simulate(seed, options)` is that very life again.
  */
-const SEEDS = Number(process.env['SIMULATION_SEEDS'] ?? 400)
+const SEEDS = Number(process.env['SIMULATION_SEEDS'] ?? 500)
 const TIMEOUT_MS = 10_000 + 500 * SEEDS
 
 async function explore(lossy: boolean) {
