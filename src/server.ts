@@ -53,7 +53,7 @@ export async function startServer(config: LoadedConfig, log: Log): Promise<Heldl
   let draining = false
 
   let demo: Demo | null = null
-  const http = await createHttp({
+  const http = createHttp({
     ...ports,
     ...core,
     ...auth,

@@ -15,19 +15,12 @@ export interface Grant {
   readonly expiresAt: number | null
 }
 
-/**
- * Whether a grant allows a verb on a session. The name is checked before anything is looked up, so that a refusal says
- * nothing about what exists. [P-6.2]
- */
-export function allows(grant: Grant, capability: Capability, session: SessionId): boolean {
-  return grant.capabilities.has(capability) && reaches(grant, session)
-}
-
 export function reaches(grant: Grant, session: SessionId): boolean {
   return grant.sessions.some((pattern) => matchesPattern(pattern, session))
 }
 
 /**
+ * The name is checked before anything is looked up, so that a refusal says nothing about what exists. [P-6.2]
  * @throws HeldlineError `session_not_found` without any right on the name, `forbidden` without this one
  */
 export function demand(grant: Grant, capability: Capability, session: SessionId): void {

@@ -69,8 +69,6 @@ export const EVENT_DATA = {
   'member.left': memberLeft,
 } as const
 
-export type EventType = keyof typeof EVENT_DATA
-
 /** The types that a caller may append, beside `x.*`. */
 export const MESSAGE_TYPES = [
   'message.started',

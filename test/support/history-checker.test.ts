@@ -1,11 +1,6 @@
 import { expect, test } from 'vitest'
 import type { Fact, Seen } from './history.ts'
-import {
-  checkHistory,
-  parseHistory,
-  type CheckOptions,
-  type Recorded,
-} from './history-checker.ts'
+import { checkHistory, parseHistory, type CheckOptions, type Recorded } from './history-checker.ts'
 
 const EPOCH = 'epoch-0001'
 const tag = (serial: number, fork = '') => (serial === 0 ? '--------' : `tag${fork}${serial}`)

@@ -3,7 +3,7 @@
 /** @param {HTMLElement} list @param {readonly any[]} messages */
 export function drawMessages(list, messages) {
   const wanted = new Set(messages.map((message) => message.id))
-  for (const item of [...list.children]) if (!wanted.has(item.dataset.id)) item.remove()
+  for (const item of Array.from(list.children)) if (!wanted.has(item.dataset.id)) item.remove()
   for (const [index, message] of messages.entries()) {
     let item = list.children[index]
     if (item?.dataset.id !== message.id) {
