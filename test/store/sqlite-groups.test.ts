@@ -114,6 +114,26 @@ describe('a group of SQLite commits', () => {
     expect(again).toMatchObject({ outcome: 'committed', first: 3 })
   })
 
+  it('trims only while the guarded field is what it was', () => {
+    const { writer } = newWriter()
+    const session = newSession()
+    const writes = [{ field: 'snapshot', value: 'new' }]
+    writer.write(
+      [asking({ session, create: { epoch: newEpoch() }, events: events(3), writes })],
+      Date.now(),
+    )
+    const trim = (equals: string | null): WriteRequest => {
+      const guard = { field: 'snapshot', equals }
+      const bounds = { maxEvents: 1, maxBytes: null, maxAgeMs: null, notAfter: 3, limit: 10 }
+      return { kind: 'trim', session, policy: { ...bounds, guard } }
+    }
+    expect(writer.write([trim('old'), trim(null), trim('new')], Date.now())).toEqual([
+      { floor: 0, trimmed: 0, more: false },
+      { floor: 0, trimmed: 0, more: false },
+      { floor: 2, trimmed: 2, more: false },
+    ])
+  })
+
   it('waits for no other program that has locked the file', () => {
     const { db, writer } = newWriter()
     const session = newSession()

@@ -3,6 +3,7 @@ import type {
   CommitResult,
   DeadlineGuard,
   DeadlineWrite,
+  FieldGuard,
   FieldWrite,
   Guard,
 } from '../../core/store.ts'
@@ -40,10 +41,7 @@ export class RecordRows {
     let holds = true
     for (const guard of guards) {
       if ('field' in guard) {
-        // A text column, as the table is strict.
-        const value = (this.#field.get(session.sid, guard.field)?.['value'] ?? null) as
-          | string
-          | null
+        const value = this.#fieldOf(session, guard.field)
         fields.set(guard.field, value)
         holds &&= value === guard.equals
       } else {
@@ -56,6 +54,15 @@ export class RecordRows {
 
   holds(session: Session, guard: DeadlineGuard): boolean {
     return this.#deadlineOf(session, guard.deadline) === guard.at
+  }
+
+  holdsField(session: Session, guard: FieldGuard): boolean {
+    return this.#fieldOf(session, guard.field) === guard.equals
+  }
+
+  #fieldOf(session: Session, name: string): string | null {
+    // A text column, as the table is strict.
+    return (this.#field.get(session.sid, name)?.['value'] ?? null) as string | null
   }
 
   #deadlineOf(session: Session, name: string): number | null {

@@ -101,6 +101,10 @@ export class Writer {
       case 'trim': {
         const session = this.#sessions.find(request.session)
         if (session === undefined) return null
+        const { guard } = request.policy
+        if (guard !== undefined && !this.#record.holdsField(session, guard)) {
+          return { floor: session.floor, trimmed: 0, more: false }
+        }
         const result = this.#events.trim(session, request.policy, now)
         if (result.trimmed > 0) this.#sessions.changed(session)
         return result
