@@ -116,6 +116,7 @@ export class RedisStore implements Store {
         policy.maxAgeMs ?? '',
         policy.notAfter,
         policy.limit,
+        ...guardOf(policy),
       ],
     )
     if (answer === null) return null
@@ -259,3 +260,10 @@ export class RedisStore implements Store {
 
 const closed = (doing: string): HeldlineError =>
   new HeldlineError('store_unavailable', `unable to ${doing}; the store is closed`)
+
+/** The field that must be what it was, as the record names it, and its value unless it must be absent. */
+function guardOf({ guard }: TrimPolicy): string[] {
+  if (guard === undefined) return []
+  const field = `f${guard.field}`
+  return guard.equals === null ? [field] : [field, guard.equals]
+}

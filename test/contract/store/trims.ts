@@ -36,6 +36,24 @@ export function describeTrims(opened: Opened): void {
       expectChain(await readAll(store, session), head)
     })
 
+    it('drops nothing while the guarded field is not what the policy says, present or absent', async () => {
+      const { store } = opened()
+      const writes = [{ field: 'kept', value: 'one' }]
+      const { session } = await create(store, { events: events(10), writes })
+      const trim = (field: string, equals: string | null) =>
+        store.trim(session, policy({ maxEvents: 4, guard: { field, equals } }))
+      for (const refused of [
+        await trim('kept', 'two'),
+        await trim('kept', null),
+        await trim('never', 'x'),
+      ]) {
+        expect(refused).toEqual({ floor: 0, trimmed: 0, more: false })
+      }
+      expect(await trim('never', null)).toEqual({ floor: 6, trimmed: 6, more: false })
+      const again = policy({ maxEvents: 2, guard: { field: 'kept', equals: 'one' } })
+      expect(await store.trim(session, again)).toEqual({ floor: 8, trimmed: 2, more: false })
+    })
+
     it('keeps the newest events by bytes of text', async () => {
       const { store } = opened()
       const { session } = await create(store, {

@@ -2,7 +2,8 @@
 -- Drops the oldest events that are beyond a policy. Harmless to repeat.
 --
 -- KEYS: record, log
--- ARGV: max events | '', max bytes | '', max age in ms | '', newest serial that may go, limit
+-- ARGV: max events | '', max bytes | '', max age in ms | '', newest serial that may go, limit;
+--       then, with a guard: the field, and its value unless it must be absent
 -- Returns nil when there is no such session; else { floor, number of events dropped, 1 when more ought to go else 0 }.
 
 local call, format = redis.call, string.format
@@ -15,6 +16,8 @@ head, bytes = tonumber(head), tonumber(bytes)
 local floor, floorTag = string.match(found[2] or '0 --------', '^(%d+) (%S+)$')
 floor = tonumber(floor)
 if head > floor and call('EXISTS', KEYS[2]) == 0 then return false end
+
+if ARGV[6] and call('HGET', KEYS[1], ARGV[6]) ~= (ARGV[7] or false) then return { format('%.0f', floor), 0, 0 } end
 
 local time = call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
