@@ -21,7 +21,7 @@ export interface RedisServer {
   stop(): Promise<void>
 }
 
-const READY_WITHIN_MS = 15_000
+const READY_WITHIN_MS = 30_000
 const running = new Set<ChildProcess>()
 
 // Tests that crash, or are stopped, leave nothing behind.
