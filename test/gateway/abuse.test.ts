@@ -1,6 +1,7 @@
 import { expect, onTestFinished, test } from 'vitest'
 import type { Grant } from '../../src/core/access.ts'
 import { CAPABILITIES } from '../../src/protocol/capabilities.ts'
+import { HeldlineError } from '../../src/protocol/errors.ts'
 import { until } from '../support/until.ts'
 import {
   KEY,
@@ -73,30 +74,35 @@ test('a flood of pings by somebody who reads nothing ends with that socket', asy
   await witness.noticesNothing()
 })
 
-test('a reset while credentials are looked at ends nothing but the handshake', async () => {
-  let asked = 0
-  let decide: (grant: Grant) => void = () => undefined
-  const authenticator = {
-    authenticate: (credential: string) => {
-      if (!credential.endsWith('slow')) return Promise.resolve(GRANT)
-      asked++
-      return new Promise<Grant>((resolve) => {
-        decide = resolve
-      })
-    },
-    redeem: () => Promise.resolve(GRANT),
-  }
-  const { server, witness } = await start({ authenticator })
-  const headers = { Authorization: 'Bearer agent:slow' }
-  for (let i = 1; i <= 3; i++) {
-    const socket = new RawSocket({ port: server.port, headers })
-    await until('the credentials are looked at', () => asked === i)
-    await socket.reset()
-    decide(GRANT)
-  }
-  await witness.noticesNothing()
-  expect(server.connections()).toBe(1)
-})
+test.each(['good', 'bad'])(
+  'a reset while credentials are looked at, which are %s, ends nothing but the handshake',
+  async (outcome) => {
+    let asked = 0
+    let decide = (): void => undefined
+    const authenticator = {
+      authenticate: async (credential: string): Promise<Grant> => {
+        if (!credential.endsWith('slow')) return GRANT
+        asked++
+        await new Promise<void>((resolve) => {
+          decide = resolve
+        })
+        if (outcome === 'good') return GRANT
+        throw new HeldlineError('invalid_token', 'unable to authenticate')
+      },
+      redeem: () => Promise.resolve(GRANT),
+    }
+    const { server, witness } = await start({ authenticator })
+    const headers = { Authorization: 'Bearer agent:slow' }
+    for (let i = 1; i <= 5; i++) {
+      const socket = new RawSocket({ port: server.port, headers })
+      await until('the credentials are looked at', () => asked === i)
+      await socket.reset()
+      decide()
+      await witness.noticesNothing()
+    }
+    await until('they are gone', () => server.connections() === 1)
+  },
+)
 
 test('a reset in the middle of a frame, an attach and a publish ends nothing but the socket', async () => {
   const { server, witness } = await start()
