@@ -11,6 +11,8 @@ export interface AgentOptions {
   /** What makes a retry harmless: an id an event, or producer headers. */
   readonly by: 'ids' | 'producer'
   readonly paceMs?: number
+  /** How long it waits for an answer before it asks elsewhere. */
+  readonly answerWithinMs?: number
   /** Bytes of padding an event. */
   readonly padding?: number
 }
@@ -119,7 +121,7 @@ export class AgentPublisher {
           ...headers,
         },
         body,
-        signal: AbortSignal.timeout(ANSWER_WITHIN_MS),
+        signal: AbortSignal.timeout(this.#options.answerWithinMs ?? ANSWER_WITHIN_MS),
       })
       const content = (await response.json()) as Record<string, unknown>
       // The shape of a 200 is the contract's; a test that uses a missing field fails by it.
