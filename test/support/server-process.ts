@@ -50,14 +50,17 @@ process.on('exit', () => {
   for (const child of running) child.kill('SIGKILL')
 })
 
-/** Starts a server of its own, on a free port and an own data folder, and waits until it is ready. */
-export async function startServerProcess(env: ServerEnv = {}): Promise<ServerProcess> {
+/**
+ * Starts a server of its own, on a free port and an own data folder, and waits until it is ready.
+ * @param main the program; the sources unless said
+ */
+export async function startServerProcess(env: ServerEnv = {}, main = MAIN): Promise<ServerProcess> {
   const port = await freePort()
   const dir = await mkdtemp(join(tmpdir(), 'heldline-node-'))
   let settings: ServerEnv = { PORT: `${port}`, DATA_DIR: dir, ...env }
   let output = ''
   let kills = 0
-  let child = launch(settings, hear)
+  let child = launch(main, settings, hear)
 
   function hear(text: string): void {
     output = (output + text).slice(-OUTPUT_KEPT)
@@ -92,7 +95,7 @@ export async function startServerProcess(env: ServerEnv = {}): Promise<ServerPro
     restart: async (changes = {}) => {
       await kill()
       settings = { ...settings, ...changes }
-      child = launch(settings, hear)
+      child = launch(main, settings, hear)
       await untilReady(server)
     },
     residentBytes: async () => {
@@ -123,7 +126,7 @@ export async function warmUp(): Promise<void> {
   await server.stop()
 }
 
-function launch(settings: ServerEnv, hear: (text: string) => void): ChildProcess {
+function launch(main: string, settings: ServerEnv, hear: (text: string) => void): ChildProcess {
   const env = {
     PATH: process.env['PATH'] ?? '',
     NODE_ENV: 'test',
@@ -135,7 +138,7 @@ function launch(settings: ServerEnv, hear: (text: string) => void): ChildProcess
     TOKEN_SECRET,
     ...settings,
   }
-  const child = spawn(process.execPath, [MAIN, 'serve'], {
+  const child = spawn(process.execPath, [main, 'serve'], {
     env,
     stdio: ['ignore', 'pipe', 'pipe'],
   })
