@@ -9,9 +9,9 @@ const PLACES = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/goog
 
 /** A real Chromium without a window. @throws Error that says how to get one */
 export async function launchBrowser(): Promise<Browser> {
-  const executablePath = process.env['CHROMIUM_PATH'] ?? PLACES.find((path) => existsSync(path))
+  const executablePath = process.env['CHROMIUM_BIN'] ?? PLACES.find((path) => existsSync(path))
   if (executablePath === undefined) {
-    throw new Error('unable to find Chromium; npm run test:setup installs it, or set CHROMIUM_PATH')
+    throw new Error('unable to find Chromium; npm run test:setup installs it, or set CHROMIUM_BIN')
   }
   const args = [
     '--no-sandbox',

@@ -141,7 +141,8 @@ function argumentsOf(port: number, dir: string, settings: RedisSettings): string
 }
 
 function launch(args: readonly string[]): ChildProcess {
-  const child = spawn('redis-server', args, { stdio: 'ignore' })
+  const program = process.env['REDIS_SERVER_BIN'] ?? 'redis-server'
+  const child = spawn(program, args, { stdio: 'ignore' })
   running.add(child)
   child.once('exit', () => running.delete(child))
   child.once('error', () => running.delete(child))
