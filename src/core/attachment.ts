@@ -65,7 +65,8 @@ export class Attachment implements Sink {
     answer: (mode: 'resumed' | 'snapshot', head: Position) => void,
   ): Promise<boolean> {
     const following = await this.#ports.hub.follow(this.session, null, this, (payload) => {
-      this.#out.send({ text: payload, type: 'signal', reaches: null })
+      // A signal may be lost: a reader that does not keep up is spared it, rather than closed for it. [P-4.7]
+      if (this.#out.ready()) this.#out.send({ text: payload, type: 'signal', reaches: null })
     })
     if (this.#closed) {
       following.close()
