@@ -75,9 +75,8 @@ export class Attachment implements Sink {
     this.#following = following
     const { position, catchup } = options
     answer(position === null ? 'snapshot' : 'resumed', following.head())
-    if (position === null) await this.#snapshot(null)
-    else if (catchup === 'auto' && (await this.#worthFolding(position)))
-      await this.#snapshot(position)
+    if (position === null) await this.#snapshot()
+    else if (catchup === 'auto' && this.#worthFolding(position)) await this.#catchUp(position)
     else following.cursor.move(position)
     return true
   }
@@ -148,29 +147,45 @@ export class Attachment implements Sink {
     } catch (error) {
       return this.#end(error)
     }
-    await this.#snapshot(null)
+    await this.#snapshot()
   }
 
-  /** Whether folding what the reader missed is cheaper than telling it. Where the store does not say, events are always right. */
-  async #worthFolding(position: Position): Promise<boolean> {
+  /** Whether folding what the reader missed is cheaper than telling it. */
+  #worthFolding(position: Position): boolean {
     const head = this.#following?.head()
     if (head === undefined || head.epoch !== position.epoch) return false
-    if (head.serial - position.serial <= this.#ports.limits.foldAfterEvents) return false
-    try {
-      const range = { after: position.serial, limit: 1, maxBytes: 1 }
-      const page = await this.#ports.store.read(this.session, range)
-      return page !== null && judge(position, page).kind === 'events'
-    } catch (error) {
-      this.failed(error)
-      return false
-    }
+    return head.serial - position.serial > this.#ports.limits.foldAfterEvents
   }
 
-  async #snapshot(since: Position | null): Promise<void> {
+  /**
+   * What changed since the position, folded. Only once the view is there is the position held against the log: before, a failover could
+   * still put another log under it. Where anything is in doubt, the events are told, or the reset.
+   */
+  async #catchUp(since: Position): Promise<void> {
+    try {
+      const view = await this.#ports.views.at(this.session)
+      const { position } = view
+      const pieces = snapshotPieces(this.session, view, since, this.#ports.limits.pageBytes)
+      const range = { after: since.serial, limit: 1, maxBytes: 1 }
+      const page = await this.#ports.store.read(this.session, range)
+      if (this.#closed) return
+      const known = page !== null && judge(since, page).kind !== 'reset'
+      const isAhead = position.epoch === since.epoch && position.serial >= since.serial
+      if (known && isAhead) {
+        this.#pieces = pieces
+        return this.#sendPieces()
+      }
+    } catch (error) {
+      this.failed(error)
+    }
+    this.#following?.cursor.move(since)
+  }
+
+  async #snapshot(): Promise<void> {
     try {
       const view = await this.#ports.views.at(this.session)
       if (this.#closed) return
-      this.#pieces = snapshotPieces(this.session, view, since, this.#ports.limits.pageBytes)
+      this.#pieces = snapshotPieces(this.session, view, null, this.#ports.limits.pageBytes)
       this.#sendPieces()
     } catch (error) {
       this.#end(error)

@@ -326,7 +326,7 @@ describe('attaching', () => {
     expect(socket.serials(SESSION).slice(before)).toHaveLength(12)
   })
 
-  test('a store that does not say whether folding is worth it costs nothing: the events are told', async () => {
+  test('a view that cannot be had when it would be cheaper costs nothing: the events are told', async () => {
     const world = new World({ foldAfterEvents: 1 })
     const { socket } = await connected(world)
     await ask(world, socket, { op: 'attach', session: SESSION })
@@ -339,6 +339,33 @@ describe('attaching', () => {
     await ask(world, socket, { op: 'attach', session: SESSION, position })
     expect(socket.serials(SESSION).slice(before)).toEqual([2, 3, 4, 5])
     expect(socket.all('error')).toEqual([])
+  })
+
+  test('a failover between the attach and its folded answer is a reset, never another log under the same position [invariant 3]', async () => {
+    const world = new World({ foldAfterEvents: 3 })
+    const { socket, node } = await connected(world)
+    await ask(world, socket, { op: 'attach', session: SESSION })
+    for (let i = 0; i < 3; i++) await ask(world, socket, publishing())
+    await ask(world, socket, { op: 'attach', session: SESSION })
+    const position = socket.last('snapshot')?.position
+    for (let i = 0; i < 5; i++) await ask(world, socket, publishing())
+    // The hub knows the head by now, and the store is another one when the view is folded.
+    const lost = new World()
+    lost.node()
+    await lost.session()
+    vi.spyOn(world.store, 'read').mockImplementation(async (session, range) => {
+      const page = await lost.store.read(session, range)
+      const [head] = await world.store.heads([session])
+      return page && head ? { ...page, epoch: head.epoch } : null
+    })
+    vi.spyOn(node.views, 'at').mockImplementation((session) => lost.nodes[0]!.views.at(session))
+    await ask(world, socket, { op: 'attach', session: SESSION, position })
+    const after = socket.frames.slice(
+      socket.frames.findLastIndex(({ type }) => type === 'attached'),
+    )
+    expect(after.map(({ type }) => type)).toEqual(['attached', 'reset', 'snapshot'])
+    expect(after[1]).toMatchObject({ reason: 'ahead' })
+    expect(after[2]).not.toHaveProperty('since')
   })
 
   test('attaching again replaces the attachment: one reader, from the position that is given now [P-4.2]', async () => {
