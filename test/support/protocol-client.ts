@@ -1,5 +1,7 @@
 import { WebSocket } from 'ws'
 import { type History, seen, type WireEventLike } from './history.ts'
+import { format, parse, type Place, stops } from './protocol-rules.ts'
+import { Patience } from './protocol-patience.ts'
 import { until } from './until.ts'
 
 export interface ClientOptions {
@@ -24,17 +26,7 @@ interface Down {
   readonly [field: string]: unknown
 }
 
-interface Place {
-  readonly epoch: string
-  readonly serial: number
-  readonly tag: string
-}
-
 const RETRY_MS = [20, 50, 100, 250]
-/** Closes after which a client does not connect again with the same credentials. [P-7.1] */
-const STOPS = new Set([1000, 1002, 1003, 1007, 1008, 1009])
-const GOES_ON = new Set([4408, 4429])
-
 /**
  * A client of one session, written from PROTOCOL.md alone. It attaches, keeps its position by the rule of the line, connects again, to another node each
  * time, and writes down everything that it is told.
@@ -51,9 +43,7 @@ export class ProtocolClient {
   #turn: number
   #failures = 0
   #refs = 0
-  #timers = new Set<NodeJS.Timeout>()
-  #behind: NodeJS.Timeout | null = null
-  #silence: NodeJS.Timeout | null = null
+  readonly #patience = new Patience()
   #ended = false
   #attached = false
   connects = 0
@@ -107,7 +97,7 @@ export class ProtocolClient {
 
   /** Stops taking anything from its socket; the system's buffers fill, and then the server's. */
   freeze(): void {
-    this.#clearWatch()
+    this.#patience.stopWatching()
     this.#socket?.pause()
   }
 
@@ -157,9 +147,7 @@ export class ProtocolClient {
   }
 
   async #end(): Promise<void> {
-    this.#clearWatch()
-    for (const timer of this.#timers) clearTimeout(timer)
-    this.#timers.clear()
+    this.#patience.end()
     const open = [this.#socket, this.#next].filter((socket) => socket !== null)
     this.#socket = null
     this.#next = null
@@ -210,7 +198,7 @@ export class ProtocolClient {
 
   #take(socket: WebSocket, frame: Down, node: string): void {
     if (socket !== this.#socket && socket !== this.#next) return
-    this.#watchSilence(socket)
+    this.#patience.watchSilence(this.#options.silentMs ?? 35_000, () => socket.terminate())
     if (frame.type !== 'events' && frame.type !== 'heartbeat') this.frames.push(frame)
     switch (frame.type) {
       case 'attached':
@@ -285,18 +273,16 @@ export class ProtocolClient {
     const head = (frame['heads'] as Record<string, string>)[this.#options.session]
     const stood = this.position
     if (head === undefined || head === stood || this.#pending !== 'nothing') return
-    if (this.#behind !== null) return
-    this.#behind = setTimeout(() => {
-      this.#behind = null
+    this.#patience.watchBehind(this.#options.behindMs ?? 2000, () => {
       if (this.position === stood && socket === this.#socket) this.#attach(socket, node)
-    }, this.#options.behindMs ?? 2000)
+    })
   }
 
   /** Connect again, resume, then drop the old one. [P-4.12] */
   #moveOn(frame: Down): void {
     const afterMs = Number(frame['afterMs'])
     this.#record({ kind: 'goaway', afterMs })
-    this.#later(afterMs, () => {
+    this.#patience.later(afterMs, () => {
       if (this.#next === null && this.#socket !== null) this.#next = this.#connect()
     })
   }
@@ -305,7 +291,7 @@ export class ProtocolClient {
   #takeError(socket: WebSocket, frame: Down, node: string): void {
     this.#record({ kind: 'error', code: String(frame['code']) })
     if (frame['retryable'] !== true) return
-    this.#later(100, () => {
+    this.#patience.later(100, () => {
       if (socket === this.#socket && socket.readyState === WebSocket.OPEN)
         this.#attach(socket, node)
     })
@@ -321,7 +307,7 @@ export class ProtocolClient {
     if (socket !== this.#socket) return
     this.#record({ kind: 'close', code })
     this.#attached = false
-    this.#clearWatch()
+    this.#patience.stopWatching()
     if (stops(code)) {
       this.stopped = code
       return
@@ -337,29 +323,9 @@ export class ProtocolClient {
 
   #again(connect: () => void): void {
     const waitMs = RETRY_MS[Math.min(this.#failures++, RETRY_MS.length - 1)] ?? 0
-    this.#later(waitMs * (0.5 + Math.random()), () => {
+    this.#patience.later(waitMs * (0.5 + Math.random()), () => {
       if (!this.#ended) connect()
     })
-  }
-
-  #watchSilence(socket: WebSocket): void {
-    if (this.#silence !== null) clearTimeout(this.#silence)
-    this.#silence = setTimeout(() => socket.terminate(), this.#options.silentMs ?? 35_000)
-  }
-
-  #clearWatch(): void {
-    if (this.#silence !== null) clearTimeout(this.#silence)
-    if (this.#behind !== null) clearTimeout(this.#behind)
-    this.#silence = null
-    this.#behind = null
-  }
-
-  #later(ms: number, task: () => void): void {
-    const timer = setTimeout(() => {
-      this.#timers.delete(timer)
-      task()
-    }, ms)
-    this.#timers.add(timer)
   }
 
   #ref(): string {
@@ -369,17 +335,4 @@ export class ProtocolClient {
   #record(fact: Parameters<History['record']>[2]): void {
     this.#options.history.record(this.name, this.#options.session, fact)
   }
-}
-
-function stops(code: number): boolean {
-  return STOPS.has(code) || (code >= 4400 && code < 4500 && !GOES_ON.has(code))
-}
-
-function parse(position: string): Place {
-  const [epoch = '', serial, tag = ''] = position.split('.')
-  return { epoch, serial: Number(serial), tag }
-}
-
-function format({ epoch, serial, tag }: Place): string {
-  return `${epoch}.${serial}.${tag}`
 }
