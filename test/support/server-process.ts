@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { rmSync } from 'node:fs'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -44,10 +45,12 @@ const OUTPUT_KEPT = 16_384
 const MAIN = join(import.meta.dirname, '../../src/main.ts')
 const COMPILE_CACHE = join(tmpdir(), 'heldline-compile-cache')
 const running = new Set<ChildProcess>()
+const folders = new Set<string>()
 
 // Tests that crash, or are stopped, leave nothing behind.
 process.on('exit', () => {
   for (const child of running) child.kill('SIGKILL')
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true })
 })
 
 /**
@@ -57,6 +60,7 @@ process.on('exit', () => {
 export async function startServerProcess(env: ServerEnv = {}, main = MAIN): Promise<ServerProcess> {
   const port = await freePort()
   const dir = await mkdtemp(join(tmpdir(), 'heldline-node-'))
+  folders.add(dir)
   let settings: ServerEnv = { PORT: `${port}`, DATA_DIR: dir, ...env }
   let output = ''
   let kills = 0
@@ -105,6 +109,7 @@ export async function startServerProcess(env: ServerEnv = {}, main = MAIN): Prom
     stop: async () => {
       await kill()
       await rm(dir, { recursive: true, force: true })
+      folders.delete(dir)
     },
   }
   try {
