@@ -34,6 +34,9 @@ export interface HeldlineServer {
   close(): Promise<void>
 }
 
+/** For so long a node in production answers on after it has said that it is not ready. */
+const NOTICE_MS = 5000
+
 /**
  * Puts the server together: the one place that knows concrete classes. Started in the order of need, closed in the reverse.
  * @throws Error with a sentence for the operator where it cannot start
@@ -91,7 +94,11 @@ export async function startServer(config: LoadedConfig, log: Log): Promise<Heldl
   const drain = once(async () => {
     draining = true
     log.info('server.draining', { connections: gateway.size })
-    await gateway.drain(config.drainMs)
+    // A balancer takes a moment to notice: until then this node still answers who comes by HTTP.
+    const noticed = new Promise<void>((resolve) => {
+      clock.after(config.production ? Math.min(NOTICE_MS, config.drainMs) : 0, resolve)
+    })
+    await Promise.all([gateway.drain(config.drainMs), noticed])
     await close()
   })
   log.info('server.started', { url, durability: opened.store.durability, nodeId })

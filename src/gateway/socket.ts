@@ -27,6 +27,8 @@ export class Socket implements Transport {
   }
   /** Whether anything was heard since the last ping. */
   #heard = true
+  /** What waited at the last heartbeat. */
+  #buffered = 0
 
   /** @param raw the stream under the WebSocket: ready-made frames are written to it whole, between those of `ws` */
   constructor(ws: WebSocket, raw: Duplex, client: Client, ports: ConnectionPorts) {
@@ -63,9 +65,15 @@ export class Socket implements Transport {
     this.#ws.close(code, reason.slice(0, 123))
   }
 
-  /** Its turn of the heartbeat: a client that has not answered the last one is gone. */
+  /**
+   * Its turn of the heartbeat: a client that has not answered the last one is gone, unless it is still taking what was sent before: then the
+   * ping is behind that.
+   */
   beat(): void {
-    if (!this.#heard) {
+    const buffered = this.bufferedBytes
+    const takes = buffered < this.#buffered
+    this.#buffered = buffered
+    if (!this.#heard && !takes) {
       this.connection.close(4408, 'no pong')
       this.#ws.terminate()
       return
