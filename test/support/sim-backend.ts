@@ -87,10 +87,14 @@ export class SimBackend {
     return this.#memory.remove(session, guard)
   }
 
-  /** A replica without the last `lost` writes takes over. Nobody is told. */
+  /**
+   * A replica without the last `lost` writes takes over. Nobody is told. A removal is never among them: a log that comes back from the
+   * dead would make liars of those who were refused in between.
+   */
   failover(lost: number): void {
-    this.tally.add(lost > 0 ? 'failover with loss' : 'failover')
-    const kept = this.#writes.slice(0, Math.max(0, this.#writes.length - lost))
+    const removed = this.#writes.findLastIndex((write) => write.kind === 'remove')
+    const kept = this.#writes.slice(0, Math.max(0, removed + 1, this.#writes.length - lost))
+    this.tally.add(kept.length < this.#writes.length ? 'failover with loss' : 'failover')
     this.#takeOver()
     for (const write of kept) this.#replay(write)
     this.#replayedAt = null
