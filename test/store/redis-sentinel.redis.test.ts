@@ -39,7 +39,7 @@ it('follows a Sentinel to the new primary, and loses nothing that a replica conf
   const opened = await openOn('redis://127.0.0.1', {
     sentinel: { name: 'main', nodes: [{ host: '127.0.0.1', port: sentinel.port }] },
     durability: 'replicated',
-    deadlineMs: 20_000,
+    deadlineMs: 30_000,
   })
   cleanups.push(() => opened.store.close())
   const { store, signals } = opened
@@ -74,4 +74,4 @@ it('follows a Sentinel to the new primary, and loses nothing that a replica conf
   )
   expect(told).toEqual(log.map(({ serial }) => serial))
   close()
-}, 60_000)
+}, 90_000)

@@ -74,7 +74,10 @@ async function start(args: Arguments): Promise<RedisServer> {
   return server
 }
 
-/** Starts a Sentinel that watches the primary alone, under the name `main`, and fails over after half a second. */
+/**
+ * Starts a Sentinel that watches the primary alone, under the name `main`, and fails over after 1.5 s. A replica that is slow to answer for so long is no
+ * candidate, and then it tries again after twice its time-out: both fit a slow machine.
+ */
 export async function startSentinel(primary: RedisServer): Promise<RedisServer> {
   return start(async (port, dir) => {
     const file = join(dir, 'sentinel.conf')
@@ -83,8 +86,8 @@ export async function startSentinel(primary: RedisServer): Promise<RedisServer> 
       `dir ${dir}`,
       'bind 127.0.0.1',
       `sentinel monitor main 127.0.0.1 ${primary.port} 1`,
-      'sentinel down-after-milliseconds main 500',
-      'sentinel failover-timeout main 3000',
+      'sentinel down-after-milliseconds main 1500',
+      'sentinel failover-timeout main 1000',
     ]
     await writeFile(file, lines.join('\n'))
     return [file, '--sentinel']
