@@ -49,10 +49,31 @@ export const CONFIG_RULES: readonly ConfigRule[] = [
       'REDIS_REPLICAS must be at least 1 where REDIS_DURABILITY is replicated, and 0 elsewhere',
     ),
   ),
-  rule(['REDIS_URL', 'REDIS_CLUSTER', 'REDIS_DURABILITY'], (config) =>
+  rule(['REDIS_URL', 'REDIS_CLUSTER', 'REDIS_DURABILITY', 'REDIS_SENTINELS'], (config) =>
     when(
-      config.redisUrl === null && (config.redisCluster || config.redisDurability !== 'async'),
-      'REDIS_URL must be set where REDIS_CLUSTER or REDIS_DURABILITY is',
+      config.redisUrl === null &&
+        (config.redisCluster ||
+          config.redisDurability !== 'async' ||
+          config.redisSentinels !== null),
+      'REDIS_URL must be set where REDIS_CLUSTER, REDIS_DURABILITY or REDIS_SENTINELS is',
+    ),
+  ),
+  rule(['REDIS_URL', 'REDIS_CLUSTER'], ({ redisUrl, redisCluster }) =>
+    when(
+      redisUrl !== null && redisUrl.length > 1 && !redisCluster,
+      'REDIS_URL must be one URL where REDIS_CLUSTER is not true; Sentinels are named by REDIS_SENTINELS',
+    ),
+  ),
+  rule(['REDIS_SENTINELS', 'REDIS_SENTINEL_NAME'], ({ redisSentinels, redisSentinelName }) =>
+    when(
+      (redisSentinels === null) !== (redisSentinelName === null),
+      'REDIS_SENTINELS and REDIS_SENTINEL_NAME must be set together: where the Sentinels are, and what they call the primary',
+    ),
+  ),
+  rule(['REDIS_CLUSTER', 'REDIS_SENTINELS'], ({ redisCluster, redisSentinels }) =>
+    when(
+      redisCluster && redisSentinels !== null,
+      'REDIS_CLUSTER and REDIS_SENTINELS exclude each other; a Cluster fails over by itself',
     ),
   ),
   rule(['MAX_FRAME_BYTES', 'MAX_EVENT_BYTES'], ({ maxFrameBytes, maxEventBytes }) =>

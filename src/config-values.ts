@@ -68,11 +68,24 @@ export const apiKeys = form((input): readonly ApiKey[] | undefined => {
 
 export const secret = text.transform((input) => new Secret(input))
 
-/** One or more URLs of the same deployment. They may hold a password, so the value is a secret. */
-export const redisUrl = form(
-  (input) => (split(input).every(isRedisUrl) ? new Secret(input) : undefined),
-  'must be redis://… or rediss://…, or several with commas between',
-)
+/** One or more URLs of the same deployment. They may hold a password, so each is a secret. */
+export const redisUrls = form((input): readonly Secret[] | undefined => {
+  const entries = split(input)
+  if (entries.length === 0 || !entries.every(isRedisUrl)) return undefined
+  return entries.map((entry) => new Secret(entry))
+}, 'must be redis://host:port or rediss://…, with /number at the end for another database; of a Cluster, several with commas between')
+
+/** Sentinels as URLs, whichever way they are written. */
+export const sentinels = form((input): readonly Secret[] | undefined => {
+  const entries = split(input).map((entry) => (entry.includes('://') ? entry : `redis://${entry}`))
+  if (entries.length === 0 || !entries.every(isRedisUrl)) return undefined
+  const access = entries.map((entry) => {
+    const { protocol, username, password } = new URL(entry)
+    return `${protocol}${username}:${password}`
+  })
+  if (new Set(access).size > 1) return undefined
+  return entries.map((entry) => new Secret(entry))
+}, 'must be host:port with commas between, or redis://user:password@host:port (rediss:// for TLS), all with the same user and password')
 
 export const httpsUrl = form((input) => {
   const url = URL.canParse(input) ? new URL(input) : null
@@ -106,7 +119,9 @@ function isNetwork(entry: string): boolean {
 }
 
 function isRedisUrl(entry: string): boolean {
-  return /^rediss?:\/\/./.test(entry) && URL.canParse(entry)
+  if (!/^rediss?:\/\/./.test(entry) || !URL.canParse(entry)) return false
+  const { hostname, pathname } = new URL(entry)
+  return hostname !== '' && /^(\/[0-9]*)?$/.test(pathname)
 }
 
 function attempt(action: () => void): boolean {

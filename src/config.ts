@@ -8,8 +8,9 @@ import {
   networks,
   oneOf,
   origins,
-  redisUrl,
+  redisUrls,
   secret,
+  sentinels,
   words,
 } from './config-values.ts'
 
@@ -117,10 +118,19 @@ export const SETTINGS = {
       'full: what is acknowledged survives power loss; normal: it survives the process.',
     ),
     REDIS_URL: credential(
-      redisUrl,
+      redisUrls,
       'The Redis or Valkey that all nodes share; unset: an embedded SQLite file in DATA_DIR.',
     ),
-    REDIS_CLUSTER: setting(flag, 'false', 'Whether REDIS_URL is a Redis Cluster.'),
+    REDIS_CLUSTER: setting(
+      flag,
+      'false',
+      'Whether REDIS_URL is a Redis Cluster; then it may name several of its nodes, with commas between.',
+    ),
+    REDIS_SENTINELS: credential(
+      sentinels,
+      'The Sentinels that know the primary, as host:port with commas between; user, password, TLS and database of Redis itself are those of REDIS_URL, whose host is not used.',
+    ),
+    REDIS_SENTINEL_NAME: optional(words, 'What the Sentinels call the primary.'),
     REDIS_DURABILITY: setting(
       oneOf(['async', 'fsync', 'replicated']),
       'async',

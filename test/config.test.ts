@@ -65,7 +65,7 @@ describe('settings', () => {
       API_KEYS: `main:${KEY_SECRET}, next:${KEY_SECRET}:with:colons`,
       ALLOWED_ORIGINS: 'https://app.example.com, http://localhost:3000,capacitor://localhost',
       TRUST_PROXY: '10.0.0.0/8,::1,fd00::/8,192.168.1.1',
-      REDIS_URL: 'rediss://user:pass@redis.internal:6380/0',
+      REDIS_URL: 'rediss://user:pass@redis.internal:6380/0,rediss://redis-2.internal',
       REDIS_CLUSTER: 'true',
       REDIS_DURABILITY: 'replicated',
       REDIS_REPLICAS: '2',
@@ -80,7 +80,10 @@ describe('settings', () => {
     ])
     expect(config.allowedOrigins).toHaveLength(3)
     expect(config.trustProxy).toHaveLength(4)
-    expect(config.redisUrl?.reveal()).toContain('redis.internal')
+    expect(config.redisUrl?.map((url) => url.reveal())).toEqual([
+      'rediss://user:pass@redis.internal:6380/0',
+      'rediss://redis-2.internal',
+    ])
     expect(config.redisCluster).toBe(true)
     expect(config.retentionMaxAgeMs).toBeNull()
     expect(config.retentionMaxEvents).toBe(100_000)
@@ -119,6 +122,12 @@ describe('settings', () => {
     ['TRUST_PROXY', '10.0.0.0/33'],
     ['TRUST_PROXY', 'loopback'],
     ['REDIS_URL', 'http://redis'],
+    ['REDIS_URL', 'redis://redis:6379/sessions'],
+    ['REDIS_URL', ','],
+    ['REDIS_SENTINELS', 'http://sentinel'],
+    ['REDIS_SENTINELS', 'sentinel:port'],
+    ['REDIS_SENTINELS', ','],
+    ['REDIS_SENTINELS', 'redis://:one@sentinel-1,redis://:two@sentinel-2'],
     ['REDIS_CLUSTER', 'yes'],
     ['SQLITE_SYNCHRONOUS', 'off'],
     ['MAX_EVENT_BYTES', '10'],
@@ -148,12 +157,53 @@ describe('settings', () => {
     [{ REDIS_DURABILITY: 'replicated', REDIS_URL: 'redis://r' }, 'REDIS_REPLICAS'],
     [{ REDIS_CLUSTER: 'true' }, 'REDIS_URL'],
     [{ REDIS_DURABILITY: 'fsync' }, 'REDIS_URL'],
+    [{ REDIS_URL: 'redis://a,redis://b' }, 'REDIS_URL'],
+    [{ REDIS_SENTINELS: 's:26379', REDIS_SENTINEL_NAME: 'main' }, 'REDIS_URL'],
     [{ MAX_EVENT_BYTES: '131072' }, 'MAX_FRAME_BYTES'],
     [{ OUTBOX_BYTES: '131072' }, 'OUTBOX_BYTES'],
     [{ PRESENCE_WINDOW_MS: '15000' }, 'PRESENCE_WINDOW_MS'],
     [{ HEARTBEAT_MS: '30000' }, 'PRESENCE_TTL_MS'],
   ])('%j is refused, since settings belong together', (env, name) => {
     expect(problemsOf(env)).toEqual([expect.stringMatching(new RegExp(`^${name} must`))])
+  })
+
+  test('Sentinels are named as hosts or as URLs', () => {
+    const config = parseConfig({
+      REDIS_URL: 'rediss://user:pass@main/2',
+      REDIS_SENTINELS: 'redis://:s3ntinel@sentinel-1:26379, redis://:s3ntinel@sentinel-2',
+      REDIS_SENTINEL_NAME: 'main',
+    })
+    expect(config.redisSentinels?.map((url) => url.reveal())).toEqual([
+      'redis://:s3ntinel@sentinel-1:26379',
+      'redis://:s3ntinel@sentinel-2',
+    ])
+    const bare = { REDIS_URL: 'redis://main', REDIS_SENTINEL_NAME: 'main' }
+    const { redisSentinels } = parseConfig({ ...bare, REDIS_SENTINELS: 'one:26379,[::1]:26380' })
+    expect(redisSentinels?.map((url) => url.reveal())).toEqual([
+      'redis://one:26379',
+      'redis://[::1]:26380',
+    ])
+  })
+
+  test.each([{ REDIS_SENTINELS: 'sentinel:26379' }, { REDIS_SENTINEL_NAME: 'main' }])(
+    'half of what a Sentinel needs is refused: %j',
+    (half) => {
+      expect(problemsOf({ REDIS_URL: 'redis://main', ...half })).toEqual([
+        'REDIS_SENTINELS and REDIS_SENTINEL_NAME must be set together: where the Sentinels are, and what they call the primary',
+      ])
+    },
+  )
+
+  test('a Cluster has no Sentinels', () => {
+    const env = {
+      REDIS_URL: 'redis://node',
+      REDIS_CLUSTER: 'true',
+      REDIS_SENTINELS: 'sentinel:26379',
+      REDIS_SENTINEL_NAME: 'main',
+    }
+    expect(problemsOf(env)).toEqual([
+      'REDIS_CLUSTER and REDIS_SENTINELS exclude each other; a Cluster fails over by itself',
+    ])
   })
 })
 
@@ -244,6 +294,8 @@ describe('secrecy', () => {
     API_KEYS: 'main:canary-key-canary-key-canary-key',
     TOKEN_SECRET: 'canary-token-canary-token-canary',
     REDIS_URL: 'redis://:canary-password@redis:6379',
+    REDIS_SENTINELS: 'redis://:canary-password@sentinel:26379',
+    REDIS_SENTINEL_NAME: 'main',
   }
 
   test('a config that is printed shows no credential', () => {

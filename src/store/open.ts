@@ -9,8 +9,11 @@ import { SqliteStore } from './sqlite/store.ts'
 export interface StoreSettings {
   readonly dataDir: string
   readonly sqliteSynchronous: 'full' | 'normal'
-  readonly redisUrl: Secret | null
+  /** Several: nodes of a Cluster. */
+  readonly redisUrl: readonly Secret[] | null
   readonly redisCluster: boolean
+  readonly redisSentinels: readonly Secret[] | null
+  readonly redisSentinelName: string | null
   readonly redisDurability: 'async' | 'fsync' | 'replicated'
   readonly redisReplicas: number
   readonly production: boolean
@@ -46,13 +49,22 @@ export async function openStore(
 /** Loaded only where it is used: a server on SQLite does not pay for a Redis client. */
 async function openRedis(
   settings: StoreSettings,
-  url: Secret,
+  urls: readonly Secret[],
   ports: { readonly nodeId: string; readonly log: Log },
 ): Promise<OpenedStore> {
   const { openRedisStore } = await import('./redis/open.ts')
+  const [url = '', ...more] = urls.map((each) => each.reveal())
+  const { redisSentinels, redisSentinelName } = settings
   return openRedisStore({
-    url: url.reveal(),
-    cluster: settings.redisCluster,
+    url,
+    cluster: settings.redisCluster && more,
+    ...(redisSentinels !== null &&
+      redisSentinelName !== null && {
+        sentinel: {
+          name: redisSentinelName,
+          urls: redisSentinels.map((each) => each.reveal()),
+        },
+      }),
     durability: settings.redisDurability,
     replicas: settings.redisReplicas,
     strict: settings.production,

@@ -40,7 +40,7 @@ it(
       expect(await sentinel.ask('sentinel', 'replicas', 'main')).toContain(`${replica.port}`),
     )
     const opened = await openOn('redis://127.0.0.1', {
-      sentinel: { name: 'main', nodes: [{ host: '127.0.0.1', port: sentinel.port }] },
+      sentinel: { name: 'main', urls: [sentinel.url] },
       durability: 'replicated',
       deadlineMs: 30_000,
     })

@@ -6,12 +6,10 @@ export interface RedisPlace {
   readonly url: string
   /** A Cluster; further nodes to begin with, as URLs. */
   readonly cluster?: boolean | readonly string[]
-  /** Sentinels that know the primary; user, password and TLS of Redis itself are taken from the URL. */
-  readonly sentinel?: {
-    readonly name: string
-    readonly nodes: readonly { readonly host: string; readonly port: number }[]
-    readonly password?: string
-  }
+  /**
+   * Sentinels that know the primary, as URLs with the same user, password and scheme. What is Redis' own is taken from `url`, but for its host.
+   */
+  readonly sentinel?: { readonly name: string; readonly urls: readonly string[] }
 }
 
 export type Client = Redis | Cluster
@@ -20,6 +18,8 @@ export type Client = Redis | Cluster
 export const COMMAND_TIMEOUT_MS = 2500
 const CONNECT_TIMEOUT_MS = 2000
 const SOCKET_TIMEOUT_MS = 5000
+const REDIS_PORT = 6379
+const SENTINEL_PORT = 26_379
 const KEEP_ALIVE_MS = 10_000
 const SLOTS_REFRESH_MS = 2000
 
@@ -70,12 +70,20 @@ function newRedis(place: RedisPlace, name: string): Redis {
   const url = new URL(place.url)
   const base = { ...common(name), ...credentials(url), db: Number(url.pathname.slice(1) || 0) }
   if (place.sentinel === undefined) return new Redis({ ...base, ...address(url) })
+  const sentinels = place.sentinel.urls.map((each) => new URL(each))
+  const { username, password, tls } = credentials(sentinels[0] ?? url)
   return new Redis({
     ...base,
     name: place.sentinel.name,
-    sentinels: place.sentinel.nodes.map((node) => ({ ...node })),
-    ...(place.sentinel.password !== undefined && { sentinelPassword: place.sentinel.password }),
+    sentinels: sentinels.map((sentinel) => address(sentinel, SENTINEL_PORT)),
+    ...(username !== undefined && { sentinelUsername: username }),
+    ...(password !== undefined && { sentinelPassword: password }),
+    ...(tls !== undefined && { sentinelTLS: tls }),
+    // Without it, ioredis talks to the primary in the clear, whatever `tls` says.
+    enableTLSForSentinelMode: url.protocol === 'rediss:',
     sentinelRetryStrategy: backoff,
+    // A Sentinel that takes connections and says nothing is not waited for: the next may know.
+    sentinelCommandTimeout: CONNECT_TIMEOUT_MS,
     failoverDetector: true,
   })
 }
@@ -97,12 +105,12 @@ function newCluster(place: RedisPlace, name: string): Cluster {
   )
 }
 
-const address = (url: URL) => ({
+const address = (url: URL, usualPort = REDIS_PORT) => ({
   host: url.hostname.replace(/^\[|\]$/g, ''),
-  port: Number(url.port || 6379),
+  port: Number(url.port || usualPort),
 })
 
-function credentials(url: URL) {
+function credentials(url: URL): Pick<RedisOptions, 'username' | 'password' | 'tls'> {
   return {
     ...(url.username !== '' && { username: decodeURIComponent(url.username) }),
     ...(url.password !== '' && { password: decodeURIComponent(url.password) }),

@@ -1,0 +1,80 @@
+import { expect, onTestFinished, test } from 'vitest'
+import { type RedisServer, type RedisSettings, startSentinel } from '../support/redis-server.ts'
+import { until } from '../support/until.ts'
+import { Stage } from './stage.ts'
+
+const LONG = 120_000
+const REPLICATED = { REDIS_DURABILITY: 'replicated', REDIS_REPLICAS: '2' }
+const PATIENT: RedisSettings = { 'repl-diskless-sync-delay': '0', 'min-replicas-to-write': '1' }
+
+test(
+  'on a Sentinel, by settings alone: the primary dies, publishing goes on at the next one, and nothing acknowledged is lost',
+  async () => {
+    const stage = new Stage()
+    const primary = await stage.redis(PATIENT)
+    const replicas = await Promise.all([
+      stage.redis({ ...PATIENT, replicaof: `127.0.0.1 ${primary.port}` }),
+      stage.redis({ ...PATIENT, replicaof: `127.0.0.1 ${primary.port}` }),
+    ])
+    await replicated(primary, 2)
+    const sentinel = await startSentinel(primary)
+    onTestFinished(() => sentinel.stop())
+    await until('the Sentinel knows both replicas', async () => {
+      const known = await sentinel.ask('sentinel', 'replicas', 'main')
+      return replicas.every(({ port }) => known.includes(`127.0.0.1:${port}`))
+    })
+    const env = {
+      ...REPLICATED,
+      REDIS_URL: 'redis://nowhere.invalid',
+      // The first one answers nobody.
+      REDIS_SENTINELS: `127.0.0.1:1,127.0.0.1:${sentinel.port}`,
+      REDIS_SENTINEL_NAME: 'main',
+    }
+    await Promise.all([stage.node(env), stage.node(env)])
+    const position = await stage.open()
+    stage.client('ann', { position, catchup: 'events' }, 0)
+    stage.client('ben', { position, catchup: 'events' }, 1)
+    const agents = [stage.agent('writer'), stage.agent('producer', { by: 'producer' })]
+    const acknowledged = (): number => agents.reduce((sum, agent) => sum + agent.acknowledged, 0)
+    const work = Promise.all(agents.map((agent) => agent.run()))
+    work.catch(() => undefined)
+    await until('appends', () => acknowledged() > 30)
+
+    stage.nemesis('kill primary')
+    await primary.kill()
+    const next = await promoted(replicas)
+    // All replicas are waited for, so one has to come back before anything is confirmed.
+    await primary.restart({ replicaof: `127.0.0.1 ${next.port}` })
+    const before = acknowledged()
+    await until('appends at the new primary', () => acknowledged() > before + 30, {
+      withinMs: 60_000,
+    })
+    for (const agent of agents) agent.stop()
+    await work
+    const verdict = await stage.judge()
+    expect(verdict.counts.resets).toBe(0)
+    expect(stage.nodes.every(({ running }) => running)).toBe(true)
+  },
+  LONG,
+)
+
+/** Waits until a primary has so many replicas that follow it. */
+async function replicated(primary: RedisServer, count: number): Promise<void> {
+  await until('the replicas follow', async () => {
+    const info = await primary.ask('info', 'replication')
+    return info.split('state=online').length === count + 1
+  })
+}
+
+/** The replica that was made primary. */
+async function promoted(replicas: readonly RedisServer[]): Promise<RedisServer> {
+  let found: RedisServer | undefined
+  await until('another primary', async () => {
+    for (const replica of replicas) {
+      if ((await replica.ask('info', 'replication')).includes('role:master')) found = replica
+    }
+    return found !== undefined
+  })
+  // `until` has found it.
+  return found as RedisServer
+}
