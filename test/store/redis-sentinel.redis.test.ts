@@ -4,14 +4,17 @@ import {
   commit,
   create,
   event,
+  events,
   eventually,
   expectChain,
   headOf,
   listen,
   readAll,
 } from '../contract/store/kit.ts'
+import { startFakeSentinel } from '../support/fake-sentinel.ts'
 import { startRedis, startSentinel } from '../support/redis-server.ts'
 import { openOn } from '../support/redis-store.ts'
+import { startProxy } from '../support/tcp-proxy.ts'
 
 const cleanups: (() => Promise<void>)[] = []
 afterEach(async () => {
@@ -79,3 +82,43 @@ it(
     close()
   },
 )
+
+it('goes on where word of a failover comes in the middle of connecting, which ends the client beneath', async () => {
+  const redis = await kept(startRedis())
+  const proxy = await startProxy(redis.port)
+  cleanups.push(() => proxy.close())
+  const sentinel = await startFakeSentinel(proxy.port)
+  cleanups.push(() => sentinel.close())
+  const here = await openOn('redis://main', { sentinel: { name: 'main', urls: [sentinel.url] } })
+  cleanups.push(() => here.store.close())
+  const there = await openOn(redis.url)
+  cleanups.push(() => there.store.close())
+  const { session } = await create(here.store)
+  const { heard, close } = await listen({ ...here, close: () => here.store.close() }, session)
+  const hearsTheOther = async (round: number) => {
+    await eventually(() => {
+      there.signals.send(session, `round ${round}`)
+      expect(heard.at(-1)).toEqual({ kind: 'signal', payload: `round ${round}` })
+    })
+    const { last } = await commit(there.store, { session, events: events(1) })
+    await eventually(() => expect(heard.at(-1)).toMatchObject({ kind: 'committed', last }))
+  }
+  await hearsTheOther(0)
+  const connections = 3
+  await eventually(() => expect(sentinel.subscribers).toBe(connections))
+
+  for (let round = 1; round <= 3; round++) {
+    sentinel.hold()
+    proxy.cut()
+    await eventually(() => expect(sentinel.held).toBe(connections))
+    sentinel.announceFailover()
+    // Each has heard it, and let go of its Sentinel, while it still waits for the answer.
+    await eventually(() => expect(sentinel.subscribers).toBe(0))
+    sentinel.release()
+    await eventually(() => expect(sentinel.subscribers).toBe(connections))
+    await commit(here.store, { session, events: events(1) })
+    await hearsTheOther(round)
+  }
+  expectChain(await readAll(here.store, session), await headOf(there.store, session))
+  close()
+})

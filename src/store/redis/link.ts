@@ -2,14 +2,13 @@ import { Cluster, type Redis } from 'ioredis'
 import type { Log } from '../../core/log.ts'
 import { COMMAND_TIMEOUT_MS, type Client } from './connect.ts'
 import { failureOf, NotSent, Refusal, Unanswered, type Failure } from './failures.ts'
+import { revive } from './revive.ts'
 import type { Script } from './scripts.ts'
 import { Watchdog } from './watchdog.ts'
 
 export type Command = readonly [name: string, ...args: (string | number)[]]
 /** The answer to a command: what Redis said, or how it failed. */
 export type Reply = { readonly value: unknown } | { readonly failure: Failure }
-
-const REVIVE_AFTER_MS = 250
 
 /**
  * One way to Redis: one connection, or one to each primary of a Cluster. Sends once, never on its own again (but where a Cluster
@@ -39,7 +38,11 @@ export class Link {
       node.once('ready', () => this.#wasReady && this.#tell())
     })
     client.on('close', () => this.#lost())
-    client.on('end', () => this.#revive())
+    revive(
+      client,
+      () => this.#closed,
+      (error) => this.#note(error),
+    )
   }
 
   get ready(): boolean {
@@ -184,18 +187,6 @@ export class Link {
 
   #lost(): void {
     for (const give of this.#pending) give(new Unanswered('the connection was lost'))
-  }
-
-  /**
-   * ioredis gives up for good where it is told of a failover in the middle of connecting: its connector is closed under it, and it ends
-   * instead of trying again. Only close() ends a link.
-   */
-  #revive(): void {
-    if (this.#closed) return
-    setTimeout(() => {
-      if (this.#closed || this.client.status !== 'end') return
-      this.client.connect().catch((error: Error) => this.#note(error))
-    }, REVIVE_AFTER_MS).unref()
   }
 
   #note(error: Error): void {

@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis'
 import type { Log } from '../../core/log.ts'
 import { bucketOfChannel } from './keys.ts'
+import { revive } from './revive.ts'
 
 /** So many channels at most in one command. */
 const PAGE = 200
@@ -44,6 +45,7 @@ export class Subscriber {
       this.#again()
       events.onMoved()
     })
+    revive(client, () => this.#closed)
     client.connect().catch(() => undefined) // Told by 'error'; it goes on trying.
   }
 
