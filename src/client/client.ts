@@ -3,7 +3,7 @@ import type { ClientError } from './client-error.ts'
 import type { Clock } from './clock.ts'
 import type { Credentials } from './credentials.ts'
 import { Emitter } from './emitter.ts'
-import type { Http } from './http.ts'
+import type { Requests } from './http.ts'
 import { Link } from './link.ts'
 import { ShownState, type LinkState } from './link-state.ts'
 import { mintId } from './mint-id.ts'
@@ -23,7 +23,7 @@ export interface ClientPorts {
   readonly storages: Storages
   readonly namespace: string
   readonly credentials: Credentials
-  readonly http: Http
+  readonly http: Requests
   readonly open: OpenTransport
   readonly transport: TransportKind | 'auto'
 }
@@ -154,7 +154,7 @@ export class Client {
       if (current) this.#heartbeat(frame)
     } else if ('session' in frame && frame.session !== undefined) {
       this.#sessions.get(frame.session)?.engine.frame(frame, current)
-    } else if (frame.type === 'error' && current) {
+    } else if (frame.type === 'error') {
       this.#emitter.emit('error', refusal(frame))
     }
   }

@@ -1,12 +1,11 @@
 import { Client } from './client.ts'
 import { systemClock, type Clock } from './clock.ts'
 import { Credentials, type Secret } from './credentials.ts'
-import { Http, type Fetch, type HttpPorts } from './http.ts'
+import type { Fetch } from './http.ts'
+import { HttpLater } from './http-later.ts'
+import { loadOverHttp } from './load-over-http.ts'
 import { findPage } from './page.ts'
 import { findStorages, type Storages } from './storage.ts'
-import { HttpTransport } from './transport/http-transport.ts'
-import { followByPolling } from './transport/long-poll.ts'
-import { followBySse } from './transport/sse.ts'
 import type { OpenTransport, TransportKind } from './transport/transport.ts'
 import { openWebSocket, type WebSocketConstructor } from './transport/websocket.ts'
 
@@ -43,7 +42,7 @@ export function createClient(options: ClientOptions): Client {
   const credentials = new Credentials(clock, options.token, options.ticket)
   const base = baseOf(options.url)
   const fetch = options.fetch ?? ((url, init) => globalThis.fetch(url, init))
-  const http = new Http({ base, fetch, credentials, clock } satisfies HttpPorts)
+  const http = new HttpLater({ base, fetch, credentials, clock }, loadOverHttp)
   return new Client({
     clock,
     credentials,
@@ -53,23 +52,21 @@ export function createClient(options: ClientOptions): Client {
     storages: { ...findStorages(), ...options.storage },
     namespace: options.namespace ?? 'heldline',
     transport: options.transport ?? 'auto',
-    open: opener(base, options.WebSocket, http, clock),
+    open: opener(base, options.WebSocket, http),
   })
 }
 
 function opener(
   base: string,
   given: WebSocketConstructor | undefined,
-  http: Http,
-  clock: Clock,
+  http: HttpLater,
 ): OpenTransport {
   return (kind, secrets, events) => {
     if (kind === 'websocket') {
       const url = `${base.replace(/^http/, 'ws')}/v1/connect`
       return openWebSocket(given ?? globalThis.WebSocket, url, secrets, events)
     }
-    const follow = kind === 'sse' ? followBySse : followByPolling
-    return new HttpTransport(kind, follow, { http, clock }, secrets, events)
+    return http.open(kind, secrets, events)
   }
 }
 

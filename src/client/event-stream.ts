@@ -4,12 +4,12 @@ import { formatPosition, parsePosition, type Position } from '../protocol/positi
 import { backoffMs } from './backoff.ts'
 import { ClientError } from './client-error.ts'
 import type { Clock } from './clock.ts'
-import type { Http } from './http.ts'
+import type { Requests } from './http.ts'
 import { readFrame } from './read-frame.ts'
 
 export interface EventStreamPorts {
   readonly session: string
-  readonly http: Http
+  readonly http: Requests
   readonly clock: Clock
   readonly random: () => number
   /** Where the view stands; `null`: nowhere yet. */

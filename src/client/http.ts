@@ -25,10 +25,15 @@ export interface HttpRequest {
   readonly renew?: boolean
 }
 
+export interface Requests {
+  /** @throws ClientError the problem that was answered; `disconnected` where nothing came; `invalid_answer` */
+  json(request: HttpRequest): Promise<Readonly<Record<string, unknown>>>
+}
+
 const TIMEOUT_MS = 20_000
 
 /** Requests with credentials, and problems as errors. */
-export class Http {
+export class Http implements Requests {
   readonly #ports: HttpPorts
 
   constructor(ports: HttpPorts) {

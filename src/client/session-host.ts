@@ -1,6 +1,6 @@
 import type { DownFrameOf } from '../protocol/frames-down.ts'
 import type { Clock } from './clock.ts'
-import type { Http } from './http.ts'
+import type { Requests } from './http.ts'
 import type { Page } from './page.ts'
 import type { Storages } from './storage.ts'
 import type { Wire } from './wire.ts'
@@ -12,7 +12,7 @@ export interface SessionHost {
   readonly page: Page
   readonly storages: Storages
   readonly namespace: string
-  readonly http: Http
+  readonly http: Requests
   /** The name of this tab, as a member. */
   readonly member: string
   /** What the session wants has changed, or it has been attached. */

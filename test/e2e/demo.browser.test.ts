@@ -66,6 +66,17 @@ describe('the demo', () => {
     expect(await page.getByRole('status').textContent()).toBe('live')
   }, 180_000)
 
+  test('carries where no WebSocket gets through: what the client loads for that is served too', async () => {
+    const page = await (await browser.newContext()).newPage()
+    await page.routeWebSocket(/./, (socket) => socket.close({ code: 1006 }))
+    await page.goto(`${server.url}/`)
+    await expect.poll(() => page.textContent('#state'), { timeout: 30_000 }).toBe('live')
+    await page.fill('#text', QUESTION)
+    await page.press('#text', 'Enter')
+    await grows(page, 20)
+    await page.context().close()
+  }, 60_000)
+
   test('keeps visitors to their own sessions', async () => {
     const join = async (body: unknown): Promise<{ session: string; token: string }> =>
       (await (

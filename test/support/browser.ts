@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import { once } from 'node:events'
+import { basename } from 'node:path'
 import type { AddressInfo } from 'node:net'
 import { build } from 'esbuild'
 import { chromium, type Browser } from 'playwright-core'
@@ -30,19 +31,25 @@ export interface PageServer {
   close(): Promise<void>
 }
 
-/** Serves one page that runs a TypeScript module of the tests, bundled as an application bundles it: from another origin than the server's. */
+/**
+ * Serves one page that runs a TypeScript module of the tests, bundled as an application bundles it, in pieces where it imports on demand:
+ * from another origin than the server's.
+ */
 export async function servePage(module: URL): Promise<PageServer> {
   const bundled = await build({
-    entryPoints: [module.pathname],
+    entryPoints: { page: module.pathname },
+    outdir: '/out',
     bundle: true,
+    splitting: true,
     write: false,
     format: 'esm',
     target: 'es2023',
     sourcemap: 'inline',
   })
-  const script = bundled.outputFiles[0]?.text ?? ''
+  const scripts = new Map(bundled.outputFiles.map(({ path, text }) => [`/${basename(path)}`, text]))
   const server: Server = createServer((request, response) => {
-    if (request.url?.startsWith('/page.js') === true) {
+    const script = scripts.get(new URL(request.url ?? '/', 'http://here').pathname)
+    if (script !== undefined) {
       response.writeHead(200, { 'content-type': 'text/javascript' }).end(script)
     } else {
       response

@@ -6,7 +6,7 @@ import type { Http } from '../http.ts'
 import { readFrame } from '../read-frame.ts'
 import { Attendance } from './attendance.ts'
 import type { Secrets } from '../credentials.ts'
-import type { Transport, TransportEvents } from './transport.ts'
+import type { HttpKind, Transport, TransportEvents } from './transport.ts'
 
 /** Reads one session until it is stopped, and tells what comes as frames. */
 export type Follow = (following: Following) => Promise<void>
@@ -35,7 +35,7 @@ const OVERLOADED = 1013
 
 /** Speaks frames over requests: one reading request a session, and one request a frame that asks for something. */
 export class HttpTransport implements Transport {
-  readonly kind: 'sse' | 'long-poll'
+  readonly kind: HttpKind
   readonly #ports: HttpTransportPorts
   readonly #follow: Follow
   readonly #events: TransportEvents
@@ -44,7 +44,7 @@ export class HttpTransport implements Transport {
   #closed = false
 
   constructor(
-    kind: 'sse' | 'long-poll',
+    kind: HttpKind,
     follow: Follow,
     ports: HttpTransportPorts,
     secrets: Secrets,

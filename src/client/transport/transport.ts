@@ -2,7 +2,8 @@ import type { DownFrame } from '../../protocol/frames-down.ts'
 import type { UpFrame } from '../../protocol/frames-up.ts'
 import type { Secrets } from '../credentials.ts'
 
-export type TransportKind = 'websocket' | 'sse' | 'long-poll'
+export type TransportKind = 'websocket' | HttpKind
+export type HttpKind = 'sse' | 'long-poll'
 
 /**
  * Carries frames, whatever lies underneath. Every transport speaks as a socket does: `welcome` first, each frame with a

@@ -1,10 +1,9 @@
 import type { Client } from '../../../src/client/client.ts'
 import type { Secret } from '../../../src/client/credentials.ts'
 import { Credentials } from '../../../src/client/credentials.ts'
-import { Http } from '../../../src/client/http.ts'
-import { HttpTransport } from '../../../src/client/transport/http-transport.ts'
-import { followByPolling } from '../../../src/client/transport/long-poll.ts'
-import { followBySse } from '../../../src/client/transport/sse.ts'
+import { HttpLater } from '../../../src/client/http-later.ts'
+import type { OverHttpModule } from '../../../src/client/load-over-http.ts'
+import * as code from '../../../src/client/over-http.ts'
 import type { OpenTransport, TransportKind } from '../../../src/client/transport/transport.ts'
 import { ModelHttp } from './model-http.ts'
 import { makeWorld, type World } from './setup.ts'
@@ -15,8 +14,13 @@ export interface HttpWorld extends World {
   readonly openHttp: (transport: TransportKind | 'auto', token?: Secret) => Client
 }
 
-/** A world whose WebSockets never open, and whose requests reach the model. */
-export function makeHttpWorld(): HttpWorld {
+/**
+ * A world whose WebSockets never open, and whose requests reach the model.
+ * @param load how the code for requests comes
+ */
+export function makeHttpWorld(
+  load: () => Promise<OverHttpModule> = () => Promise.resolve(code),
+): HttpWorld {
   const world = makeWorld()
   const { clock, server } = world
   const http = new ModelHttp(server)
@@ -27,14 +31,11 @@ export function makeHttpWorld(): HttpWorld {
     kinds,
     openHttp(transport, token) {
       const credentials = new Credentials(clock, token, undefined)
-      const requests = new Http({ base: 'http://held', fetch: http.fetch, credentials, clock })
-      const ports = { http: requests, clock }
+      const ports = { base: 'http://held', fetch: http.fetch, credentials, clock }
+      const requests = new HttpLater(ports, load)
       const open: OpenTransport = (kind, secrets, events) => {
         kinds.push(kind)
-        if (kind !== 'websocket') {
-          const follow = kind === 'sse' ? followBySse : followByPolling
-          return new HttpTransport(kind, follow, ports, secrets, events)
-        }
+        if (kind !== 'websocket') return requests.open(kind, secrets, events)
         queueMicrotask(() => events.closed(1006))
         return { kind, send: () => false, close: () => {} }
       }

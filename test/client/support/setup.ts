@@ -1,7 +1,7 @@
 import { onTestFinished } from 'vitest'
 import { Client, type ClientPorts } from '../../../src/client/client.ts'
 import { Credentials, type Secret } from '../../../src/client/credentials.ts'
-import { Http, type Fetch } from '../../../src/client/http.ts'
+import { Http, type Fetch, type Requests } from '../../../src/client/http.ts'
 import { FakeClock } from './fake-clock.ts'
 import { FakePage } from './fake-page.ts'
 import { FakeStorage } from './fake-storage.ts'
@@ -24,7 +24,7 @@ export interface WorldOptions {
   readonly fetch?: Fetch
   readonly tab?: FakeStorage
   readonly credentials?: Credentials
-  readonly http?: Http
+  readonly http?: Requests
   readonly open?: ClientPorts['open']
 }
 

@@ -1,0 +1,80 @@
+import { expect, test } from 'vitest'
+import type { ClientError } from '../../src/client/client-error.ts'
+import * as module from '../../src/client/over-http.ts'
+import { settle } from './support/fake-clock.ts'
+import { makeHttpWorld } from './support/http-setup.ts'
+
+/** The code comes with the n-th try. */
+function comesAt(n: number) {
+  const tries = { count: 0 }
+  const load = async () => {
+    tries.count += 1
+    if (tries.count < n) throw new TypeError('Failed to fetch')
+    return module
+  }
+  return { tries, load }
+}
+
+test('what could not be loaded is loaded again until it comes, and the failure is told', async () => {
+  const { tries, load } = comesAt(4)
+  const { openHttp, clock } = makeHttpWorld(load)
+  const client = openHttp('sse')
+  const errors: ClientError[] = []
+  client.on('error', (error) => errors.push(error))
+  const session = client.session('s')
+  session.attach()
+  await settle()
+  expect(client.state).toBe('connecting')
+  await clock.advance(60_000)
+  expect(client.state).toBe('live')
+  expect(session.state).toBe('live')
+  expect(tries.count).toBe(4)
+  expect(errors.map(({ code, retryable }) => [code, retryable])).toEqual(
+    Array.from({ length: 3 }, () => ['disconnected', true]),
+  )
+})
+
+const FALL = ['websocket', 'websocket', 'sse']
+
+test('on the ladder, a socket is tried again in between', async () => {
+  const { load } = comesAt(2)
+  const { openHttp, clock, kinds } = makeHttpWorld(load)
+  const client = openHttp('auto')
+  client.session('s').attach()
+  await clock.advance(60_000)
+  expect(kinds.slice(0, 6)).toEqual([...FALL, ...FALL])
+  expect(client.state).toBe('live')
+})
+
+test('code that comes after the client was closed opens nothing', async () => {
+  const { promise, resolve } = Promise.withResolvers<typeof module>()
+  const { openHttp, http, clock } = makeHttpWorld(() => promise)
+  const client = openHttp('sse')
+  client.session('s').attach()
+  await settle()
+  client.close()
+  resolve(module)
+  await settle()
+  expect(http.requests).toEqual([])
+  expect(clock.pending).toBe(0)
+})
+
+test('code that does not come in 10 s counts as a connection that does not open', async () => {
+  const { openHttp, clock, kinds } = makeHttpWorld(() => new Promise(() => {}))
+  openHttp('sse').session('s').attach()
+  await clock.advance(9_000)
+  expect(kinds).toHaveLength(1)
+  await clock.advance(30_000)
+  expect(kinds.length).toBeGreaterThan(1)
+})
+
+test('events() reads on by requests as soon as their code is there', async () => {
+  const { load } = comesAt(3)
+  const { openHttp, server, clock } = makeHttpWorld(load)
+  const x = () => ({ type: 'x.note', data: {} })
+  server.append('s', x(), x())
+  const events = openHttp('sse').session('s').events({ after: 0 })
+  const first = events.next()
+  await clock.advance(60_000)
+  expect((await first).value).toMatchObject({ serial: 1 })
+})
