@@ -19,7 +19,10 @@ export interface ClientOptions {
   readonly token?: Secret
   /** In the place of a token, for WebSockets: a single-use ticket; called for every connection. */
   readonly ticket?: Secret
-  /** Default `auto`: a WebSocket; where none opens, server-sent events; where a proxy holds those back, long-polling. */
+  /**
+   * Default `auto`: a WebSocket; where none opens, server-sent events; where a proxy holds those back, long-polling, which hears
+   * no signals. The code of the latter two is loaded when the first is tried.
+   */
   readonly transport?: TransportKind | 'auto'
   /** Default: that of the platform. */
   readonly WebSocket?: WebSocketConstructor

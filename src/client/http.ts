@@ -43,7 +43,8 @@ export class Http implements Requests {
   /** @throws ClientError as `stream` does, and `invalid_answer` where the answer is not a JSON object */
   json(request: HttpRequest): Promise<Readonly<Record<string, unknown>>> {
     return this.#run(request, async (response) => {
-      const body: unknown = response.status === 204 ? {} : await response.json()
+      const text = await response.text()
+      const body: unknown = text === '' ? {} : JSON.parse(text)
       if (typeof body === 'object' && body !== null) return body as Record<string, unknown>
       throw new ClientError('invalid_answer', `unable to read the answer of ${request.path}`)
     })

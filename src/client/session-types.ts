@@ -11,7 +11,10 @@ import type { Reset } from './reader.ts'
 export type SessionState = 'idle' | 'attaching' | 'live' | 'failed' | 'detached'
 
 export interface SessionOptions {
-  /** To be seen by others from the first attach on; `true`: as this tab, with nothing more to say. */
+  /**
+   * To be seen by others from the first attach on; `true`: as this tab, with nothing more to say. Without a WebSocket it is said
+   * again every 20 s and expires 60 s after the last time; that the connection was lost is then not told before.
+   */
   readonly presence?: boolean | PresenceRequest
   /**
    * After a long absence: `auto` (the default) brings the messages that changed; `events` every event, so that `on('event')`

@@ -148,9 +148,11 @@ export class Session {
   }
 
   /**
-   * Reaches whoever is attached now; never stored, may be lost.
+   * Reaches whoever is attached now; never stored, may be lost. Heard over a WebSocket and over server-sent events; who polls
+   * may send signals, and hears none.
+   * @param name 1 to 64 characters
    * @param data JSON of at most 8 KiB
-   * @returns whether it went out; `false` without a socket
+   * @returns whether it went out; `false` while not attached, or when those before it are still on their way
    */
   signal(name: string, data?: unknown): boolean {
     return this.#engine.signal(name, data)

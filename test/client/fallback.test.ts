@@ -28,6 +28,7 @@ describe.each(['sse', 'long-poll'] as const)('over %s', (kind) => {
     const { client, session, server, http, serials } = await ready()
     expect(client.state).toBe('live')
     expect([...session.view.messages.values()]).toEqual([...server.log('s').view.messages.values()])
+    expect(session.view.rest()).toEqual(server.log('s').view.rest())
     server.append('s', said('h'), x())
     http.wake()
     await settle()
@@ -89,6 +90,43 @@ describe.each(['sse', 'long-poll'] as const)('over %s', (kind) => {
     session.detach()
     await settle()
     expect(http.members.size).toBe(0)
+  })
+
+  test('[P-9.8] signals and read positions are requests', async () => {
+    const { http, session } = await ready()
+    expect(session.signal('typing', { on: true })).toBe(true)
+    expect(session.signal('bye')).toBe(true)
+    await session.read(5)
+    expect(http.said).toEqual([
+      { signals: { name: 'typing', data: { on: true } } },
+      { signals: { name: 'bye' } },
+      { read: { serial: 5 } },
+    ])
+  })
+
+  test('a network that takes no signals has no queue of them, and what is lost of them hurts nobody', async () => {
+    const { http, session, client } = await ready()
+    const errors: unknown[] = []
+    client.on('error', (error) => errors.push(error))
+    session.on('error', (error) => errors.push(error))
+    const { promise, resolve } = Promise.withResolvers<void>()
+    http.held = promise
+    const sent = Array.from({ length: 20 }, (_, index) => session.signal('at', index))
+    expect(sent.filter(Boolean)).toHaveLength(8)
+    resolve()
+    await settle()
+    http.refusals.push(problem(403, { code: 'forbidden' }))
+    expect(session.signal('typing')).toBe(true)
+    await settle()
+    expect(http.said).toHaveLength(8)
+    expect(session.signal('again')).toBe(true)
+    expect(errors).toEqual([])
+  })
+
+  test('a read position that is refused is refused by its promise', async () => {
+    const { http, session } = await ready()
+    http.refusals.push(problem(403, { code: 'forbidden' }))
+    await expect(session.read(1)).rejects.toMatchObject({ code: 'forbidden' })
   })
 
   test('a session that is not there fails; what else is attached stays', async () => {

@@ -19,10 +19,15 @@ afterAll(async () => {
 })
 
 /** The agent's side: plain HTTP, not through the proxy. */
-async function ask(method: string, path: string, body?: unknown): Promise<Record<string, unknown>> {
+async function ask(
+  method: string,
+  path: string,
+  body?: unknown,
+  credentials: string = server.key,
+): Promise<Record<string, unknown>> {
   const response = await fetch(server.url + path, {
     method,
-    headers: { authorization: `Bearer ${server.key}`, 'content-type': 'application/json' },
+    headers: { authorization: `Bearer ${credentials}`, 'content-type': 'application/json' },
     ...(body !== undefined && { body: JSON.stringify(body) }),
   })
   if (!response.ok) throw new Error(`${method} ${path}: ${await response.text()}`)
@@ -111,6 +116,31 @@ describe.each(['websocket', 'sse', 'long-poll'] as const)('a real server, over %
     await until('gone', () => bob.members.length === 0)
   })
 
+  test('[P-4.7] [P-9.8] signals go out, and are heard over all but polls', async () => {
+    const id = await newSession()
+    const ada = open({ transport }).session(id)
+    const bob = open({ transport, token: () => tokenOf('bob') }).session(id)
+    const eve = open({ transport: 'websocket', token: () => tokenOf('eve') }).session(id)
+    const heard = (session: Session) => new Promise((resolve) => session.on('signal', resolve))
+    const all = [heard(eve), ...(transport === 'long-poll' ? [] : [heard(bob)])]
+    for (const session of [ada, bob, eve]) session.attach()
+    await until('attached', () => [ada, bob, eve].every(({ state }) => state === 'live'))
+    expect(ada.signal('typing', { on: true })).toBe(true)
+    for (const signal of await Promise.all(all)) {
+      expect(signal).toMatchObject({ name: 'typing', by: { subject: 'ada' }, data: { on: true } })
+    }
+  })
+
+  test('[P-4.8] [P-9.8] how far was read is recorded, and never falls', async () => {
+    const id = await newSession()
+    const session = open({ transport }).session(id)
+    await session.send('one')
+    await until('told', () => session.view.position.serial === 2)
+    await session.read()
+    const path = `/v1/sessions/${id}/read`
+    expect(await ask('POST', path, { serial: 1 }, await tokenOf('ada'))).toEqual({ serial: 2 })
+  })
+
   test('a session that is not there fails', async () => {
     const session = open({ transport }).session('client-nowhere')
     const failed = new Promise<string>((resolve) => {
@@ -133,22 +163,6 @@ describe.each(['websocket', 'sse', 'long-poll'] as const)('a real server, over %
 })
 
 describe('a real server', () => {
-  test('[P-4.7] [P-4.8] signals and reading marks', async () => {
-    const id = await newSession()
-    const ada = open().session(id)
-    const bob = open({ token: () => tokenOf('bob') }).session(id)
-    const heard = new Promise((resolve) => bob.on('signal', resolve))
-    ada.attach()
-    await until('attached', () => ada.state === 'live' && bob.state === 'live')
-    expect(ada.signal('typing', { on: true })).toBe(true)
-    expect(await heard).toMatchObject({
-      name: 'typing',
-      by: { subject: 'ada' },
-      data: { on: true },
-    })
-    await ada.read()
-  })
-
   test('[P-6.3] a ticket opens a socket; a new one opens the next', async () => {
     const id = await newSession()
     let tickets = 0

@@ -1,5 +1,5 @@
 import type { DownFrame } from '../../protocol/frames-down.ts'
-import type { AttachFrame, UpFrame } from '../../protocol/frames-up.ts'
+import type { AttachFrame, SignalFrame, UpFrame } from '../../protocol/frames-up.ts'
 import { ClientError } from '../client-error.ts'
 import type { Clock } from '../clock.ts'
 import type { Http } from '../http.ts'
@@ -32,6 +32,8 @@ export interface HttpTransportPorts {
 const ABNORMAL = 1006
 const UNAUTHENTICATED = 4401
 const OVERLOADED = 1013
+/** Signals that are on their way at once: one more would only come late. */
+const MAX_SIGNALS = 8
 
 /** Speaks frames over requests: one reading request a session, and one request a frame that asks for something. */
 export class HttpTransport implements Transport {
@@ -41,6 +43,7 @@ export class HttpTransport implements Transport {
   readonly #events: TransportEvents
   readonly #following = new Map<string, AbortController>()
   readonly #attendance: Attendance
+  #signals = 0
   #closed = false
 
   constructor(
@@ -60,7 +63,7 @@ export class HttpTransport implements Transport {
 
   send(frame: UpFrame): boolean {
     if (this.#closed) return false
-    if (frame.op === 'signal') return false
+    if (frame.op === 'signal') return this.#signal(frame)
     if (frame.op === 'attach') this.#attach(frame)
     else void this.#answer(frame.ref, this.#ask(frame))
     return true
@@ -107,6 +110,17 @@ export class HttpTransport implements Transport {
     )
   }
 
+  /** May be lost, as everywhere: nobody waits for how it went. [P-9.8] */
+  #signal({ session, name, data }: SignalFrame): boolean {
+    if (this.#signals >= MAX_SIGNALS) return false
+    this.#signals += 1
+    const body = { name, ...(data !== undefined && { data }) }
+    this.#post(session, 'signals', body)
+      .catch(() => {})
+      .finally(() => (this.#signals -= 1))
+    return true
+  }
+
   /** A refusal of the session is an answer; anything else ends the transport, as it would a socket. */
   #lost(ref: string | null, session: string, error: unknown): void {
     const known = error instanceof ClientError ? error : null
@@ -134,11 +148,12 @@ export class HttpTransport implements Transport {
 
   async #ask(frame: Exclude<UpFrame, { op: 'attach' | 'signal' }>): Promise<object> {
     switch (frame.op) {
-      case 'publish': {
-        const path = `/v1/sessions/${encodeURIComponent(frame.session)}/events`
-        const ack = await this.#ports.http.json({ method: 'POST', path, body: frame.events })
-        return { ...ack, type: 'ack', session: frame.session }
-      }
+      case 'publish':
+        return {
+          ...(await this.#post(frame.session, 'events', frame.events)),
+          type: 'ack',
+          session: frame.session,
+        }
       case 'presence':
         await this.#attendance.enter(frame.session, frame.presence)
         return { type: 'ok' }
@@ -148,12 +163,18 @@ export class HttpTransport implements Transport {
         await this.#attendance.leave(frame.session)
         return { type: 'detached', session: frame.session }
       case 'read':
-        throw new ClientError('not_found', 'unable to record what was read; only a socket can')
+        await this.#post(frame.session, 'read', { serial: frame.serial })
+        return { type: 'ok' }
       case 'auth':
       case 'ping':
         // Every request carries the token of its moment, and is its own sign of life.
         return { type: frame.op === 'auth' ? 'ok' : 'pong' }
     }
+  }
+
+  #post(session: string, what: 'events' | 'signals' | 'read', body: unknown) {
+    const path = `/v1/sessions/${encodeURIComponent(session)}/${what}`
+    return this.#ports.http.json({ method: 'POST', path, body })
   }
 
   #tell(frame: DownFrame): void {

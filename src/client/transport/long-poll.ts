@@ -8,6 +8,8 @@ const WAIT_S = 25
 const TIMEOUT_MS = 35_000
 const PAGE = 500
 
+type Snapshot = DownFrameOf<'snapshot'>
+
 /** Requests that are held until there is something: through whatever lets plain HTTP through. [P-9.4] */
 export async function followByPolling(following: Following): Promise<void> {
   const { session, signal, clock } = following
@@ -83,55 +85,30 @@ function resetOf(session: string, position: string, error: ClientError): DownFra
 }
 
 /**
- * The view in pages, the latest first, at the position of the first. An older page may be folded at a later position: its
- * messages are then newer than the view says, and the fold passes over the events that they hold already.
+ * The view in pages, the latest first, at the position of the first, whose `rest` is the view's. An older page may be folded at a
+ * later position: its messages are then newer than the view says, and the fold passes over the events that they hold already. [P-9.6]
  */
-async function firstView(following: Following): Promise<DownFrameOf<'snapshot'>> {
-  const { http, session, signal, clock } = following
-  const path = `/v1/sessions/${encodeURIComponent(session)}`
-  const { metadata, createdAt, closed } = await http.json({ path, renew: false, signal })
-  const pages: DownFrameOf<'snapshot'>['messages'][] = []
-  let position: string | null = null
+async function firstView({ http, session, signal }: Following): Promise<Snapshot> {
+  const path = `/v1/sessions/${encodeURIComponent(session)}/messages`
+  let view: Snapshot | null = null
   let before: string | undefined
   do {
-    const body = await http.json({ path: `${path}/messages`, query: { before }, signal })
-    const page = readFrame({ type: 'snapshot', session, last: false, ...body })
-    if (page?.type !== 'snapshot')
+    const body = await http.json({ path, query: { before }, renew: false, signal })
+    const page = readFrame({ ...body, type: 'snapshot', session, last: true })
+    if (page?.type !== 'snapshot' || page.rest === undefined)
       throw new ClientError('invalid_answer', 'unable to read the messages')
-    position ??= page.position
-    if (epochOf(page.position) !== epochOf(position)) {
+    view ??= { ...page, messages: [] }
+    if (epochOf(page.position) !== epochOf(view.position)) {
       throw new ClientError('disconnected', 'the log was made anew while it was read', {
         retryable: true,
       })
     }
-    pages.unshift(page.messages)
+    view.messages.unshift(...page.messages)
     before = body['more'] === true ? page.messages[0]?.id : undefined
   } while (before !== undefined)
-  const messages = pages.flat()
-  const members = await membersOf(following)
-  const rest = {
-    tip: messages.at(-1)?.id ?? null,
-    members,
-    metadata: metadata ?? {},
-    createdAt: createdAt ?? null,
-    // When it was closed is told by its event alone; that it is, matters.
-    closedAt: closed === true ? clock.now() : null,
-  }
-  return { type: 'snapshot', session, position, messages, rest, last: true }
+  return view
 }
 
 function epochOf(position: string): string | undefined {
   return parsePosition(position)?.epoch
-}
-
-/** Who is there is for those to know who may; the events that follow correct it. */
-async function membersOf({ http, session, signal }: Following): Promise<unknown[]> {
-  try {
-    const path = `/v1/sessions/${encodeURIComponent(session)}/presence`
-    const { members } = await http.json({ path, signal })
-    return Array.isArray(members) ? members : []
-  } catch (error) {
-    if (error instanceof ClientError && error.facts['status'] === 403) return []
-    throw error
-  }
 }

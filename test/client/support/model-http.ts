@@ -23,6 +23,10 @@ export class ModelHttp {
   readonly refusals: Response[] = []
   away = false
   readonly members = new Map<string, unknown>()
+  /** Signals and read positions, as they came. */
+  readonly said: unknown[] = []
+  /** Until it resolves they are on their way. */
+  held: Promise<void> = Promise.resolve()
   #waiting: (() => void)[] = []
 
   constructor(server: ModelServer) {
@@ -53,10 +57,8 @@ export class ModelHttp {
   async #answer(request: Request): Promise<Response> {
     const [, , , session = '', what, member] = request.path.split('/')
     const log = this.#server.log(session)
-    if (what === undefined) {
-      return Response.json({ metadata: log.view.metadata, createdAt: 0, closed: false })
-    }
     if (what === 'messages') return messages(log, request.query)
+    if (what === 'signals' || what === 'read') return this.#verb(what, request)
     if (what === 'presence') return this.#presence(request, member)
     if (request.method === 'POST') {
       const ack = this.#server.publish(session, request.body as never)
@@ -66,6 +68,12 @@ export class ModelHttp {
     }
     const stream = request.headers.get('accept') === 'text/event-stream'
     return stream ? this.#stream(session, request) : this.#events(log, request)
+  }
+
+  async #verb(what: 'signals' | 'read', { body }: Request): Promise<Response> {
+    await this.held
+    this.said.push({ [what]: body })
+    return what === 'read' ? Response.json(body) : new Response(null, { status: 202 })
   }
 
   #presence(request: Request, member = ''): Response {
@@ -147,6 +155,7 @@ function messages(log: ModelLog, query: URLSearchParams): Response {
   return Response.json({
     messages: all.slice(start, end),
     position: formatPosition(log.head),
+    rest: log.view.rest(),
     more: start > 0,
   })
 }
