@@ -6,6 +6,8 @@ export interface Switchboard {
   readonly port: number
   /** Cuts everybody off, and leads new connections to another server. `null`: to none. */
   lead(port: number | null): void
+  /** Leads new connections to another server, and leaves those that there are: what a balancer does with a node that drains. */
+  turn(port: number): void
   close(): Promise<void>
 }
 
@@ -43,6 +45,9 @@ export async function startSwitchboard(first: number): Promise<Switchboard> {
     lead: (port) => {
       target = port
       cut()
+    },
+    turn: (port) => {
+      target = port
     },
     close: async () => {
       if (!server.listening) return
