@@ -1,4 +1,4 @@
-import type { DownFrame, DownFrameOf } from '../protocol/frames-down.ts'
+import type { Received, ReceivedOf } from './received.ts'
 import type { ClientError } from './client-error.ts'
 import type { Clock } from './clock.ts'
 import type { Credentials } from './credentials.ts'
@@ -148,7 +148,7 @@ export class Client {
     for (const { engine } of this.#sessions.values()) engine.unwired()
   }
 
-  #frame(wire: Wire, frame: DownFrame): void {
+  #frame(wire: Wire, frame: Received): void {
     const current = wire === this.#connected?.wire
     if (frame.type === 'heartbeat') {
       if (current) this.#heartbeat(frame)
@@ -159,7 +159,7 @@ export class Client {
     }
   }
 
-  #heartbeat({ heads }: DownFrameOf<'heartbeat'>): void {
+  #heartbeat({ heads }: ReceivedOf<'heartbeat'>): void {
     for (const [id, head] of Object.entries(heads)) {
       this.#sessions.get(id)?.engine.reader.takeHead(head)
     }

@@ -121,8 +121,7 @@ export class EventStream implements AsyncIterableIterator<WireEvent> {
       if (frame?.type !== 'events' || reached === null) {
         throw new ClientError('invalid_answer', 'unable to read the events')
       }
-      // The guard has seen what an event must have.
-      this.#queue = [...(frame.events as unknown as readonly WireEvent[])]
+      this.#queue = [...frame.events]
       this.#epoch = reached.epoch
       this.#tail = formatPosition(reached)
       const head = this.#ports.live()

@@ -1,5 +1,5 @@
 import { closeReaction } from '../protocol/close-codes.ts'
-import type { DownFrame, DownFrameOf } from '../protocol/frames-down.ts'
+import type { Received, ReceivedOf } from './received.ts'
 import { Attempts } from './attempts.ts'
 import { ClientError } from './client-error.ts'
 import type { Clock } from './clock.ts'
@@ -25,10 +25,10 @@ export interface LinkPorts {
 export interface LinkOwner {
   wanted(): boolean
   /** A new wire carries from now on: attach everything to it. The one before may go on telling for a moment. */
-  wired(wire: Wire, welcome: DownFrameOf<'welcome'>): void
+  wired(wire: Wire, welcome: ReceivedOf<'welcome'>): void
   /** There is no wire now. */
   unwired(): void
-  frame(wire: Wire, frame: DownFrame): void
+  frame(wire: Wire, frame: Received): void
   state(state: LinkState): void
   failed(error: ClientError): void
 }
@@ -140,7 +140,7 @@ export class Link {
     }
   }
 
-  #welcome(wire: Wire, frame: DownFrameOf<'welcome'>): void {
+  #welcome(wire: Wire, frame: ReceivedOf<'welcome'>): void {
     if (wire !== this.#opening) return
     this.#opening = null
     if (this.#current !== null) this.#retire(this.#current)
@@ -168,7 +168,7 @@ export class Link {
     this.#tell()
   }
 
-  #frame(wire: Wire, frame: DownFrame): void {
+  #frame(wire: Wire, frame: Received): void {
     if (wire === this.#current && frame.type === 'goaway') this.#goaway(frame.afterMs)
     else if (wire === this.#current && frame.type === 'expiring') void this.#refresh(wire)
     else this.#owner.frame(wire, frame)

@@ -1,4 +1,5 @@
-import type { DownFrame, DownType } from '../protocol/frames-down.ts'
+import type { DownType } from '../protocol/frames-down.ts'
+import type { Received } from './received.ts'
 
 /**
  * The guard at the edge: what passes has the shape of its type. Written by hand, since a schema library would be most of
@@ -35,7 +36,7 @@ const object = (fields: Readonly<Record<string, Check>>): Check => {
   return (value) => isObject(value) && entries.every(([key, check]) => check(value[key]))
 }
 
-/** What the fold reads of an event, beside its data, which was judged when it was appended. */
+/** What is read of an event, beside its data, which was judged when it was appended. */
 const event = object({
   serial: number,
   tag: string,
@@ -45,8 +46,33 @@ const event = object({
   id: string,
   by: object({ subject: string }),
 })
-const message = object({ id: string, serial: number })
-const rest = object({ tip: nullable(string), members: list(object({ member: string })) })
+const message = object({
+  id: string,
+  role: string,
+  parent: nullable(string),
+  parts: list(object({ type: string })),
+  status: string,
+  metadata: isObject,
+  by: string,
+  startedAt: number,
+  updatedAt: number,
+  first: number,
+  serial: number,
+})
+const member = object({
+  member: string,
+  subject: string,
+  kind: string,
+  connected: boolean,
+  visible: boolean,
+})
+const rest = object({
+  tip: nullable(string),
+  members: list(member),
+  metadata: isObject,
+  createdAt: nullable(number),
+  closedAt: nullable(number),
+})
 
 const FRAMES: Readonly<Record<DownType, Check>> = {
   welcome: object({
@@ -111,15 +137,15 @@ const FRAMES: Readonly<Record<DownType, Check>> = {
  * The frame that a value is, or `null`: a type of a newer version, or not a frame at all. To ignore it is safe, since
  * an event that is missed breaks the line, and a broken line is attached again.
  */
-export function readFrame(value: unknown): DownFrame | null {
+export function readFrame(value: unknown): Received | null {
   if (!isObject(value) || typeof value['type'] !== 'string') return null
   if (!Object.hasOwn(FRAMES, value['type'])) return null
   // The checks above are this type's parser.
-  return FRAMES[value['type'] as DownType](value) ? (value as DownFrame) : null
+  return FRAMES[value['type'] as DownType](value) ? (value as Received) : null
 }
 
 /** The same, from text. */
-export function parseFrame(text: string): DownFrame | null {
+export function parseFrame(text: string): Received | null {
   try {
     return readFrame(JSON.parse(text))
   } catch {

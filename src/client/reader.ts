@@ -1,5 +1,6 @@
 import type { WireEvent } from '../protocol/event.ts'
-import type { DownFrameOf, ResetReason } from '../protocol/frames-down.ts'
+import type { ResetReason } from '../protocol/frames-down.ts'
+import type { ReceivedOf } from './received.ts'
 import type { PresenceRequest } from '../protocol/frames-up.ts'
 import type { Message } from '../protocol/fold/message.ts'
 import { View, type ViewRest } from '../protocol/fold/view.ts'
@@ -117,10 +118,9 @@ export class Reader {
   }
 
   /** @param trusted whether a break is ours to mend; not on a wire that another has replaced */
-  takeEvents(frame: DownFrameOf<'events'>, trusted: boolean): void {
+  takeEvents(frame: ReceivedOf<'events'>, trusted: boolean): void {
     if (!this.#placed) return
-    // The guard has seen what the fold reads of an event.
-    for (const event of frame.events as unknown as readonly WireEvent[]) {
+    for (const event of frame.events) {
       if (event.serial <= this.view.position.serial) continue
       if (!this.view.apply(event)) {
         if (trusted && this.#state === 'attached') this.reattach()
@@ -131,27 +131,25 @@ export class Reader {
     }
   }
 
-  takeReset(frame: DownFrameOf<'reset'>): void {
+  takeReset(frame: ReceivedOf<'reset'>): void {
     this.#reset = { reason: frame.reason, floor: frame.floor, position: frame.position }
     this.#pieces = null
     this.#progress += 1
   }
 
   /** A piece of a snapshot; with the last one the view is put in place, and not before. [P-4.5] */
-  takeSnapshot(frame: DownFrameOf<'snapshot'>): void {
+  takeSnapshot(frame: ReceivedOf<'snapshot'>): void {
     const position = parsePosition(frame.position)
     if (position === null || !this.#expects(position, frame.since)) return
     this.#progress += 1
     if (this.#pieces?.position !== frame.position || this.#pieces.since !== frame.since) {
       this.#pieces = { position: frame.position, since: frame.since, messages: [] }
     }
-    // The server folded them with the fold that we have.
-    const messages = frame.messages as unknown as Message[]
-    const { rest } = frame
+    const { messages, rest } = frame
     if (!frame.last || rest === undefined) return void this.#pieces.messages.push(...messages)
     const all = [...this.#pieces.messages, ...messages]
     this.#pieces = null
-    this.#place(position, all, asRest(rest), frame.since)
+    this.#place(position, all, rest, frame.since)
   }
 
   /** A heartbeat named the head: where it is elsewhere and nothing comes within 2 s, we ask. [P-4.10] */
@@ -227,16 +225,5 @@ export class Reader {
   #advance(): void {
     this.#progress += 1
     this.#fruitless = 0
-  }
-}
-
-function asRest(rest: NonNullable<DownFrameOf<'snapshot'>['rest']>): ViewRest {
-  const { tip, members, metadata, createdAt, closedAt } = rest as Partial<ViewRest>
-  return {
-    tip: tip ?? null,
-    members: members ?? [],
-    metadata: metadata ?? {},
-    createdAt: createdAt ?? null,
-    closedAt: closedAt ?? null,
   }
 }

@@ -1,5 +1,5 @@
 import type { WireEvent } from '../protocol/event.ts'
-import type { DownFrame } from '../protocol/frames-down.ts'
+import type { Received } from './received.ts'
 import type { PresenceRequest } from '../protocol/frames-up.ts'
 import { formatPosition } from '../protocol/position.ts'
 import { ClientError, clientClosed } from './client-error.ts'
@@ -120,7 +120,7 @@ export class SessionEngine {
   }
 
   /** @param current whether it came over the wire that carries now */
-  frame(frame: DownFrame, current: boolean): void {
+  frame(frame: Received, current: boolean): void {
     if (!this.wanted) return
     if (frame.type === 'events') return this.reader.takeEvents(frame, current)
     if (!current) return

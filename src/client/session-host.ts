@@ -1,4 +1,4 @@
-import type { DownFrameOf } from '../protocol/frames-down.ts'
+import type { ReceivedOf } from './received.ts'
 import type { Clock } from './clock.ts'
 import type { Requests } from './http.ts'
 import type { Page } from './page.ts'
@@ -22,5 +22,5 @@ export interface SessionHost {
 
 export interface Connected {
   readonly wire: Wire
-  readonly welcome: DownFrameOf<'welcome'>
+  readonly welcome: ReceivedOf<'welcome'>
 }

@@ -1,4 +1,4 @@
-import type { DownFrame, DownFrameOf } from '../protocol/frames-down.ts'
+import type { Received, ReceivedOf } from './received.ts'
 import type { UpFrame } from '../protocol/frames-up.ts'
 import { ClientError, disconnected } from './client-error.ts'
 import type { Clock, Timer } from './clock.ts'
@@ -8,7 +8,7 @@ import type { OpenTransport, Transport, TransportKind } from './transport/transp
 type WithoutRef<F> = F extends unknown ? Omit<F, 'ref'> : never
 /** A frame that wants an answer; its ref is the wire's to give. */
 export type Question = WithoutRef<Exclude<UpFrame, { readonly op: 'signal' }>>
-export type Answer = (answer: DownFrame | ClientError) => void
+export type Answer = (answer: Received | ClientError) => void
 
 /** Why a wire ended. `silent`: nothing came in time; else the code of the close. */
 export interface WireEnd {
@@ -18,11 +18,11 @@ export interface WireEnd {
 }
 
 export interface WireEvents {
-  welcome(wire: Wire, frame: DownFrameOf<'welcome'>): void
+  welcome(wire: Wire, frame: ReceivedOf<'welcome'>): void
   /** The first heartbeat: it carries. */
   live(wire: Wire): void
   /** Any frame that answers nobody. */
-  frame(wire: Wire, frame: DownFrame): void
+  frame(wire: Wire, frame: Received): void
   /** Once; every question that was open has been answered with `disconnected`. */
   ended(wire: Wire, end: WireEnd): void
 }
@@ -122,7 +122,7 @@ export class Wire {
     for (const ref of this.#answers.keys()) this.#answer(ref, disconnected())
   }
 
-  #take(frame: DownFrame): void {
+  #take(frame: Received): void {
     if (this.#ended) return
     this.#heardAt = this.#clock.now()
     if (frame.type === 'welcome' && !this.#welcomed) this.#welcome(frame)
@@ -138,7 +138,7 @@ export class Wire {
     this.#events.frame(this, frame)
   }
 
-  #welcome(frame: DownFrameOf<'welcome'>): void {
+  #welcome(frame: ReceivedOf<'welcome'>): void {
     this.#welcomed = true
     this.#timer.cancel()
     const patience = this.kind === 'long-poll' ? FIRST_POLL_MS : FIRST_HEARTBEAT_MS
@@ -162,7 +162,7 @@ export class Wire {
     })
   }
 
-  #answer(ref: string, answer: DownFrame | ClientError): void {
+  #answer(ref: string, answer: Received | ClientError): void {
     const waiting = this.#answers.get(ref)
     if (waiting === undefined) return
     this.#answers.delete(ref)
@@ -171,7 +171,7 @@ export class Wire {
   }
 }
 
-export function refusal(frame: DownFrameOf<'error'>): ClientError {
+export function refusal(frame: ReceivedOf<'error'>): ClientError {
   const { code, message, retryable, retryAfterMs, facts } = frame
   return new ClientError(code, message, { retryable, retryAfterMs, facts })
 }

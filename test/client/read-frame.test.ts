@@ -23,9 +23,31 @@ const event = maybe({
   by: maybe({ subject: text }, { run: text, member: text }),
   data: json,
 })
-const message = maybe({ id: text, serial: number }, { role: text, parts: fc.array(facts) })
-const member = maybe({ member: text }, { subject: text })
-const rest = maybe({ tip: fc.option(text), members: fc.array(member) }, { createdAt: number })
+const part = maybe({ type: fc.string({ minLength: 1, maxLength: 8 }) }, { text })
+const message = maybe({
+  id: text,
+  role: text,
+  parent: fc.option(text),
+  parts: fc.array(part, { maxLength: 3 }),
+  status: text,
+  metadata: facts,
+  by: text,
+  startedAt: number,
+  updatedAt: number,
+  first: number,
+  serial: number,
+})
+const member = maybe(
+  { member: text, subject: text, kind: text, connected: fc.boolean(), visible: fc.boolean() },
+  { status: text, data: facts },
+)
+const rest = maybe({
+  tip: fc.option(text),
+  members: fc.array(member, { maxLength: 3 }),
+  metadata: facts,
+  createdAt: fc.option(number),
+  closedAt: fc.option(number),
+})
 
 const FRAMES: Record<DownType, fc.Arbitrary<unknown>> = {
   welcome: maybe(
@@ -152,6 +174,41 @@ describe('the guard of what the server sends', () => {
     expect(frame(good)).not.toBeNull()
     for (const key of Object.keys(good)) expect(frame({ ...good, [key]: undefined })).toBeNull()
     expect(frame({ ...good, by: null })).toBeNull()
+  })
+
+  test('a view that a screen could not read is refused', () => {
+    const message = {
+      id: 'm',
+      role: 'user',
+      parent: null,
+      parts: [{ type: 'text' }],
+      status: 'open',
+      metadata: {},
+      by: 'ada',
+      startedAt: 0,
+      updatedAt: 0,
+      first: 1,
+      serial: 1,
+    }
+    const rest = { tip: null, members: [], metadata: {}, createdAt: null, closedAt: null }
+    const frame = (one: object, others: object = rest) =>
+      readFrame({
+        type: 'snapshot',
+        session: 's',
+        position: 'p',
+        messages: [one],
+        rest: others,
+        last: true,
+      })
+    expect(frame(message)).not.toBeNull()
+    for (const key of Object.keys(message)) {
+      expect(frame({ ...message, [key]: undefined })).toBeNull()
+    }
+    expect(frame({ ...message, parts: [{ text: 'no type' }] })).toBeNull()
+    for (const key of Object.keys(rest)) {
+      expect(frame(message, { ...rest, [key]: undefined })).toBeNull()
+    }
+    expect(frame(message, { ...rest, members: [{ member: 'm' }] })).toBeNull()
   })
 
   test('garbage is no frame, and throws nothing', () => {

@@ -1,4 +1,4 @@
-import type { DownFrame } from '../../protocol/frames-down.ts'
+import type { Received } from '../received.ts'
 import type { AttachFrame, SignalFrame, UpFrame } from '../../protocol/frames-up.ts'
 import { ClientError } from '../client-error.ts'
 import type { Clock } from '../clock.ts'
@@ -21,7 +21,7 @@ export interface Following {
   readonly signal: AbortSignal
   /** The server has taken the attach. */
   opened(): void
-  frame(frame: DownFrame): void
+  frame(frame: Received): void
 }
 
 export interface HttpTransportPorts {
@@ -97,7 +97,7 @@ export class HttpTransport implements Transport {
       })
       if (presence !== undefined) this.#attendance.enter(session, presence).catch(() => {})
     }
-    const tell = (frame: DownFrame): void => {
+    const tell = (frame: Received): void => {
       if (stop.signal.aborted) return
       // A stream whose token is over ends with an error, where a socket would end with this code.
       if (frame.type === 'error' && frame.code === 'invalid_token') this.#end(UNAUTHENTICATED)
@@ -177,7 +177,7 @@ export class HttpTransport implements Transport {
     return this.#ports.http.json({ method: 'POST', path, body })
   }
 
-  #tell(frame: DownFrame): void {
+  #tell(frame: Received): void {
     if (!this.#closed) this.#events.frame(frame)
   }
 
@@ -189,7 +189,7 @@ export class HttpTransport implements Transport {
 }
 
 /** What a socket's `welcome` says, as far as it can be known without one. */
-function welcome(token: string | null): DownFrame {
+function welcome(token: string | null): Received {
   const unlimited = Number.MAX_SAFE_INTEGER
   return {
     type: 'welcome',
@@ -217,7 +217,7 @@ function subjectOf(token: string | null): string {
   }
 }
 
-function errorFrame(ref: string | null, error: ClientError, session?: string): DownFrame {
+function errorFrame(ref: string | null, error: ClientError, session?: string): Received {
   const { code, message, retryable, retryAfterMs, facts } = error
   return {
     type: 'error',

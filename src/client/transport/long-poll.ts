@@ -1,4 +1,5 @@
-import type { DownFrame, DownFrameOf } from '../../protocol/frames-down.ts'
+import type { Received, ReceivedOf } from '../received.ts'
+import type { Message } from '../../protocol/fold/message.ts'
 import { parsePosition } from '../../protocol/position.ts'
 import { ClientError } from '../client-error.ts'
 import { readFrame } from '../read-frame.ts'
@@ -8,7 +9,7 @@ const WAIT_S = 25
 const TIMEOUT_MS = 35_000
 const PAGE = 500
 
-type Snapshot = DownFrameOf<'snapshot'>
+type Snapshot = ReceivedOf<'snapshot'>
 
 /** Requests that are held until there is something: through whatever lets plain HTTP through. [P-9.4] */
 export async function followByPolling(following: Following): Promise<void> {
@@ -37,7 +38,7 @@ export async function followByPolling(following: Following): Promise<void> {
 }
 
 interface Page {
-  readonly events: DownFrameOf<'events'>['events']
+  readonly events: ReceivedOf<'events'>['events']
   readonly position: string
   readonly head: string
   readonly more: boolean
@@ -71,13 +72,13 @@ async function poll(following: Following, position: string, wait: number): Promi
   }
 }
 
-function resetOf(session: string, position: string, error: ClientError): DownFrame {
+function resetOf(session: string, position: string, error: ClientError): Received {
   const { reason, floor, head } = error.facts
   return {
     type: 'reset',
     session,
     // The problem carries the reason of the reset that a socket would tell.
-    reason: (typeof reason === 'string' ? reason : 'trimmed') as DownFrameOf<'reset'>['reason'],
+    reason: (typeof reason === 'string' ? reason : 'trimmed') as ReceivedOf<'reset'>['reason'],
     floor: typeof floor === 'number' ? floor : 0,
     head: typeof head === 'string' ? head : position,
     position,
@@ -90,6 +91,7 @@ function resetOf(session: string, position: string, error: ClientError): DownFra
  */
 async function firstView({ http, session, signal }: Following): Promise<Snapshot> {
   const path = `/v1/sessions/${encodeURIComponent(session)}/messages`
+  const messages: Message[] = []
   let view: Snapshot | null = null
   let before: string | undefined
   do {
@@ -97,13 +99,13 @@ async function firstView({ http, session, signal }: Following): Promise<Snapshot
     const page = readFrame({ ...body, type: 'snapshot', session, last: true })
     if (page?.type !== 'snapshot' || page.rest === undefined)
       throw new ClientError('invalid_answer', 'unable to read the messages')
-    view ??= { ...page, messages: [] }
+    view ??= { ...page, messages }
     if (epochOf(page.position) !== epochOf(view.position)) {
       throw new ClientError('disconnected', 'the log was made anew while it was read', {
         retryable: true,
       })
     }
-    view.messages.unshift(...page.messages)
+    messages.unshift(...page.messages)
     before = body['more'] === true ? page.messages[0]?.id : undefined
   } while (before !== undefined)
   return view

@@ -1,4 +1,4 @@
-import type { DownFrame } from '../../protocol/frames-down.ts'
+import type { Received } from '../received.ts'
 import type { UpFrame } from '../../protocol/frames-up.ts'
 import type { Secrets } from '../credentials.ts'
 
@@ -19,7 +19,7 @@ export interface Transport {
 
 /** What a transport tells, and never before the call that opened it has returned. */
 export interface TransportEvents {
-  frame(frame: DownFrame): void
+  frame(frame: Received): void
   /**
    * The last that is told, and told once.
    * @param code a WebSocket close code; 1006 where there is none

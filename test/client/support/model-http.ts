@@ -1,5 +1,4 @@
 import type { Fetch } from '../../../src/client/http.ts'
-import type { DownFrame } from '../../../src/protocol/frames-down.ts'
 import { formatPosition, parsePosition } from '../../../src/protocol/position.ts'
 import type { ModelLog } from './model-log.ts'
 import { ModelConnection, type ModelServer } from './model-server.ts'
@@ -124,7 +123,7 @@ export class ModelHttp {
           ended = true
         }
         const connection = new ModelConnection(this.#server, 'sse', {
-          frame: (frame: DownFrame) => {
+          frame: (frame) => {
             if (ended || frame.type === 'welcome') return
             const message = `event: ${frame.type}\ndata: ${JSON.stringify(frame)}\n\n`
             // Cut in two, as a network does.
