@@ -28,6 +28,7 @@ import { Lane, type LaneSettings } from './lane.ts'
 import type { Link } from './link.ts'
 import { listSessions } from './list.ts'
 import type { Looker } from './looker.ts'
+import { headOf, ReadAhead, type RawPage } from './read-ahead.ts'
 import { readRecords } from './records.ts'
 import { SCRIPTS, type Script } from './scripts.ts'
 import type { RedisSignals } from './signals.ts'
@@ -53,6 +54,10 @@ export class RedisStore implements Store {
   readonly durability: Durability
   readonly #settings: RedisStoreSettings
   readonly #lanes = new Map<number, Lane>()
+  readonly #pages = new ReadAhead({
+    fetch: (session, range) => this.#fetch(session, range),
+    decode: decodePage,
+  })
   #dueFrom = 0
   #closed: Promise<void> | null = null
 
@@ -71,14 +76,8 @@ export class RedisStore implements Store {
     return this.#closed === null ? lane.commit(request) : Promise.reject(closed('commit'))
   }
 
-  async read(session: SessionId, range: ReadRange): Promise<Page | null> {
-    const { record, log } = keysOf(session)
-    const args = [Math.max(0, range.after), range.limit, range.maxBytes]
-    const page = await this.#look('read', SCRIPTS.read, [record, log], args)
-    if (page === null) return null
-    const [head, floor, ...entries] = page as [string, string | null, ...string[]]
-    const of = decodeLogHead(head, floor)
-    return { ...of, events: this.#events(session, of, range.after, entries) }
+  read(session: SessionId, range: ReadRange): Promise<Page | null> {
+    return this.#pages.read(session, range)
   }
 
   async heads(sessions: readonly SessionId[]): Promise<(LogHead | null)[]> {
@@ -168,36 +167,13 @@ export class RedisStore implements Store {
     return this.#closed
   }
 
-  /** Entries as events, up to the first that is not what was stored. */
-  #events(
-    session: SessionId,
-    head: LogHead,
-    after: number,
-    entries: readonly string[],
-  ): StoredEvent[] {
-    const events: StoredEvent[] = []
-    const first = Math.max(after, head.floor)
-    let before: { serial: number; tag: Tag | null } = {
-      serial: first,
-      tag: first === head.floor ? head.floorTag : null,
-    }
-    for (const entry of entries) {
-      const event = decodeEntry(entry, before)
-      if (event === null) {
-        if (events.length > 0) break
-        const serial = before.serial + 1
-        throw new HeldlineError(
-          'event_corrupt',
-          `unable to read; event ${serial} is not what was stored`,
-          {
-            facts: { session, serial },
-          },
-        )
-      }
-      events.push(event)
-      before = event
-    }
-    return events
+  async #fetch(session: SessionId, range: ReadRange): Promise<RawPage | null> {
+    const { record, log } = keysOf(session)
+    const args = [Math.max(0, range.after), range.limit, range.maxBytes]
+    const page = await this.#look('read', SCRIPTS.read, [record, log], args)
+    if (page === null) return null
+    const [head, floor, ...entries] = page as [string, string | null, ...string[]]
+    return { ...decodeLogHead(head, floor), entries }
   }
 
   #laneSettings(): LaneSettings {
@@ -256,6 +232,31 @@ export class RedisStore implements Store {
     const { commits, deadlineMs, wait } = this.#settings
     return callScript(commits, { doing, script, keys, args, effect: true, wait }, deadlineMs)
   }
+}
+
+/** Entries as events, up to the first that is not what was stored. */
+function decodePage(session: SessionId, after: number, page: RawPage): Page {
+  const events: StoredEvent[] = []
+  const first = Math.max(after, page.floor)
+  let before: { serial: number; tag: Tag | null } = {
+    serial: first,
+    tag: first === page.floor ? page.floorTag : null,
+  }
+  for (const entry of page.entries) {
+    const event = decodeEntry(entry, before)
+    if (event === null) {
+      if (events.length > 0) break
+      const serial = before.serial + 1
+      throw new HeldlineError(
+        'event_corrupt',
+        `unable to read; event ${serial} is not what was stored`,
+        { facts: { session, serial } },
+      )
+    }
+    events.push(event)
+    before = event
+  }
+  return { ...headOf(page), events }
 }
 
 const closed = (doing: string): HeldlineError =>
