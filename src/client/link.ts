@@ -1,24 +1,17 @@
 import { closeReaction } from '../protocol/close-codes.ts'
-import type { Received, ReceivedOf } from './received.ts'
 import { Attempts } from './attempts.ts'
 import { ClientError } from './client-error.ts'
-import type { Clock } from './clock.ts'
-import type { Credentials, Secrets } from './credentials.ts'
+import { Dialer, type DialerPorts } from './dialer.ts'
 import type { LinkState } from './link-state.ts'
 import type { Page } from './page.ts'
+import type { Received, ReceivedOf } from './received.ts'
 import { Timers } from './timers.ts'
-import { Ladder } from './transport/ladder.ts'
-import type { OpenTransport, TransportKind } from './transport/transport.ts'
 import { Wake } from './wake.ts'
-import { Wire, type WireEnd } from './wire.ts'
+import type { Wire, WireEnd } from './wire.ts'
 
-export interface LinkPorts {
-  readonly clock: Clock
+export interface LinkPorts extends DialerPorts {
   readonly random: () => number
   readonly page: Page
-  readonly credentials: Credentials
-  readonly open: OpenTransport
-  readonly transport: TransportKind | 'auto'
 }
 
 /** Whom the link serves: it decides whether a connection is wanted, and what goes over it. */
@@ -34,31 +27,21 @@ export interface LinkOwner {
 }
 
 const STABLE_MS = 10_000
-const ANSWER_MS = 10_000
-const PONG_MS = 2000
 const LINGER_MS = 5000
 const RETIRE_MS = 5000
-/** Longer than any pause of a healthy stream or poll. */
-const QUIET_MS = 26_000
 const SPREAD_MS = 250
-const NO_CLOSE = 1006
 
 /** Keeps one wire up for as long as one is wanted, through every kind of loss. */
 export class Link {
   readonly #ports: LinkPorts
   readonly #owner: LinkOwner
-  readonly #ladder: Ladder
+  readonly #dialer: Dialer
   readonly #wake: Wake
   readonly #attempts: Attempts
   readonly #timers: Timers<'retry' | 'stable' | 'goaway' | 'retire' | 'linger'>
   #current: Wire | null = null
-  #opening: Wire | null = null
   #retiring: Wire | null = null
-  /** Counts openings, so that credentials which arrive late open nothing. */
-  #round = 0
-  #gettingSecrets = false
   #refreshed = false
-  #probing = false
   #offline = false
   #wasLive = false
   #stopped: 'unauthorized' | 'closed' | null = null
@@ -66,7 +49,14 @@ export class Link {
   constructor(ports: LinkPorts, owner: LinkOwner) {
     this.#ports = ports
     this.#owner = owner
-    this.#ladder = new Ladder(ports.transport)
+    this.#dialer = new Dialer(ports, {
+      welcome: (wire, welcome) => this.#welcome(wire, welcome),
+      live: (wire) => this.#live(wire),
+      frame: (wire, frame) => this.#frame(wire, frame),
+      ended: (wire, end) => this.#ended(wire, end),
+      gaveUp: () => this.#retry(),
+      failed: (error) => owner.failed(error),
+    })
     this.#timers = new Timers(ports.clock)
     this.#attempts = new Attempts(ports.clock, ports.random)
     this.#wake = new Wake(ports.clock, ports.page, {
@@ -80,7 +70,7 @@ export class Link {
     this.#timers.cancel('linger')
     if (this.#stopped !== null) return
     if (!this.#owner.wanted()) this.#timers.start('linger', LINGER_MS, () => this.#rest())
-    else if (this.#idle) void this.#open()
+    else if (this.#idle) this.#open()
   }
 
   /** Tries again after `unauthorized` or `closed` by the server, or sooner than planned. */
@@ -88,7 +78,7 @@ export class Link {
     this.#stopped = null
     this.#refreshed = false
     this.#ports.credentials.forget()
-    this.#ladder.restart()
+    this.#dialer.restart()
     if (this.#current === null && this.#owner.wanted()) this.#reopen()
   }
 
@@ -106,47 +96,21 @@ export class Link {
   }
 
   get #idle(): boolean {
-    const busy = this.#current !== null || this.#opening !== null || this.#gettingSecrets
-    return !busy && !this.#timers.has('retry')
+    return this.#current === null && !this.#dialer.busy && !this.#timers.has('retry')
   }
 
-  async #open(): Promise<void> {
-    if (this.#opening !== null || this.#gettingSecrets || this.#stopped !== null) return
-    const { clock, open } = this.#ports
-    const kind = this.#ladder.next(clock.now())
-    const round = ++this.#round
+  #open(): void {
+    if (this.#stopped !== null || this.#dialer.busy) return
     this.#timers.cancel('retry')
-    this.#gettingSecrets = true
+    void this.#dialer.dial()
     this.#tell()
-    const secrets = await this.#secrets(kind)
-    if (round !== this.#round) return
-    this.#gettingSecrets = false
-    if (secrets === null) return this.#retry()
-    this.#opening = new Wire(clock, open, kind, secrets, {
-      welcome: (wire, frame) => this.#welcome(wire, frame),
-      live: (wire) => this.#live(wire),
-      frame: (wire, frame) => this.#frame(wire, frame),
-      ended: (wire, end) => this.#ended(wire, end),
-    })
   }
 
-  async #secrets(kind: TransportKind): Promise<Secrets | null> {
-    try {
-      return await this.#ports.credentials.forTransport(kind === 'websocket')
-    } catch (cause) {
-      const message = 'unable to connect; the token callback failed'
-      this.#owner.failed(new ClientError('unauthenticated', message, { retryable: true, cause }))
-      return null
-    }
-  }
-
-  #welcome(wire: Wire, frame: ReceivedOf<'welcome'>): void {
-    if (wire !== this.#opening) return
-    this.#opening = null
+  #welcome(wire: Wire, welcome: ReceivedOf<'welcome'>): void {
     if (this.#current !== null) this.#retire(this.#current)
     this.#current = wire
     this.#timers.cancel('goaway')
-    this.#owner.wired(wire, frame)
+    this.#owner.wired(wire, welcome)
   }
 
   /** The old wire goes on telling until the new one has everything, or for 5 s. [P-4.12] */
@@ -158,7 +122,6 @@ export class Link {
 
   #live(wire: Wire): void {
     if (wire !== this.#current) return
-    this.#ladder.succeeded()
     this.#wasLive = true
     this.#offline = false
     this.#timers.start('stable', STABLE_MS, () => {
@@ -170,36 +133,19 @@ export class Link {
 
   #frame(wire: Wire, frame: Received): void {
     if (wire === this.#current && frame.type === 'goaway') this.#goaway(frame.afterMs)
-    else if (wire === this.#current && frame.type === 'expiring') void this.#refresh(wire)
+    else if (wire === this.#current && frame.type === 'expiring') void this.#dialer.renew(wire)
     else this.#owner.frame(wire, frame)
   }
 
   #goaway(afterMs: number): void {
     this.#attempts.holdOff(afterMs)
     const spreadMs = this.#ports.random() * SPREAD_MS
-    this.#timers.start('goaway', afterMs + spreadMs, () => void this.#open())
-  }
-
-  /** A new token over the open wire: nothing is interrupted. [P-6.4] */
-  async #refresh(wire: Wire): Promise<void> {
-    const { credentials } = this.#ports
-    if (!credentials.renewable) return
-    credentials.forget()
-    const secrets = await this.#secrets('sse')
-    if (secrets === null || secrets.token === null || wire !== this.#current) return
-    wire.ask({ op: 'auth', token: secrets.token }, ANSWER_MS, (answer) => {
-      if (answer instanceof ClientError && answer.code !== 'disconnected')
-        this.#owner.failed(answer)
-    })
+    this.#timers.start('goaway', afterMs + spreadMs, () => this.#open())
   }
 
   #ended(wire: Wire, end: WireEnd): void {
     if (wire === this.#retiring) return void (this.#retiring = null)
-    if (wire === this.#opening) this.#opening = null
     if (wire === this.#current) this.#lose()
-    if (!wire.live && end.code === NO_CLOSE) {
-      this.#ladder.failed(end.silent ? 'silent' : 'unopened', this.#ports.clock.now())
-    }
     this.#attempts.holdOff(end.retryAfterMs)
     this.#attempts.closed(end.code)
     this.#react(end.code)
@@ -228,7 +174,7 @@ export class Link {
     if (this.#owner.wanted()) {
       this.#timers.start('retry', wait, () => {
         // Nobody has looked for minutes: whoever comes back wakes it.
-        if (!this.#wake.absent) void this.#open()
+        if (!this.#wake.absent) this.#open()
       })
     }
     this.#tell()
@@ -238,13 +184,12 @@ export class Link {
   #reopen(): void {
     if (!this.#attempts.allowed) return this.#retry()
     this.#attempts.atOnce()
-    void this.#open()
+    this.#open()
     this.#tell()
   }
 
   #reconnect(): void {
-    this.#opening?.close()
-    this.#opening = null
+    this.#dialer.hangUp()
     if (this.#current !== null) this.#lose()
     this.#reopen()
   }
@@ -261,12 +206,12 @@ export class Link {
   #woken(stale: boolean, newNetwork: boolean): void {
     if (newNetwork) {
       this.#offline = false
-      this.#ladder.restart()
+      this.#dialer.restart()
     }
     if (this.#stopped !== null || !this.#owner.wanted()) return this.#tell()
     if (this.#current !== null && !stale) return this.#probe(this.#current)
     this.#attempts.reset()
-    if (this.#opening === null || stale || newNetwork) this.#reconnect()
+    if (!this.#dialer.busy || stale || newNetwork) this.#reconnect()
   }
 
   /** The flag of the browser is a rumour; a wire that answers is a fact, and is kept. */
@@ -277,20 +222,17 @@ export class Link {
     if (this.#current !== null) this.#probe(this.#current)
   }
 
-  /** Asks for a sign of life, and reconnects where none comes within 2 s. */
+  /** Asks for a sign of life, and reconnects where none comes. */
   #probe(wire: Wire): void {
-    if (wire.kind !== 'websocket') {
-      if (wire.silentMs > QUIET_MS) this.#reconnect()
-      return
-    }
-    if (this.#probing) return
-    this.#probing = true
-    wire.ask({ op: 'ping' }, PONG_MS, (answer) => {
-      this.#probing = false
-      if (wire !== this.#current) return
-      if (answer instanceof ClientError && wire.silentMs >= PONG_MS) return this.#reconnect()
-      this.#offline = false
-      this.#tell()
+    wire.probe({
+      dead: () => {
+        if (wire === this.#current) this.#reconnect()
+      },
+      alive: () => {
+        if (wire !== this.#current) return
+        this.#offline = false
+        this.#tell()
+      },
     })
   }
 
@@ -309,11 +251,10 @@ export class Link {
   }
 
   #drop(): void {
-    this.#round += 1
-    this.#gettingSecrets = false
+    this.#dialer.forget()
     this.#timers.clear()
-    for (const wire of [this.#opening, this.#retiring]) wire?.close()
-    this.#opening = this.#retiring = null
+    this.#retiring?.close()
+    this.#retiring = null
     if (this.#current !== null) this.#lose()
   }
 

@@ -33,6 +33,9 @@ const WELCOME_MS = 10_000
 const FIRST_HEARTBEAT_MS = 5000
 /** A long-poll has its first view to fetch before it can tell anything. */
 const FIRST_POLL_MS = 20_000
+const PONG_MS = 2000
+/** Longer than any pause of a healthy stream or poll. */
+const QUIET_MS = 26_000
 const NO_CLOSE = 1006
 
 /** One connection's life, from opening to its end: who waits for which answer, and whether it still breathes. */
@@ -47,6 +50,7 @@ export class Wire {
   #nextRef = 1
   #welcomed = false
   #live = false
+  #probing = false
   #ended = false
   /** The longest wait that the other side asked for before it closed. */
   #retryAfterMs = 0
@@ -76,11 +80,6 @@ export class Wire {
     return this.#live
   }
 
-  /** How long ago anything was heard. */
-  get silentMs(): number {
-    return this.#clock.now() - this.#heardAt
-  }
-
   /** @param timeoutMs after it the answer is `timeout`; an answer that comes later is dropped */
   ask(question: Question, timeoutMs: number, answer: Answer): void {
     const ref = `r${this.#nextRef++}`
@@ -97,9 +96,32 @@ export class Wire {
     this.#answer(ref, disconnected())
   }
 
+  /**
+   * Asks for a sign of life: `dead` where none comes within 2 s. Without a socket nothing can be asked for, and it is dead where
+   * nothing was heard for longer than a healthy one is silent.
+   */
+  probe(told: { alive(): void; dead(): void }): void {
+    if (this.kind !== 'websocket') {
+      if (this.#silentMs > QUIET_MS) told.dead()
+      return
+    }
+    if (this.#probing) return
+    this.#probing = true
+    this.ask({ op: 'ping' }, PONG_MS, (answer) => {
+      this.#probing = false
+      if (answer instanceof ClientError && this.#silentMs >= PONG_MS) told.dead()
+      else told.alive()
+    })
+  }
+
   /** Sends what wants no answer. @returns whether it went out */
   tell(frame: UpFrame): boolean {
     return !this.#ended && this.#transport.send(frame)
+  }
+
+  /** How long ago anything was heard. */
+  get #silentMs(): number {
+    return this.#clock.now() - this.#heardAt
   }
 
   /** Ends it from this side. `ended` is not told; the questions are answered. */
@@ -156,7 +178,7 @@ export class Wire {
   #watch(ms: number): void {
     this.#timer.cancel()
     this.#timer = this.#clock.after(ms, () => {
-      const rest = this.#heardAt + WATCHDOG_MS - this.#clock.now()
+      const rest = WATCHDOG_MS - this.#silentMs
       if (rest > 0) this.#watch(rest)
       else this.#end(NO_CLOSE, true)
     })
