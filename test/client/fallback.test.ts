@@ -185,6 +185,19 @@ describe.each(['sse', 'long-poll'] as const)('over %s', (kind) => {
   })
 })
 
+test('a log that is made anew between two pages of the view is no end of the session', async () => {
+  const { openHttp, http, server, clock } = makeHttpWorld()
+  server.append('s', ...['a', 'b', 'c', 'd'].map(said))
+  const session = openHttp('long-poll').session('s')
+  const errors: unknown[] = []
+  session.on('error', (error) => errors.push(error))
+  // The second page begins before a message that is not there any more.
+  http.refusals.push(null, problem(404, { code: 'message_not_found' }))
+  await clock.advance(5000)
+  expect(session.messages.map(({ id }) => id)).toEqual(['a', 'b', 'c', 'd'])
+  expect(errors).toEqual([])
+})
+
 describe('falling', () => {
   test('[S4-04] where a proxy holds streams back, long-polling carries within 12 s', async () => {
     const { openHttp, http, server, clock, kinds } = makeHttpWorld()

@@ -1,6 +1,4 @@
 import type { Received, ReceivedOf } from '../received.ts'
-import type { Message } from '../../protocol/fold/message.ts'
-import { parsePosition } from '../../protocol/position.ts'
 import { ClientError } from '../client-error.ts'
 import { readFrame } from '../read-frame.ts'
 import type { Following } from './http-transport.ts'
@@ -86,31 +84,34 @@ function resetOf(session: string, position: string, error: ClientError): Receive
 }
 
 /**
- * The view in pages, the latest first, at the position of the first, whose `rest` is the view's. An older page may be folded at a
- * later position: its messages are then newer than the view says, and the fold passes over the events that they hold already. [P-9.6]
+ * The view in pages, the latest first, at the position of the first, whose `rest` is the view's. [P-9.6] An older page may be folded
+ * at a later position: its messages are then newer than the view says, and the fold passes over the events that they hold already.
+ * Where the log was made anew in between, the position is of the old one, and the next poll says so.
  */
-async function firstView({ http, session, signal }: Following): Promise<Snapshot> {
-  const path = `/v1/sessions/${encodeURIComponent(session)}/messages`
-  const messages: Message[] = []
-  let view: Snapshot | null = null
-  let before: string | undefined
-  do {
-    const body = await http.json({ path, query: { before }, renew: false, signal })
-    const page = readFrame({ ...body, type: 'snapshot', session, last: true })
-    if (page?.type !== 'snapshot' || page.rest === undefined)
-      throw new ClientError('invalid_answer', 'unable to read the messages')
-    view ??= { ...page, messages }
-    if (epochOf(page.position) !== epochOf(view.position)) {
-      throw new ClientError('disconnected', 'the log was made anew while it was read', {
-        retryable: true,
-      })
-    }
-    messages.unshift(...page.messages)
-    before = body['more'] === true ? page.messages[0]?.id : undefined
-  } while (before !== undefined)
-  return view
+async function firstView(following: Following): Promise<Snapshot> {
+  const latest = await readPage(following)
+  const messages = [...latest.frame.messages]
+  let { more } = latest
+  while (more) {
+    const older = await readPage(following, messages[0]?.id)
+    messages.unshift(...older.frame.messages)
+    more = older.more
+  }
+  return { ...latest.frame, messages }
 }
 
-function epochOf(position: string): string | undefined {
-  return parsePosition(position)?.epoch
+/** A page of messages as a snapshot: the latest, or those before a message. */
+async function readPage({ http, session, signal }: Following, before?: string) {
+  const path = `/v1/sessions/${encodeURIComponent(session)}/messages`
+  try {
+    const body = await http.json({ path, query: { before }, renew: false, signal })
+    const frame = readFrame({ ...body, type: 'snapshot', session, last: true })
+    if (frame?.type === 'snapshot' && frame.rest !== undefined)
+      return { frame, more: body['more'] === true && frame.messages.length > 0 }
+  } catch (cause) {
+    if (!(cause instanceof ClientError) || cause.code !== 'message_not_found') throw cause
+    const message = 'unable to read the messages; the log was made anew meanwhile'
+    throw new ClientError('disconnected', message, { retryable: true, cause })
+  }
+  throw new ClientError('invalid_answer', 'unable to read the messages')
 }

@@ -18,8 +18,8 @@ export class ModelHttp {
   readonly requests: Request[] = []
   /** A proxy that gives a stream only when it has ended. */
   buffering = false
-  /** Answers in the place of the next ones. */
-  readonly refusals: Response[] = []
+  /** Answers in the place of the next ones; `null` lets one through. */
+  readonly refusals: (Response | null)[] = []
   away = false
   readonly members = new Map<string, unknown>()
   /** Signals and read positions, as they came. */
