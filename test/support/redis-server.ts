@@ -94,43 +94,65 @@ export async function startSentinel(primary: RedisServer): Promise<RedisServer> 
   })
 }
 
-/** Starts so many primaries, gives each its part of the slots, and waits until all of them know it. */
+export interface RedisCluster {
+  readonly nodes: readonly RedisServer[]
+  /** Of each primary the one replica, where there are any. */
+  readonly replicas: readonly RedisServer[]
+  stop(): Promise<void>
+}
+
+/** Starts so many primaries, gives each its part of the slots, and waits until all of them know it; with a replica for each, where that is wanted. */
 export async function startCluster(
   size = 3,
   settings: RedisSettings = {},
-): Promise<{ readonly nodes: readonly RedisServer[]; stop(): Promise<void> }> {
-  const nodes = await Promise.all(
-    Array.from({ length: size }, () =>
+  { replicated = false } = {},
+): Promise<RedisCluster> {
+  const all = await Promise.all(
+    Array.from({ length: replicated ? 2 * size : size }, () =>
       startRedis({
         'cluster-enabled': 'yes',
         'cluster-node-timeout': '2000',
         'cluster-require-full-coverage': 'no',
+        'repl-diskless-sync-delay': '0',
         ...settings,
       }),
     ),
   )
+  const [nodes, replicas] = [all.slice(0, size), all.slice(size)]
   const stop = async (): Promise<void> => {
-    await Promise.all(nodes.map((node) => node.stop()))
+    await Promise.all(all.map((node) => node.stop()))
   }
   try {
     for (const [index, node] of nodes.entries()) {
       const [from, to] = [share(index, size), share(index + 1, size) - 1]
       await node.ask('cluster', 'addslotsrange', `${from}`, `${to}`)
       await node.ask('cluster', 'set-config-epoch', `${index + 1}`)
-      for (const other of nodes) await node.ask('cluster', 'meet', '127.0.0.1', `${other.port}`)
+      for (const other of all) await node.ask('cluster', 'meet', '127.0.0.1', `${other.port}`)
     }
     await until(async () => {
-      const infos = await Promise.all(nodes.map((node) => node.ask('cluster', 'info')))
+      const infos = await Promise.all(all.map((node) => node.ask('cluster', 'info')))
       return infos.every(
         (info) =>
-          info.includes('cluster_state:ok') && info.includes(`cluster_known_nodes:${size}\r`),
+          info.includes('cluster_state:ok') && info.includes(`cluster_known_nodes:${all.length}\r`),
       )
+    })
+    for (const [index, replica] of replicas.entries()) {
+      const id = /[0-9a-f]{40}/.exec((await nodes[index]?.ask('cluster', 'myid')) ?? '')?.[0] ?? ''
+      await replica.ask('cluster', 'replicate', id)
+    }
+    await until(async () => {
+      const infos = await Promise.all(replicas.map((node) => node.ask('info', 'replication')))
+      return infos.every((info) => info.includes('master_link_status:up'))
+    })
+    await until(async () => {
+      const infos = await Promise.all(all.map((node) => node.ask('cluster', 'nodes')))
+      return infos.every((info) => info.split(/ (?:myself,)?slave /).length === replicas.length + 1)
     })
   } catch (error) {
     await stop()
     throw error
   }
-  return { nodes, stop }
+  return { nodes, replicas, stop }
 }
 
 const share = (index: number, size: number): number => Math.floor((index * 16_384) / size)
