@@ -76,7 +76,8 @@ export class Outbox {
       id: first.id,
       events: named,
       state: 'pending',
-      createdAt: clock.now(),
+      // By it they are put in order after a reload.
+      createdAt: Math.max(clock.now(), (this.entries.at(-1)?.createdAt ?? 0) + 1),
       sentAt: null,
       subject: this.#sender === null ? null : subjectOf(this.#sender),
     }

@@ -237,6 +237,17 @@ describe('a reload', () => {
     expect(world.local.length).toBe(0)
   })
 
+  test('what was said in one moment stays in the order in which it was said', async () => {
+    const world = await live()
+    const { server, client, session } = world
+    server.last.cut()
+    for (const id of ['m', 'z', 'a']) void session.send('in a hurry', { id })
+    client.close()
+    const after = await reload(world)
+    expect(after.shown).toEqual(['m', 'z', 'a'])
+    expect(ids(after.session)).toEqual(['m', 'z', 'a'])
+  })
+
   test('what was sent without an answer is sent with the same id, and stored once', async () => {
     const world = await live()
     const { server, client, session } = world
