@@ -1,17 +1,16 @@
 import { HeldlineError } from '../protocol/errors.ts'
-import type { Message } from '../protocol/fold/message.ts'
-import type { View } from '../protocol/fold/view.ts'
 import type { ResetReason } from '../protocol/frames-down.ts'
 import type { SessionId } from '../protocol/ids.ts'
 import { formatPosition, type Position } from '../protocol/position.ts'
 import { errorFrame } from './error-frame.ts'
 import type { Sink } from './cursor.ts'
 import type { Batch } from './feed.ts'
-import { frame, snapshotFrame, type Frame } from './frame.ts'
+import { frame, type Frame } from './frame.ts'
 import type { Following, Hub } from './hub.ts'
 import { headPosition, judge } from './judge.ts'
 import type { Limits } from './limits.ts'
 import type { Log } from './log.ts'
+import { snapshotPieces } from './snapshot-frames.ts'
 import type { Store } from './store.ts'
 import type { Views } from './views.ts'
 
@@ -183,9 +182,9 @@ export class Attachment implements Sink {
 
   async #snapshot(): Promise<void> {
     try {
-      const view = await this.#ports.views.at(this.session)
+      const frames = await this.#ports.views.frames(this.session)
       if (this.#closed) return
-      this.#pieces = snapshotPieces(this.session, view, null, this.#ports.limits.pageBytes)
+      this.#pieces = [...frames]
       this.#sendPieces()
     } catch (error) {
       this.#end(error)
@@ -200,41 +199,4 @@ export class Attachment implements Sink {
       if (piece.reaches !== null) this.#following?.cursor.move(piece.reaches)
     }
   }
-}
-
-/** A view as frames of bounded size; one message is never split. [P-4.5] */
-export function snapshotPieces(
-  session: SessionId,
-  view: View,
-  since: Position | null,
-  maxBytes: number,
-): Frame[] {
-  const common = { session, position: view.position, since: since?.serial ?? null }
-  const pieces: Frame[] = []
-  let texts: string[] = []
-  let bytes = 0
-  for (const message of view.messages.values()) {
-    if (since !== null && message.serial <= since.serial) continue
-    const text = messageText(message)
-    if (bytes > 0 && bytes + text.length > maxBytes) {
-      pieces.push(snapshotFrame({ ...common, messages: texts, rest: null }))
-      texts = []
-      bytes = 0
-    }
-    texts.push(text)
-    bytes += text.length
-  }
-  pieces.push(snapshotFrame({ ...common, messages: texts, rest: JSON.stringify(view.rest()) }))
-  return pieces
-}
-
-/** A message object never changes, so its text is made once, however many join. */
-const texts = new WeakMap<Message, string>()
-
-export function messageText(message: Message): string {
-  const made = texts.get(message)
-  if (made !== undefined) return made
-  const text = JSON.stringify(message)
-  texts.set(message, text)
-  return text
 }

@@ -12,6 +12,8 @@ export interface Limits {
   readonly snapshotEveryEvents: number
   /** The folded views that a node keeps, by the size of their text. */
   readonly viewBytesOfAll: number
+  /** Whole views as frames, kept for the next who joins at the same position. */
+  readonly snapshotBytesOfAll: number
   /** What may wait in a socket before its reader is paused. */
   readonly outboxBytes: number
   /** What may wait in a socket at all, control frames included. */
@@ -41,6 +43,7 @@ export const DEFAULT_LIMITS: Limits = {
   foldAfterEvents: 5000,
   snapshotEveryEvents: 2048,
   viewBytesOfAll: 128 * 1024 * 1024,
+  snapshotBytesOfAll: 32 * 1024 * 1024,
   outboxBytes: 256 * 1024,
   outboxHardBytes: 1024 * 1024,
   slowConsumerMs: 30_000,

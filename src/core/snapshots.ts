@@ -3,6 +3,7 @@ import { View, type ViewRest } from '../protocol/fold/view.ts'
 import type { SessionId } from '../protocol/ids.ts'
 import { formatPosition, parsePosition, type Position } from '../protocol/position.ts'
 import { judge } from './judge.ts'
+import { messageText, parseMessageText } from './message-text.ts'
 import { FIELD } from './record.ts'
 import type { FieldWrite, Store } from './store.ts'
 
@@ -136,7 +137,7 @@ function changedMessages(view: View, count: number, since: number): FieldWrite[]
     if (index >= count || message.serial > since) {
       writes.push({
         field: FIELD.snapshotMessage(index),
-        value: `${foldedAt} ${JSON.stringify(message)}`,
+        value: `${foldedAt} ${messageText(message)}`,
       })
     }
     index++
@@ -149,7 +150,7 @@ function parseMessage(text: string | null): { message: Message; foldedAt: Positi
   if (text === null) return null
   const space = text.indexOf(' ')
   const foldedAt = parsePosition(text.slice(0, space))
-  return foldedAt && { message: JSON.parse(text.slice(space + 1)) as Message, foldedAt }
+  return foldedAt && { message: parseMessageText(text.slice(space + 1)), foldedAt }
 }
 
 async function readHeader(store: Store, session: SessionId): Promise<string | null> {

@@ -5,8 +5,11 @@ import { View } from '../protocol/fold/view.ts'
 import type { SessionId } from '../protocol/ids.ts'
 import { genesis, type Position } from '../protocol/position.ts'
 import { sessionNotFound } from './commit.ts'
+import type { Frame } from './frame.ts'
 import { judge } from './judge.ts'
 import type { Limits } from './limits.ts'
+import { messageText } from './message-text.ts'
+import { SnapshotFrames } from './snapshot-frames.ts'
 import { loadSnapshot, saveSnapshot, storedHeader, type StoredHeader } from './snapshots.ts'
 import type { Page, Store, StoredEvent } from './store.ts'
 
@@ -23,11 +26,13 @@ export class Views {
   /** In the order of last use. */
   readonly #cached = new Map<SessionId, { readonly view: View; bytes: number }>()
   readonly #loading = new Map<SessionId, Promise<View>>()
+  readonly #frames: SnapshotFrames
   #bytes = 0
 
   constructor(store: Store, limits: Limits) {
     this.#store = store
     this.#limits = limits
+    this.#frames = new SnapshotFrames(limits)
   }
 
   /**
@@ -43,6 +48,14 @@ export class Views {
   }
 
   /**
+   * The view at the head as the frames of a snapshot, the same ones for everybody as long as nothing happens.
+   * @throws HeldlineError `session_not_found`
+   */
+  async frames(session: SessionId): Promise<readonly Frame[]> {
+    return this.#frames.of(session, await this.at(session))
+  }
+
+  /**
    * Saves a snapshot at the head when the stored one is more than `behind` events old.
    * @param name never the same twice
    * @returns what is stored
@@ -54,7 +67,13 @@ export class Views {
     return (await saveSnapshot(this.#store, session, view, name)) ?? stored
   }
 
+  /** Lets go of what it holds of a session that was removed. */
   forget(session: SessionId): void {
+    this.#drop(session)
+    this.#frames.forget(session)
+  }
+
+  #drop(session: SessionId): void {
     this.#bytes -= this.#cached.get(session)?.bytes ?? 0
     this.#cached.delete(session)
   }
@@ -64,7 +83,7 @@ export class Views {
     if (cached !== undefined) {
       const bytes = await this.#follow(session, cached.view, null)
       if (bytes !== null) return this.#keep(session, cached.view, cached.bytes + bytes)
-      this.forget(session)
+      this.#drop(session)
     }
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
       const stored = await loadSnapshot(this.#store, session)
@@ -118,12 +137,12 @@ export class Views {
   }
 
   #keep(session: SessionId, view: View, bytes: number): View {
-    this.forget(session)
+    this.#drop(session)
     this.#cached.set(session, { view, bytes })
     this.#bytes += bytes
     for (const [oldest] of this.#cached) {
       if (this.#bytes <= this.#limits.viewBytesOfAll || oldest === session) break
-      this.forget(oldest)
+      this.#drop(oldest)
     }
     return view
   }
@@ -143,8 +162,9 @@ function passed(position: Position, ahead: Position | null): boolean {
   return ahead === null || position.serial >= ahead.serial
 }
 
+/** The messages, and the texts that were made of them. */
 function sizeOf(view: View): number {
   let bytes = 0
-  for (const message of view.messages.values()) bytes += 200 + JSON.stringify(message.parts).length
+  for (const message of view.messages.values()) bytes += 2 * messageText(message).length
   return bytes
 }

@@ -1,4 +1,4 @@
-import { messageText } from '../core/attachment.ts'
+import { messageText } from '../core/message-text.ts'
 import { HeldlineError } from '../protocol/errors.ts'
 import type { Message } from '../protocol/fold/message.ts'
 import { messagesAnswer } from '../protocol/http.ts'

@@ -13,8 +13,8 @@ import { BY, drafted, NO_LIMITS, refusal, SESSION, World } from './world.ts'
 
 const ids = ['a', 'b', 'c', 'd'] as SessionId[]
 
-async function talkative(viewBytesOfAll: number) {
-  const world = new World({ viewBytesOfAll })
+async function talkative(viewBytesOfAll: number, snapshotBytesOfAll = 1e9) {
+  const world = new World({ viewBytesOfAll, snapshotBytesOfAll })
   const node = world.node()
   for (const session of ids) {
     await world.session(NO_LIMITS, session)
@@ -73,6 +73,72 @@ describe('the views that a node keeps', () => {
     expect(epoch).not.toBe(before)
     expect(serial).toBe(1)
   })
+})
+
+describe('the frames of a view', () => {
+  const [a, b] = ids as [SessionId, SessionId]
+  const say = (node: SimNode, session: SessionId, text: string) => {
+    const said = { message: 'm', role: 'user', parts: [{ type: 'text', text }] }
+    return node.sessions.append({ session, drafts: [drafted('message.completed', said)], by: BY })
+  }
+
+  test('are the same for everybody who joins at one position, and new ones after it', async () => {
+    const { node } = await talkative(1e9)
+    const first = await node.views.frames(a)
+    expect(await node.views.frames(a)).toBe(first)
+    await say(node, a, 'hello')
+    const second = await node.views.frames(a)
+    expect(second[0]?.text).toContain('"text":"hello"')
+    expect(second.at(-1)?.reaches).toEqual((await node.views.at(a)).position)
+    expect(first[0]?.text).not.toContain('hello')
+  })
+
+  test('outlive the view, and are right all the same', async () => {
+    const { node } = await talkative(0)
+    await say(node, a, 'hello')
+    const frames = await node.views.frames(a)
+    await node.views.at(b)
+    expect(await node.views.frames(a)).toBe(frames)
+  })
+
+  test('are let go of when together they are too large, those first that were used last of all', async () => {
+    const { node } = await talkative(1e9, 2500)
+    for (const session of [a, b]) await say(node, session, 'z'.repeat(400))
+    const ofA = await node.views.frames(a)
+    const ofB = await node.views.frames(b)
+    expect(await node.views.frames(b)).toBe(ofB)
+    expect(await node.views.frames(a)).not.toBe(ofA)
+  })
+
+  test('larger than all that may be kept are made each time', async () => {
+    const { node } = await talkative(1e9, 100)
+    expect(await node.views.frames(a)).not.toBe(await node.views.frames(a))
+  })
+
+  test('of a session made again are of the new one, and those of one that is forgotten are gone', async () => {
+    const { node, world } = await talkative(1e9)
+    const before = await node.views.frames(a)
+    await node.sessions.remove(a)
+    expect(await refusal(node.views.frames(a))).toBe('session_not_found')
+    await world.session(NO_LIMITS, a)
+    expect((await node.views.frames(a)).at(-1)?.reaches).not.toEqual(before.at(-1)?.reaches)
+    const kept = await node.views.frames(b)
+    node.views.forget(b)
+    expect(await node.views.frames(b)).not.toBe(kept)
+  })
+})
+
+test('a stored message is given in the very text that it is stored in', async () => {
+  const { node } = await talkative(1e9)
+  const [a] = ids as [SessionId]
+  const said = { message: 'm', role: 'user', parts: [{ type: 'text', text: 'ä\u2028"\ud800' }] }
+  await node.sessions.append({ session: a, drafts: [drafted('message.completed', said)], by: BY })
+  const [before] = await node.views.frames(a)
+  await node.views.persist(a, 0, 'name')
+  node.views.forget(a)
+  const [after] = await node.views.frames(a)
+  expect(after).not.toBe(before)
+  expect(after?.text).toBe(before?.text)
 })
 
 test('a view of a history that a failover took away is folded anew, whatever was cached or stored [invariant 3]', async () => {
