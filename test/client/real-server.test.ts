@@ -4,6 +4,7 @@ import type { Session } from '../../src/client/session.ts'
 import { startLocalServer, type LocalServer } from '../support/local-server.ts'
 import { startProxy, type TcpProxy } from '../support/tcp-proxy.ts'
 import { until } from '../support/until.ts'
+import { FakeClock } from './support/fake-clock.ts'
 
 let server: LocalServer
 let proxy: TcpProxy
@@ -212,6 +213,81 @@ describe('a real server', () => {
     void node.drain()
     await until('noticed', () => states.includes('recovering'))
     expect(states).toEqual(['connecting', 'live', 'recovering'])
+  })
+
+  test.each(['websocket', 'sse'] as const)(
+    '[P-4.10] a half-open line over %s, which looks well to this side, is given up after 35 s of silence',
+    async (transport) => {
+      const id = await newSession()
+      const clock = new FakeClock()
+      const sockets: WebSocket[] = []
+      class Watched extends WebSocket {
+        constructor(url: string, protocols: string[]) {
+          super(url, protocols)
+          sockets.push(this)
+        }
+      }
+      const client = open({ transport, clock, token: await tokenOf('ada'), WebSocket: Watched })
+      const session = client.session(id)
+      session.attach()
+      await until('live', () => session.state === 'live' && client.state === 'live')
+      // What is there now is swallowed from here on, both ways; a new line would pass.
+      proxy.mode = 'hole'
+      const swallowed = proxy.seen('reply')
+      await ask('POST', `/v1/sessions/${id}/events`, { type: 'x.note', data: {} })
+      await swallowed
+      proxy.mode = 'pass'
+      await clock.advance(34_000)
+      expect(session.view.position.serial).toBe(1)
+      expect(sockets.every(({ readyState }) => readyState === WebSocket.OPEN)).toBe(true)
+      await clock.advance(1_500)
+      await until('resumed', () => session.view.position.serial === 2)
+      expect(sockets).toHaveLength(transport === 'websocket' ? 2 : 0)
+    },
+  )
+
+  test('a token callback that fails for a while delays, and ends nothing', async () => {
+    const id = await newSession()
+    let calls = 0
+    const token = async (): Promise<string> => {
+      calls += 1
+      if (calls <= 3) throw new Error('the backend is being deployed')
+      return tokenOf('ada')
+    }
+    const client = open({ token, random: () => 0.1 })
+    const codes: string[] = []
+    client.on('error', (error) => codes.push(`${error.code} ${error.retryable}`))
+    const session = client.session(id)
+    const sent = session.send('said meanwhile')
+    await until('live', () => client.state === 'live')
+    expect((await sent).first).toBe(2)
+    expect(codes).toEqual(Array.from({ length: 3 }, () => 'unauthenticated true'))
+    expect(calls).toBe(4)
+  })
+
+  test('a ticket callback that fails while the line is down costs no event', async () => {
+    const id = await newSession()
+    let away = false
+    let failures = 0
+    const ticket = async (): Promise<string> => {
+      if (!away) return String((await ask('POST', '/v1/tickets', {}))['ticket'])
+      failures += 1
+      throw new Error('the backend is being deployed')
+    }
+    const client = open({ ticket, transport: 'websocket', random: () => 0.1 })
+    const session = client.session(id)
+    const serials: number[] = []
+    session.on('event', ({ serial }) => serials.push(serial))
+    await until('attached', () => session.state === 'live')
+    away = true
+    proxy.cut()
+    const path = `/v1/sessions/${id}/events`
+    for (let count = 0; count < 3; count++) await ask('POST', path, { type: 'x.note', data: {} })
+    await until('it was asked, again and again', () => failures >= 3)
+    expect(serials).toEqual([])
+    away = false
+    await until('resumed', () => serials.length === 3)
+    expect(serials).toEqual([2, 3, 4])
   })
 
   test('nothing went wrong on the other side', () => {
