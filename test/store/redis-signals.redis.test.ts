@@ -8,7 +8,7 @@ import {
   listen,
   readAll,
 } from '../contract/store/kit.ts'
-import { server, open, listenFrom } from '../support/redis-case.ts'
+import { server, open, listenFrom, proxyOf } from '../support/redis-case.ts'
 
 describe('wake-ups', () => {
   it('come again after the subscriber connection was killed, and the loss is told', async () => {
@@ -26,6 +26,38 @@ describe('wake-ups', () => {
       await commit(here.store, { session, events: events(1) })
       await eventually(() => expect(heard.length).toBeGreaterThan(seen))
     }
+    close()
+  })
+
+  it('come again after the connection went deaf, though it was up and answered', async () => {
+    const redis = await server()
+    const { proxy, url } = await proxyOf(redis.port)
+    const here = await open(redis.url)
+    const warnings: string[] = []
+    const log = {
+      info: () => undefined,
+      warn: (name: string) => void warnings.push(name),
+      error: () => undefined,
+    }
+    const there = await open(url, { probeMs: 200, log })
+    const { session } = await create(here.store)
+    const { heard, close } = await listenFrom(there, here, session)
+    let restored = 0
+    there.signals.onRestored(() => restored++)
+    // The connection is up and answers each PING; only messages are lost on it.
+    let deaf = true
+    const lose = async () => {
+      while (deaf) {
+        await proxy.dropNext('reply', (chunk) => deaf && chunk.includes('\r\nmessage\r\n'))
+      }
+    }
+    void lose()
+    await eventually(() => expect(warnings).toContain('redis.subscriber_deaf'))
+    deaf = false
+    expect(heard).toEqual([])
+    await eventually(() => expect(restored).toBeGreaterThan(0))
+    const { last } = await commit(here.store, { session, events: events(1) })
+    await eventually(() => expect(heard.at(-1)).toMatchObject({ kind: 'committed', last }))
     close()
   })
 

@@ -26,9 +26,12 @@ export interface RedisStoreOptions extends RedisPlace {
   readonly signal?: AbortSignal
   /** For how long a commit is tried, in ms; 5,000 unless said. */
   readonly deadlineMs?: number
+  /** How often a connection that listens is tried with a message to ourselves, in ms; 5,000 unless said. */
+  readonly probeMs?: number
 }
 
 const DEADLINE_MS = 5000
+const PROBE_MS = 5000
 const CONNECT_WITHIN_MS = 10_000
 const CHECK_PERIOD_MS = 60_000
 /** Shorter than a command may take. */
@@ -74,14 +77,21 @@ function assemble(options: RedisStoreOptions, commits: Link, reads: Link, first:
   const instance = randomBytes(9).toString('base64url')
   const publish = clustered ? 'spublish' : 'publish'
   const route = clustered ? clusterRoute(options, reads) : oneRoute(options)
-  const signals = new RedisSignals({ link: commits, route, instance, publish, log })
+  const signals = new RedisSignals({
+    link: commits,
+    route,
+    instance,
+    publish,
+    log,
+    probeMs: options.probeMs ?? PROBE_MS,
+  })
 
   let latest = first
   const look = async (): Promise<void> => {
     try {
       latest = await assess(reads, options.durability, replicas)
       if (latest.met !== first.met)
-        log.error('redis.durability_changed', { ...latest, declared: first.met })
+        log.warn('redis.durability_changed', { ...latest, declared: first.met })
     } catch (error) {
       log.warn('redis.check_failed', { error: String(error) })
     }

@@ -16,6 +16,7 @@ export interface RedisSignalsSettings {
   readonly instance: string
   readonly publish: 'publish' | 'spublish'
   readonly log: Log
+  readonly probeMs: number
 }
 
 /** Wake-ups by pub/sub. This node's own are given to its listeners at once, and ignored when they come back. */
@@ -33,6 +34,7 @@ export class RedisSignals implements Signals {
       sharded: settings.publish === 'spublish',
       instance: settings.instance,
       log: settings.log,
+      probeMs: settings.probeMs,
       onMessage: (channel, message) => this.#heard(channel, message),
       onBack: () => this.restored(),
       publish: (channel, message) => this.#publish(channel, message),

@@ -5,7 +5,6 @@ import { Subscriber } from './subscriber.ts'
 import { Watchdog } from './watchdog.ts'
 
 const REROUTE_MS = 500
-const PROBE_MS = 5000
 const PROBE_MISSES = 2
 
 export interface Route {
@@ -22,6 +21,7 @@ export interface SubscribersSettings {
   readonly sharded: boolean
   readonly instance: string
   readonly log: Log
+  readonly probeMs: number
   readonly onMessage: (channel: string, message: string) => void
   readonly onBack: () => void
   /** Publishes through the way of commits. */
@@ -47,7 +47,7 @@ export class Subscribers {
     this.#watchdog = new Watchdog(() => [...this.#connections.values()].map(({ client }) => client))
     this.#timers = [
       setInterval(() => this.#reroute(), REROUTE_MS).unref(),
-      setInterval(() => this.#probe(), PROBE_MS).unref(),
+      setInterval(() => this.#probe(), settings.probeMs).unref(),
     ]
   }
 
