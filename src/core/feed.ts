@@ -143,8 +143,8 @@ export class Feed implements Source {
     if (made !== undefined) return made
     const batch = this.#batch(page.events, position)
     this.#pageBatches.set(page, batch)
-    // Below the head nothing follows any more that the batch does not have.
-    if (batch.reaches.serial < page.head) this.#recent.keep(position, batch)
+    // What the log has gained since follows from the batch's own end.
+    this.#recent.keep(position, batch)
     return batch
   }
 

@@ -109,6 +109,25 @@ describe('following', () => {
     expect(reads).toEqual([0])
   })
 
+  test('who returns a moment after another is given what that one was given, up to the head and beyond', async () => {
+    const { node, say, start, reads, clock } = await open(3)
+    const first = await new Reader().follow(node, start)
+    await clock.settle()
+    const second = await new Reader().follow(node, start)
+    await clock.settle()
+    expect(second.batches[0]).toBe(first.batches[0])
+    await say()
+    const third = await new Reader().follow(node, start)
+    await clock.settle()
+    expect(third.batches[0]).toBe(first.batches[0])
+    for (const { serials } of [first, second, third]) expect(serials).toEqual([1, 2, 3, 4, 5])
+    expect(reads).toEqual([0])
+    await clock.advance(1000)
+    await new Reader().follow(node, start)
+    await clock.settle()
+    expect(reads).toEqual([0, 0])
+  })
+
   test('a feed is gone with its last reader, and nothing of it is left', async () => {
     const { node, world } = await open()
     const [a, b] = [await new Reader().follow(node, null), await new Reader().follow(node, null)]
