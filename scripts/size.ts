@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import { bundleSize } from './bundle-size.ts'
 
 const limits = [
-  { name: 'heldline/client', entry: 'src/client/index.ts', maxBytes: 13_500, laterBytes: 4_000 },
+  { name: 'heldline/client', entry: 'src/client/index.ts', maxBytes: 15_000, laterBytes: 4_000 },
   { name: 'heldline/protocol', entry: 'src/protocol/index.ts', maxBytes: 14_000, laterBytes: 0 },
 ]
 
