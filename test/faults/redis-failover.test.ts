@@ -1,5 +1,12 @@
 import { expect, onTestFinished, test } from 'vitest'
-import { type RedisServer, type RedisSettings, startSentinel } from '../support/redis-server.ts'
+import {
+  type RedisServer,
+  type RedisSettings,
+  startCluster,
+  startSentinel,
+} from '../support/redis-server.ts'
+import type { SessionId } from '../../src/protocol/ids.ts'
+import { bucketOf, slotOf } from '../../src/store/redis/keys.ts'
 import { until } from '../support/until.ts'
 import { Stage } from './stage.ts'
 
@@ -58,6 +65,49 @@ test(
   LONG,
 )
 
+test(
+  'on a Cluster, by settings alone: a primary dies, its replica takes over, and nothing acknowledged is lost',
+  async () => {
+    const stage = new Stage()
+    const cluster = await startCluster(3, PATIENT, { replicated: true })
+    onTestFinished(() => cluster.stop())
+    const env = {
+      REDIS_URL: cluster.nodes.map(({ url }) => url).join(','),
+      REDIS_CLUSTER: 'true',
+      REDIS_DURABILITY: 'replicated',
+      REDIS_REPLICAS: '1',
+    }
+    await Promise.all([stage.node(env), stage.node(env)])
+    const position = await stage.open()
+    stage.client('ann', { position, catchup: 'events' }, 0)
+    stage.client('ben', { position, catchup: 'events' }, 1)
+    const agents = [stage.agent('writer'), stage.agent('producer', { by: 'producer' })]
+    const acknowledged = (): number => agents.reduce((sum, agent) => sum + agent.acknowledged, 0)
+    const work = Promise.all(agents.map((agent) => agent.run()))
+    work.catch(() => undefined)
+    await until('appends', () => acknowledged() > 30)
+
+    const shard = Math.floor((slotOf(bucketOf(stage.session as SessionId)) * 3) / 16_384)
+    const [primary, replica] = [cluster.nodes[shard], cluster.replicas[shard]]
+    if (primary === undefined || replica === undefined) throw new Error('no such shard')
+    stage.nemesis('kill primary')
+    await primary.kill()
+    await promoted([replica])
+    // It comes back as the replica that is waited for.
+    await primary.restart()
+    const before = acknowledged()
+    await until('appends at the new primary', () => acknowledged() > before + 30, {
+      withinMs: 60_000,
+    })
+    for (const agent of agents) agent.stop()
+    await work
+    const verdict = await stage.judge()
+    expect(verdict.counts.resets).toBe(0)
+    expect(stage.nodes.every(({ running }) => running)).toBe(true)
+  },
+  LONG,
+)
+
 /** Waits until a primary has so many replicas that follow it. */
 async function replicated(primary: RedisServer, count: number): Promise<void> {
   await until('the replicas follow', async () => {
@@ -71,7 +121,9 @@ async function promoted(replicas: readonly RedisServer[]): Promise<RedisServer> 
   let found: RedisServer | undefined
   await until('another primary', async () => {
     for (const replica of replicas) {
-      if ((await replica.ask('info', 'replication')).includes('role:master')) found = replica
+      // A Sentinel cuts the clients of whom it reconfigures.
+      const info = await replica.ask('info', 'replication').catch(() => '')
+      if (info.includes('role:master')) found = replica
     }
     return found !== undefined
   })

@@ -47,7 +47,7 @@ describe('wake-ups', () => {
     // The connection is up and answers each PING; only messages are lost on it.
     let deaf = true
     const lose = async () => {
-      while (deaf) {
+      for (;;) {
         await proxy.dropNext('reply', (chunk) => deaf && chunk.includes('\r\nmessage\r\n'))
       }
     }
