@@ -92,6 +92,21 @@ describe.each(['sse', 'long-poll'] as const)('over %s', (kind) => {
     expect(http.members.size).toBe(0)
   })
 
+  test('who leaves while an enter is on its way is gone after it', async () => {
+    const { http, session } = await ready()
+    const { promise, resolve } = Promise.withResolvers<void>()
+    http.held = promise
+    void session.presence({ status: 'here' })
+    session.detach()
+    await settle()
+    const asked = () => http.requests.map(({ method }) => method).filter((one) => one !== 'GET')
+    expect(asked()).toEqual(['PUT'])
+    resolve()
+    await settle()
+    expect(asked()).toEqual(['PUT', 'DELETE'])
+    expect(http.members.size).toBe(0)
+  })
+
   test('[P-9.8] signals and read positions are requests', async () => {
     const { http, session } = await ready()
     expect(session.signal('typing', { on: true })).toBe(true)

@@ -1,10 +1,10 @@
 import type { PresenceRequest } from '../../protocol/frames-up.ts'
 import { ClientError } from '../client-error.ts'
 import type { Clock, Timer } from '../clock.ts'
-import type { Http } from '../http.ts'
+import type { HttpRequest, Requests } from '../http.ts'
 
 interface Ports {
-  readonly http: Http
+  readonly http: Requests
   readonly clock: Clock
 }
 
@@ -15,6 +15,8 @@ const REFRESH_MS = 20_000
 export class Attendance {
   readonly #ports: Ports
   readonly #present = new Map<string, { readonly wish: PresenceRequest; readonly timer: Timer }>()
+  /** One request about a session at a time: one that overtakes another would leave behind who has left. */
+  readonly #turns = new Map<string, Promise<unknown>>()
 
   constructor(ports: Ports) {
     this.#ports = ports
@@ -28,7 +30,7 @@ export class Attendance {
     const again = (): void => void this.enter(session, wish).catch(() => {})
     this.#present.set(session, { wish, timer: this.#ports.clock.after(REFRESH_MS, again) })
     const body = { ...rest, ttlMs: TTL_MS }
-    await this.#ports.http.json({ method: 'PUT', path: pathOf(session, member), body })
+    await this.#ask(session, { method: 'PUT', path: pathOf(session, member), body })
   }
 
   async leave(session: string): Promise<void> {
@@ -36,13 +38,22 @@ export class Attendance {
     if (present?.wish.member === undefined) return
     present.timer.cancel()
     this.#present.delete(session)
-    await this.#ports.http.json({ method: 'DELETE', path: pathOf(session, present.wish.member) })
+    const path = pathOf(session, present.wish.member)
+    await this.#ask(session, { method: 'DELETE', path })
   }
 
   /** Stops refreshing; whoever does not come back expires. */
   close(): void {
     for (const { timer } of this.#present.values()) timer.cancel()
     this.#present.clear()
+  }
+
+  #ask(session: string, request: HttpRequest): Promise<unknown> {
+    const before = this.#turns.get(session) ?? Promise.resolve()
+    const answer = before.then(() => this.#ports.http.json(request))
+    const turn = answer.catch(() => {})
+    this.#turns.set(session, turn)
+    return answer
   }
 }
 

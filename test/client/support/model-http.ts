@@ -24,7 +24,7 @@ export class ModelHttp {
   readonly members = new Map<string, unknown>()
   /** Signals and read positions, as they came. */
   readonly said: unknown[] = []
-  /** Until it resolves they are on their way. */
+  /** Until it resolves they, and presence, are on their way. */
   held: Promise<void> = Promise.resolve()
   #waiting: (() => void)[] = []
 
@@ -75,7 +75,8 @@ export class ModelHttp {
     return what === 'read' ? Response.json(body) : new Response(null, { status: 202 })
   }
 
-  #presence(request: Request, member = ''): Response {
+  async #presence(request: Request, member = ''): Promise<Response> {
+    await this.held
     if (request.method === 'PUT') this.members.set(member, request.body)
     if (request.method === 'DELETE') this.members.delete(member)
     if (request.method === 'DELETE') return new Response(null, { status: 204 })
