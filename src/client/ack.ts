@@ -2,6 +2,7 @@ import type { DownFrameOf } from '../protocol/frames-down.ts'
 
 /** It is in the log. */
 export interface Ack {
+  /** The incarnation of the log; another one after it was lost or made anew. */
   readonly epoch: string
   /** The serials of the first and the last event. */
   readonly first: number

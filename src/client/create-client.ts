@@ -13,26 +13,28 @@ export interface ClientOptions {
   /** Where the server is: `https://host`, with a path where it is mounted under one. In a page it may be relative. */
   readonly url: string
   /**
-   * What proves who we are. A function is called when a token is needed: first, when one ends, and once when one is refused.
-   * Kept in memory alone.
+   * What proves who we are. A function is called when a token is needed: first, when one ends, and once when one is refused; it has
+   * 20 s. Where it fails, `error` tells `unauthenticated`, and it is called again after a while. Kept in memory alone.
    */
   readonly token?: Secret
-  /** In the place of a token, for WebSockets: a single-use ticket; called for every connection. */
+  /** In the place of a token, for WebSockets alone: a single-use ticket; called for every connection. Fallbacks take the token. */
   readonly ticket?: Secret
   /**
    * Default `auto`: a WebSocket; where none opens, server-sent events; where a proxy holds those back, long-polling, which hears
    * no signals. The code of the latter two is loaded when the first is tried.
    */
   readonly transport?: TransportKind | 'auto'
-  /** Default: that of the platform. */
+  /** Default: that of the platform. Where there is none, as good as one that does not open. */
   readonly WebSocket?: WebSocketConstructor
+  /** Default: that of the platform. */
   readonly fetch?: Fetch
   /** What survives a reload. Default: the browser's own; outside of a browser, nothing does. */
   readonly storage?: Partial<Storages>
   /** Begins the keys in the storage. Give each of several people who share a browser their own. Default `heldline`. */
   readonly namespace?: string
-  /** From 0 to below 1: spreads reconnects. */
+  /** From 0 to below 1: spreads reconnects. Default `Math.random`. */
   readonly random?: () => number
+  /** Default: that of the platform. */
   readonly clock?: Clock
 }
 

@@ -47,6 +47,7 @@ export class Session {
     return this.#engine.snapshot().messages
   }
 
+  /** Who is there, as the view has it. The same array until something changes. */
   get members(): readonly Member[] {
     return this.#engine.snapshot().members
   }
@@ -61,7 +62,7 @@ export class Session {
     return this.#engine.snapshot().position
   }
 
-  /** What is to be published, and what has failed. */
+  /** What is to be published, and what has failed, in the order of the calls. */
   get outbox(): readonly OutboxEntry[] {
     return this.#engine.outbox.entries
   }
@@ -172,7 +173,9 @@ export class Session {
 
   /**
    * How this tab is seen, from now on and after every reconnect; `visible` follows the page where it is not said.
-   * @throws ClientError by the promise: a refusal
+   * @param wish merged into what was wished before
+   * @returns when the server has it; at once where there is no connection: it is then said with the next attach
+   * @throws ClientError by the promise: a refusal; `client_closed`
    */
   presence(wish: PresenceRequest): Promise<void> {
     return quiet(() => this.#engine.present(wish))
