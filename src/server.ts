@@ -121,8 +121,8 @@ interface Core {
 }
 
 function assembleCore(ports: CorePorts): Core {
-  const views = new Views(ports.store, ports.limits)
   const hub = new Hub(ports)
+  const views = new Views(ports.store, ports.limits, (...after) => hub.recent(...after))
   const keeper = new Keeper({ ...ports, views })
   const presence = new Presence(ports)
   const sessions = new Sessions({ ...ports, keeper })

@@ -111,12 +111,17 @@ export class Feed implements Source {
     const key = `${position.serial}.${position.tag}`
     const made = this.#batches.get(key)
     if (made !== undefined && made.reaches.epoch === position.epoch) return made
-    const { pageEvents, pageBytes } = this.#ports.limits
-    const events = this.#tail.after(position, pageEvents, pageBytes)
+    const events = this.recent(position)
     if (events === null) return this.#recent.after(position)
     const batch = this.#batch(events, position)
     this.#batches.set(key, batch)
     return batch
+  }
+
+  /** The events after a position that the tail holds, if it does. */
+  recent(position: Position): readonly StoredEvent[] | null {
+    const { pageEvents, pageBytes } = this.#ports.limits
+    return this.#tail.after(position, pageEvents, pageBytes)
   }
 
   /** Readers that return together to one place share one read of the store, as long as nothing happens meanwhile. */

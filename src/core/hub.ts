@@ -8,7 +8,7 @@ import type { Limits } from './limits.ts'
 import type { Log } from './log.ts'
 import type { Position } from '../protocol/position.ts'
 import type { Signals, Subscription, Wake } from './signals.ts'
-import type { Store } from './store.ts'
+import type { Store, StoredEvent } from './store.ts'
 
 export interface HubPorts {
   readonly store: Store
@@ -81,6 +81,11 @@ export class Hub {
         if (feed.size === 0) this.#drop(feed)
       },
     }
+  }
+
+  /** The events after a position that the tail of a followed session holds: what the store would give, unless it has lost them since. */
+  recent(session: SessionId, position: Position): readonly StoredEvent[] | null {
+    return this.#feeds.get(session)?.feed.recent(position) ?? null
   }
 
   /** Compares every feed with the store's heads: what heals a lost wake-up. Never throws. */

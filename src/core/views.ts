@@ -17,6 +17,12 @@ import type { Page, Store, StoredEvent } from './store.ts'
 const MAX_ATTEMPTS = 5
 
 /**
+ * The events after a position that this node holds at any rate, or `null`. They are in a chain from that very position, but perhaps in a history that
+ * the store has lost: whoever takes them asks the store afterwards.
+ */
+export type RecentEvents = (session: SessionId, after: Position) => readonly StoredEvent[] | null
+
+/**
  * The folded views of sessions that somebody asked for lately: each is brought up to the head when it is asked for, never
  * kept up meanwhile, so that a session whose view nobody wants costs no fold.
  */
@@ -27,11 +33,13 @@ export class Views {
   readonly #cached = new Map<SessionId, { readonly view: View; bytes: number }>()
   readonly #loading = new Map<SessionId, Promise<View>>()
   readonly #frames: SnapshotFrames
+  readonly #recent: RecentEvents
   #bytes = 0
 
-  constructor(store: Store, limits: Limits) {
+  constructor(store: Store, limits: Limits, recent: RecentEvents = () => null) {
     this.#store = store
     this.#limits = limits
+    this.#recent = recent
     this.#frames = new SnapshotFrames(limits)
   }
 
@@ -81,10 +89,13 @@ export class Views {
   async #bringUp(session: SessionId): Promise<View> {
     const cached = this.#cached.get(session)
     if (cached !== undefined) {
-      const bytes = await this.#follow(session, cached.view, null)
-      if (bytes !== null) return this.#keep(session, cached.view, cached.bytes + bytes)
+      const { view } = cached
+      const recent = this.#foldRecent(session, view)
+      const bytes = await this.#follow(session, view, null)
+      if (bytes !== null) return this.#keep(session, view, cached.bytes + recent + bytes)
       this.#drop(session)
     }
+    // What this node holds may be what led astray: from here on the store alone is asked.
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
       const stored = await loadSnapshot(this.#store, session)
       const view = stored?.view ?? (await this.#atFloor(session))
@@ -108,6 +119,19 @@ export class Views {
     if (head.floor === 0) return new View(genesis(head.epoch))
     if ((await storedHeader(this.#store, session)).serial > 0) return null
     return new View({ epoch: head.epoch, serial: head.floor, tag: head.floorTag })
+  }
+
+  /** Folds what has just passed through this node, so that it is not read back from the store. @returns the bytes folded */
+  #foldRecent(session: SessionId, view: View): number {
+    let bytes = 0
+    for (;;) {
+      const events = this.#recent(session, view.position)
+      if (events === null) return bytes
+      for (const event of events) {
+        if (!take(view, event)) return bytes
+        bytes += event.text.length
+      }
+    }
   }
 
   /**

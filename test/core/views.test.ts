@@ -6,15 +6,29 @@ import { SimSignals } from '../support/sim-signals.ts'
 import { SimStore } from '../support/sim-store.ts'
 import { FakeClock } from '../support/fake-clock.ts'
 import { FakeRandom } from '../support/fake-random.ts'
-import { DEFAULT_LIMITS } from '../../src/core/limits.ts'
-import type { SessionId } from '../../src/protocol/ids.ts'
+import type { Sink } from '../../src/core/cursor.ts'
+import { DEFAULT_LIMITS, type Limits } from '../../src/core/limits.ts'
+import type { Epoch, SessionId } from '../../src/protocol/ids.ts'
 import { fold, nextWord, picture } from './talk.ts'
 import { BY, drafted, NO_LIMITS, refusal, SESSION, World } from './world.ts'
 
+/** Follows for the sake of the tail alone. */
+const ignored: Sink = {
+  ready: () => true,
+  deliver: () => undefined,
+  reset: () => undefined,
+  gone: () => undefined,
+  failed: () => undefined,
+}
+
 const ids = ['a', 'b', 'c', 'd'] as SessionId[]
 
-async function talkative(viewBytesOfAll: number, snapshotBytesOfAll = 1e9) {
-  const world = new World({ viewBytesOfAll, snapshotBytesOfAll })
+async function talkative(
+  viewBytesOfAll: number,
+  snapshotBytesOfAll = 1e9,
+  limits: Partial<Limits> = {},
+) {
+  const world = new World({ viewBytesOfAll, snapshotBytesOfAll, ...limits })
   const node = world.node()
   for (const session of ids) {
     await world.session(NO_LIMITS, session)
@@ -72,6 +86,70 @@ describe('the views that a node keeps', () => {
     const { epoch, serial } = (await node.views.at(a)).position
     expect(epoch).not.toBe(before)
     expect(serial).toBe(1)
+  })
+})
+
+describe('a view that somebody on this node follows', () => {
+  const [a] = ids as [SessionId]
+  const say = (node: SimNode, text: string) => {
+    const said = { message: text, role: 'user', parts: [{ type: 'text', text }] }
+    return node.sessions.append({
+      session: a,
+      drafts: [drafted('message.completed', said)],
+      by: BY,
+    })
+  }
+  /** A node where the session is followed and its view is kept, after which some is said. */
+  async function followed(limits: Partial<Limits> = {}) {
+    const { node, reads, world } = await talkative(1e9, 1e9, limits)
+    await node.views.at(a)
+    await node.hub.follow(a, null, ignored, () => undefined)
+    await say(node, 'one')
+    await say(node, 'two')
+    reads.length = 0
+    return { node, reads, world }
+  }
+
+  test('is brought up from what passed through it; the store only says that this is all', async () => {
+    const { node, reads } = await followed()
+    const view = await node.views.at(a)
+    expect([...view.messages.keys()]).toEqual(['one', 'two'])
+    expect(reads).toEqual(['a:4'])
+  })
+
+  test('reads what the tail has let go of', async () => {
+    const { node, reads } = await followed({ tailBytes: 1 })
+    const view = await node.views.at(a)
+    expect([...view.messages.keys()]).toEqual(['one', 'two'])
+    expect(reads).toEqual(['a:2'])
+  })
+
+  test('reads what came before the tail began', async () => {
+    const { node, reads } = await talkative(1e9)
+    await node.views.at(a)
+    await say(node, 'one')
+    await node.hub.follow(a, null, ignored, () => undefined)
+    await say(node, 'two')
+    reads.length = 0
+    const view = await node.views.at(a)
+    expect([...view.messages.keys()]).toEqual(['one', 'two'])
+    expect(reads).toEqual(['a:2'])
+  })
+
+  test('takes nothing that follows another event of the same number', async () => {
+    const { node, reads, world } = await followed()
+    const { position } = await node.views.at(a)
+    reads.length = 0
+    for (const wrong of [
+      { ...position, serial: 3 },
+      { ...position, serial: 3, epoch: 'another' as Epoch },
+      { ...position, serial: 9 },
+    ]) {
+      expect(node.hub.recent(a, wrong)).toBeNull()
+    }
+    const [third] = (await world.store.read(a, { after: 2, limit: 1, maxBytes: 1 }))?.events ?? []
+    const right = { ...position, serial: 3, tag: third?.tag ?? position.tag }
+    expect(node.hub.recent(a, right)?.map((event) => event.serial)).toEqual([4])
   })
 })
 
@@ -158,13 +236,17 @@ test('a view of a history that a failover took away is folded anew, whatever was
     })
     const open = { session: SESSION, metadata: {}, settings: NO_LIMITS, by: BY }
     await clock.resolve(node.sessions.open(open))
+    const follow = (): void =>
+      void node.hub.follow(SESSION, null, ignored, () => undefined).catch(() => undefined)
+    if (seed % 2 === 0) follow()
     for (let i = 0; i < 60; i++) {
       const dice = random.fraction()
       const word = { session: SESSION, drafts: [nextWord(random)], by: BY }
       if (dice < 0.6) node.sessions.append(word).catch(() => undefined)
       else if (dice < 0.7) node.views.persist(SESSION, 0, random.id()).catch(() => undefined)
       else if (dice < 0.75 && backend.writes > 10) backend.failover(random.int(0, 6))
-      else if (dice < 0.8) node.views.forget(SESSION)
+      else if (dice < 0.78) node.views.forget(SESSION)
+      else if (dice < 0.8) follow()
       else if (dice < 0.9) node.views.at(SESSION).catch(() => undefined)
       await clock.advance(random.int(0, 15))
     }

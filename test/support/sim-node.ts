@@ -40,8 +40,8 @@ export class SimNode {
   constructor(ports: SimNodePorts) {
     const shared = { ...ports, log: this.log }
     this.#random = ports.random
-    this.views = new Views(ports.store, ports.limits)
     this.hub = new Hub(shared)
+    this.views = new Views(ports.store, ports.limits, (...after) => this.hub.recent(...after))
     this.keeper = new Keeper({ ...shared, views: this.views })
     this.presence = new Presence(shared)
     this.sessions = new Sessions({ ...shared, keeper: this.keeper })
