@@ -81,6 +81,8 @@ export class Keeper {
     if (fields === null) return null
     const { settings } = sessionInfo(session, fields)
     let held = await this.#snapshot(session, limits.snapshotEveryEvents)
+    // A log that is kept whole is no work for the writer.
+    if (keepsAll(settings)) return settings
     for (;;) {
       const policy = { ...settings.retention, ...held, limit: TRIM_A_ROUND }
       const trimmed = await store.trim(session, policy)
@@ -114,7 +116,6 @@ export class Keeper {
   /** Whether the policy would drop more if the snapshot were newer. */
   async #wantsMore(session: SessionId, settings: SessionSettings): Promise<boolean> {
     const { maxEvents, maxBytes, maxAgeMs } = settings.retention
-    if (maxEvents === null && maxBytes === null && maxAgeMs === null) return false
     const page = await this.#ports.store.read(session, { after: 0, limit: 1, maxBytes: 1 })
     const [oldest] = page?.events ?? []
     if (page === null || oldest === undefined) return false
@@ -195,4 +196,9 @@ export class Keeper {
       this.#next()
     }
   }
+}
+
+function keepsAll({ retention }: SessionSettings): boolean {
+  const { maxAgeMs, maxEvents, maxBytes } = retention
+  return maxAgeMs === null && maxEvents === null && maxBytes === null
 }

@@ -42,6 +42,14 @@ describe('retention', () => {
     expect(log.at(-1)?.serial).toBe(301)
   })
 
+  test('of everything: nothing is trimmed, nor is the store asked to', async () => {
+    const { world, node, say } = await open(NO_LIMITS)
+    world.store.trim = () => Promise.reject(new Error('trimmed'))
+    for (let i = 0; i < 150; i++) await say()
+    expect(await world.log()).toHaveLength(151)
+    expect(node.log.at('warn')).toEqual([])
+  })
+
   test('by bytes: the log is not much larger than asked', async () => {
     const { world, say } = await open(keeping({ maxBytes: 100_000 }))
     for (let i = 0; i < 100; i++) await say(drafted('x.a', 'y'.repeat(10_000)))
