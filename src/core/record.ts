@@ -24,6 +24,40 @@ export const FIELD = {
   removed: (id: MemberId | string) => `removed:${id}`,
   /** The serial up to which a subject has read. */
   read: (subject: string) => `read:${subject}`,
+  /** `<epoch> <status>` of a run: what every word of its agent is guarded by. */
+  run: (id: string) => `run:${id}`,
+  /** JSON of what a run is beside its status: see RunInfo. */
+  runInfo: (id: string) => `run-info:${id}`,
+  /** JSON of the ids of the messages that a run has open. */
+  runOpen: (id: string) => `run-open:${id}`,
+  /** JSON of the ids of the questions that a run has open. */
+  runQuestions: (id: string) => `run-questions:${id}`,
+  /** The run that a trigger started; `cancelled` where it was cancelled before one did. */
+  trigger: (id: string) => `trigger:${id}`,
+  /** JSON of the ids of the runs that live. */
+  live: 'live',
+  /** JSON of an input that waits; `delivered <run>`, `expired`, `cancelled`, `too_late` after that. */
+  input: (id: string) => `input:${id}`,
+  /** JSON of the ids of the inputs that wait, oldest first. */
+  inputs: 'inputs',
+  /** `open`, or JSON of what became of a question. */
+  question: (id: string) => `question:${id}`,
+  /** JSON of the run and the schema of a question. */
+  questionInfo: (id: string) => `question-info:${id}`,
+  /** JSON of the version and value of a key of the state; a deleted one keeps its version. */
+  state: (key: string) => `state:${key}`,
+  /** JSON of the keys of the state with the bytes of each. */
+  stateIndex: 'state-index',
+  /** JSON of an effect: who reserved it, and its result. */
+  effect: (key: string) => `effect:${key}`,
+  /** JSON of the ids of the effects that a run has reserved and not recorded. */
+  runEffects: (run: string) => `run-effects:${run}`,
+  /** JSON of the controller; absent while agents speak for themselves. */
+  controller: 'controller',
+  /** JSON of a delivery. */
+  delivery: (id: string) => `delivery:${id}`,
+  /** JSON of the ids of the deliveries that are pending or failed. */
+  deliveries: 'deliveries',
 } as const
 
 export const DEADLINE = {
@@ -32,6 +66,13 @@ export const DEADLINE = {
   /** Look for events that are too old. */
   retention: 'retention',
   member: (id: MemberId | string) => `member:${id}`,
+  /** The lease of a run: first it counts as stalled, then as lost. */
+  run: (id: string) => `run:${id}`,
+  /** An input, or a question, that waits no longer. */
+  input: (id: string) => `input:${id}`,
+  question: (id: string) => `question:${id}`,
+  /** The next try of a delivery. */
+  delivery: (id: string) => `delivery:${id}`,
 } as const
 
 /** Why a session takes no more appends. */

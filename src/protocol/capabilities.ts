@@ -9,6 +9,8 @@ export const CAPABILITIES = [
   'publish',
   'signal',
   'presence',
+  'state',
+  'control',
   'create',
   'manage',
   'list',

@@ -164,6 +164,12 @@ export const ERRORS = {
     title: 'A newer epoch of this producer has taken over',
     next: 'Stop: another process continues this work.',
   },
+  run_fenced: {
+    status: 403,
+    retryable: false,
+    title: 'Another process holds this run by now',
+    next: 'Stop: another process continues this run.',
+  },
   session_not_found: {
     status: 404,
     retryable: false,
@@ -175,6 +181,42 @@ export const ERRORS = {
     retryable: false,
     title: 'There is no such message in the session',
     next: 'Start it first with message.started.',
+  },
+  run_not_found: {
+    status: 404,
+    retryable: false,
+    title: 'There is no such run in the session',
+    next: 'Start it with POST /v1/sessions/{id}/runs.',
+  },
+  input_not_found: {
+    status: 404,
+    retryable: false,
+    title: 'There is no such input that waits',
+    next: 'It was delivered, cancelled or expired; look into the log.',
+  },
+  question_not_found: {
+    status: 404,
+    retryable: false,
+    title: 'There is no such question in the session',
+    next: 'Ask it with POST /v1/sessions/{id}/questions.',
+  },
+  effect_not_found: {
+    status: 404,
+    retryable: false,
+    title: 'There is no such effect in the session',
+    next: 'Reserve it first.',
+  },
+  state_not_found: {
+    status: 404,
+    retryable: false,
+    title: 'There is no such key in the state',
+    next: 'Set it first.',
+  },
+  delivery_not_found: {
+    status: 404,
+    retryable: false,
+    title: 'There is no such delivery in the session',
+    next: 'List the deliveries of the session.',
   },
   not_found: {
     status: 404,
@@ -219,6 +261,54 @@ export const ERRORS = {
     title: 'The message is completed or deleted',
     next: 'Start a new message, or replace this one.',
   },
+  run_exists: {
+    status: 409,
+    retryable: false,
+    title: 'The run exists already',
+    next: 'Start another, or adopt this one.',
+  },
+  run_over: {
+    status: 409,
+    retryable: false,
+    title: 'The run is over',
+    next: 'Start a new run; the reason is named in `detail`.',
+  },
+  input_taken: {
+    status: 409,
+    retryable: false,
+    title: 'The input was delivered to another run',
+    next: 'Take another input.',
+  },
+  question_closed: {
+    status: 409,
+    retryable: false,
+    title: 'The question is answered, withdrawn or expired',
+    next: 'Read the answer in the log; ask again if it is still open for you.',
+  },
+  effect_conflict: {
+    status: 409,
+    retryable: false,
+    title: 'The effect is not in a state that allows this',
+    next: 'Read the effect, then decide.',
+  },
+  not_controller: {
+    status: 409,
+    retryable: false,
+    title: 'Somebody else speaks in this session now',
+    next: 'Wait until control is released, or take it.',
+  },
+  control_taken: {
+    status: 409,
+    retryable: false,
+    title: 'Somebody else has taken control already',
+    next: 'Ask them to release it, or take it over with `force`.',
+  },
+  delivery_closed: {
+    status: 409,
+    retryable: false,
+    title: 'The delivery is not in a state that allows this',
+    next: 'Read the delivery, then decide.',
+  },
   producer_gap: {
     status: 409,
     retryable: false,
@@ -236,6 +326,12 @@ export const ERRORS = {
     retryable: false,
     title: 'What follows this position cannot be given',
     next: 'Read the view, then follow from its position.',
+  },
+  version_conflict: {
+    status: 412,
+    retryable: false,
+    title: 'The value has another version by now',
+    next: 'Read it again, then decide anew.',
   },
   payload_too_large: {
     status: 413,
@@ -262,6 +358,18 @@ export const ERRORS = {
     title: 'This id or key was used before with other content',
     next: 'Use a new id for new content.',
   },
+  patch_failed: {
+    status: 422,
+    retryable: false,
+    title: 'The patch does not fit the value',
+    next: 'Read the value again and make the patch anew.',
+  },
+  answer_invalid: {
+    status: 422,
+    retryable: false,
+    title: 'The answer does not fit the schema of the question',
+    next: 'Send an answer of the form that the question asks for.',
+  },
   rate_limited: {
     status: 429,
     close: 4429,
@@ -280,6 +388,12 @@ export const ERRORS = {
     retryable: false,
     title: 'The session has as many members as it may have',
     next: 'Attach without presence.',
+  },
+  session_limit: {
+    status: 429,
+    retryable: false,
+    title: 'The session holds as many things of this kind as it may',
+    next: 'End or delete some first; the limit is named in `detail`.',
   },
   connection_limit: {
     status: 503,

@@ -8,6 +8,35 @@ import {
   messageStarted,
 } from './messages.ts'
 import { MEMBER_KINDS } from './capabilities.ts'
+import {
+  inputDelivered,
+  inputExpired,
+  inputReceived,
+  questionAnswered,
+  questionAsked,
+} from './input-events.ts'
+import {
+  controlReleased,
+  controlTaken,
+  deliveryAcked,
+  deliveryFailed,
+  deliveryPending,
+  effectDone,
+  effectReserved,
+  effectUnknown,
+  stateDeleted,
+  stateSet,
+} from './record-events.ts'
+import {
+  runCancelled,
+  runFailed,
+  runFinished,
+  runLost,
+  runResumed,
+  runStarted,
+  runStatus,
+  runSuspended,
+} from './run-events.ts'
 
 /** Who appended an event. */
 export interface By {
@@ -67,6 +96,29 @@ export const EVENT_DATA = {
   'member.entered': memberSchema,
   'member.updated': memberSchema,
   'member.left': memberLeft,
+  'run.started': runStarted,
+  'run.status': runStatus,
+  'run.suspended': runSuspended,
+  'run.resumed': runResumed,
+  'run.finished': runFinished,
+  'run.failed': runFailed,
+  'run.cancelled': runCancelled,
+  'run.lost': runLost,
+  'input.received': inputReceived,
+  'input.delivered': inputDelivered,
+  'input.expired': inputExpired,
+  'question.asked': questionAsked,
+  'question.answered': questionAnswered,
+  'state.set': stateSet,
+  'state.deleted': stateDeleted,
+  'effect.reserved': effectReserved,
+  'effect.done': effectDone,
+  'effect.unknown': effectUnknown,
+  'control.taken': controlTaken,
+  'control.released': controlReleased,
+  'delivery.pending': deliveryPending,
+  'delivery.acked': deliveryAcked,
+  'delivery.failed': deliveryFailed,
 } as const
 
 /** The types that a caller may append, beside `x.*`. */

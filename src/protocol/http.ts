@@ -152,6 +152,7 @@ const messageAnswer = z.object({
   status: z.enum(['open', ...COMPLETIONS, 'deleted']),
   metadata,
   by: z.string(),
+  run: z.optional(z.string()),
   startedAt: z.number(),
   updatedAt: z.number(),
   first: serial,

@@ -101,7 +101,7 @@ const said: fc.Arbitrary<Said> = fc.oneof(
     fc.record({ member: message, subject: text, connected: fc.boolean() }),
   ),
   event('member.left', fc.record({ member: message, reason: fc.constant('detached') })),
-  event(fc.constantFrom('x.note', 'run.started', 'message.unheard', 'nonsense'), fc.jsonValue()),
+  event(fc.constantFrom('x.note', 'tool.called', 'message.unheard', 'nonsense'), fc.jsonValue()),
 )
 
 function event(

@@ -79,7 +79,7 @@ describe('close codes', () => {
 test('PROTOCOL.md names the versions, and no error that does not exist', () => {
   expect(words).toContain(PROTOCOL)
   expect(document).toContain(`\`${AUTH_PROTOCOL_PREFIX}<`)
-  const facts = new Set(['outcome_unknown', 'durability_timeout'])
+  const facts = new Set(['outcome_unknown', 'durability_timeout', 'too_late', 'in_progress'])
   const mentioned = [...words].filter((word) => /^[a-z]+_[a-z_]+$/.test(word))
   expect(mentioned.length).toBeGreaterThan(8)
   expect(mentioned.filter((word) => !facts.has(word) && !Object.hasOwn(ERRORS, word))).toEqual([])

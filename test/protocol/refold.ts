@@ -11,6 +11,13 @@ export interface Refold {
   createdAt: number | null
   closedAt: number | null
   tip: string | null
+  runs: PlainData[]
+  inputs: PlainData[]
+  questions: PlainData[]
+  state: PlainData[]
+  effects: PlainData[]
+  deliveries: PlainData[]
+  controller: PlainData | null
 }
 
 // oxlint-disable-next-line typescript/no-explicit-any -- an oracle that says what happens, not what things are
@@ -39,6 +46,13 @@ export function refold(events: readonly WireEvent[]): Refold {
     createdAt: null,
     closedAt: null,
     tip: null,
+    runs: [],
+    inputs: [],
+    questions: [],
+    state: [],
+    effects: [],
+    deliveries: [],
+    controller: null,
   }
   for (const event of structuredClone(events)) take(view, event, event.data)
   return view

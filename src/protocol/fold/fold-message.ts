@@ -20,7 +20,8 @@ import type { View } from './view.ts'
 
 /** The data was parsed when it was appended, so the casts here only name what the log holds. */
 export function foldMessage(view: View, event: WireEvent): void {
-  const stamp: Stamp = { serial: event.serial, at: event.at, by: event.by.subject }
+  const { serial, at, by } = event
+  const stamp: Stamp = { serial, at, by: by.subject, run: by.run }
   switch (event.type) {
     case 'message.started':
       start(view, event.data as MessageStarted, stamp)

@@ -19,6 +19,8 @@ export interface Message {
   readonly metadata: Readonly<Record<string, unknown>>
   /** The subject that started it. */
   readonly by: string
+  /** The run that started it, where one did. */
+  readonly run?: string
   readonly startedAt: number
   readonly updatedAt: number
   /** The serial that started it, and the last that changed it. */
@@ -33,6 +35,7 @@ export interface Stamp {
   readonly serial: number
   readonly at: number
   readonly by: string
+  readonly run?: string | undefined
 }
 
 export function startMessage(
@@ -48,6 +51,7 @@ export function startMessage(
     status: 'open',
     metadata: data.metadata ?? {},
     by: stamp.by,
+    ...(stamp.run !== undefined && { run: stamp.run }),
     startedAt: stamp.at,
     updatedAt: stamp.at,
     first: stamp.serial,

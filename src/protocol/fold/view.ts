@@ -1,9 +1,37 @@
 import type { Member, WireEvent } from '../event.ts'
 import type { Position } from '../position.ts'
+import type { Controller } from '../record-events.ts'
+import { foldInput, foldQuestion, type Input, type Question } from './fold-input.ts'
 import { foldMember } from './fold-member.ts'
 import { foldMessage } from './fold-message.ts'
+import {
+  foldControl,
+  foldDelivery,
+  foldEffect,
+  foldState,
+  type OpenDelivery,
+  type OpenEffect,
+  type StateEntry,
+} from './fold-record.ts'
+import { foldRun, type Run } from './fold-run.ts'
 import { foldSession } from './fold-session.ts'
 import type { Message } from './message.ts'
+
+type Fold = (view: View, event: WireEvent) => void
+
+/** What an event of each noun changes; of any other, nothing. */
+const FOLDS: ReadonlyMap<string, Fold> = new Map<string, Fold>([
+  ['message', foldMessage],
+  ['member', foldMember],
+  ['session', foldSession],
+  ['run', foldRun],
+  ['input', foldInput],
+  ['question', foldQuestion],
+  ['state', foldState],
+  ['effect', foldEffect],
+  ['control', foldControl],
+  ['delivery', foldDelivery],
+])
 
 /**
  * The fold of a log: what people see, at one position. One implementation, run by the server and by every client;
@@ -13,6 +41,19 @@ export class View {
   /** By id, in the order in which they were started. */
   readonly messages = new Map<string, Message>()
   readonly members = new Map<string, Member>()
+  /** In the order in which they were started: those that live, and the latest that are over. */
+  readonly runs = new Map<string, Run>()
+  /** Those that wait for an agent. */
+  readonly inputs = new Map<string, Input>()
+  /** The open ones, and the latest that are answered. */
+  readonly questions = new Map<string, Question>()
+  readonly state = new Map<string, StateEntry>()
+  /** Those that are not known to be done. */
+  readonly effects = new Map<string, OpenEffect>()
+  /** Those that nobody has taken yet. */
+  readonly deliveries = new Map<string, OpenDelivery>()
+  /** Who speaks in the agents' place; `null`: they do themselves. */
+  controller: Controller | null = null
   metadata: Readonly<Record<string, unknown>> = {}
   createdAt: number | null = null
   closedAt: number | null = null
@@ -30,10 +71,7 @@ export class View {
    */
   apply(event: WireEvent): boolean {
     if (!this.pass(event)) return false
-    const noun = event.type.slice(0, event.type.indexOf('.'))
-    if (noun === 'message') foldMessage(this, event)
-    else if (noun === 'member') foldMember(this, event)
-    else if (noun === 'session') foldSession(this, event)
+    FOLDS.get(event.type.slice(0, event.type.indexOf('.')))?.(this, event)
     return true
   }
 
@@ -56,6 +94,13 @@ export class View {
       metadata: this.metadata,
       createdAt: this.createdAt,
       closedAt: this.closedAt,
+      runs: [...this.runs.values()],
+      inputs: [...this.inputs.values()],
+      questions: [...this.questions.values()],
+      state: [...this.state.values()],
+      effects: [...this.effects.values()],
+      deliveries: [...this.deliveries.values()],
+      controller: this.controller,
     }
   }
 
@@ -68,12 +113,28 @@ export class View {
     for (const message of messages) this.messages.set(message.id, message)
     this.members.clear()
     for (const member of rest.members) this.members.set(member.member, member)
+    refill(this.runs, rest.runs, ({ id }) => id)
+    refill(this.inputs, rest.inputs, ({ id }) => id)
+    refill(this.questions, rest.questions, ({ id }) => id)
+    refill(this.state, rest.state, ({ key }) => key)
+    refill(this.effects, rest.effects, ({ id }) => id)
+    refill(this.deliveries, rest.deliveries, ({ id }) => id)
+    this.controller = rest.controller ?? null
     this.metadata = rest.metadata
     this.createdAt = rest.createdAt
     this.closedAt = rest.closedAt
     this.tip = rest.tip
     this.position = position
   }
+}
+
+function refill<T>(
+  map: Map<string, T>,
+  values: readonly T[] | undefined,
+  keyOf: (value: T) => string,
+): void {
+  map.clear()
+  for (const value of values ?? []) map.set(keyOf(value), value)
 }
 
 /** The rule of the line: the next serial, and the link to the very event that came before. [P-4.3] */
@@ -90,4 +151,12 @@ export interface ViewRest {
   readonly metadata: Readonly<Record<string, unknown>>
   readonly createdAt: number | null
   readonly closedAt: number | null
+  /** These are missing in what was stored before they were known. */
+  readonly runs?: readonly Run[]
+  readonly inputs?: readonly Input[]
+  readonly questions?: readonly Question[]
+  readonly state?: readonly StateEntry[]
+  readonly effects?: readonly OpenEffect[]
+  readonly deliveries?: readonly OpenDelivery[]
+  readonly controller?: Controller | null
 }

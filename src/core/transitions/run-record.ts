@@ -1,0 +1,102 @@
+import { HeldlineError } from '../../protocol/errors.ts'
+import { isOver } from '../../protocol/fold/fold-run.ts'
+import type { LiveStatus, RunStatus } from '../../protocol/run-events.ts'
+import type { Known } from '../commit.ts'
+import { DEADLINE, FIELD } from '../record.ts'
+import type { DeadlineWrite, FieldGuard } from '../store.ts'
+
+/** What the record keeps of a run beside its status. */
+export interface RunInfo {
+  readonly agent: string | null
+  readonly trigger: string | null
+  /** The process that holds it: its repeated start or adoption is answered, not refused. */
+  readonly producer: string | null
+  readonly leaseMs: number
+  /** The subjects that its result is for. */
+  readonly deliverTo: readonly string[]
+  /** How long its result may stay unread before it is sent. */
+  readonly deliverAfterMs: number
+}
+
+/** A run as its agent knows it. */
+export interface RunClaim {
+  readonly run: string
+  readonly epoch: number
+}
+
+/** The field of a run: short, so that the steady state of an agent that writes can be guessed. */
+export interface RunField {
+  readonly epoch: number
+  readonly status: RunStatus
+  /** The agent itself said that it is stalled: a heartbeat is no sign of the contrary. */
+  readonly said: boolean
+}
+
+export function runText({ epoch, status, said }: RunField): string {
+  return said ? `${epoch} ${status} said` : `${epoch} ${status}`
+}
+
+export function parseRunText(text: string): RunField {
+  // The record holds only what `runText` writes.
+  const [epoch = '', status = '', said] = text.split(' ')
+  return { epoch: Number(epoch), status: status as RunStatus, said: said !== undefined }
+}
+
+/** @throws HeldlineError `run_not_found` */
+export function parseRunInfo(text: string | null): RunInfo {
+  if (text === null) throw runNotFound()
+  return JSON.parse(text) as RunInfo
+}
+
+/**
+ * Whether the agent's word counts: its epoch holds the run, and the run lives. What is not known yet is guessed; the guard proves it.
+ * @throws HeldlineError `run_not_found`, `run_fenced`, `run_over`
+ */
+export function claimRun(
+  known: Known,
+  { run, epoch }: RunClaim,
+  guess: LiveStatus,
+): { readonly field: RunField; readonly status: LiveStatus; readonly guard: FieldGuard } {
+  const name = FIELD.run(run)
+  const text = known.fields.get(name)
+  if (text === undefined) {
+    const field = { epoch, status: guess, said: false }
+    return { field, status: guess, guard: { field: name, equals: runText(field) } }
+  }
+  if (text === null) throw runNotFound()
+  const field = parseRunText(text)
+  if (epoch < field.epoch) {
+    throw new HeldlineError('run_fenced', 'unable to go on; another process holds the run', {
+      facts: { epoch: field.epoch },
+    })
+  }
+  if (epoch > field.epoch) {
+    throw new HeldlineError('invalid_request', 'unable to go on; Run-Epoch is ahead of the run')
+  }
+  if (isOver(field.status)) throw runOver(field.status)
+  return { field, status: field.status as LiveStatus, guard: { field: name, equals: text } }
+}
+
+export function runNotFound(): HeldlineError {
+  return new HeldlineError('run_not_found', 'there is no such run')
+}
+
+export function runOver(status: RunStatus): HeldlineError {
+  return new HeldlineError('run_over', `unable to go on; the run is ${status}`, {
+    facts: { status },
+  })
+}
+
+/** After this part of the lease without a sign of life a run counts as stalled. */
+const STALLED_AFTER = 0.6
+
+/** A sign of life. A run that waits for a person needs none. */
+export function leaseFrom(run: string, status: RunStatus, leaseMs: number): DeadlineWrite {
+  const inMs = status === 'waiting' || isOver(status) ? null : Math.ceil(leaseMs * STALLED_AFTER)
+  return { deadline: DEADLINE.run(run), inMs }
+}
+
+/** From being seen as stalled to being lost. */
+export function leaseRest(run: string, leaseMs: number): DeadlineWrite {
+  return { deadline: DEADLINE.run(run), inMs: Math.ceil(leaseMs * (1 - STALLED_AFTER)) }
+}

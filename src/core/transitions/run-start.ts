@@ -1,0 +1,145 @@
+import { HeldlineError } from '../../protocol/errors.ts'
+import type { By } from '../../protocol/event.ts'
+import { isOver } from '../../protocol/fold/fold-run.ts'
+import type { SessionId } from '../../protocol/ids.ts'
+import type { Transition } from '../commit.ts'
+import type { Random } from '../random.ts'
+import { FIELD } from '../record.ts'
+import { guardOf, joinParts, listText, parseList } from './commit-parts.ts'
+import { unknownEffects } from './run-effects.ts'
+import {
+  leaseFrom,
+  parseRunInfo,
+  parseRunText,
+  runNotFound,
+  runOver,
+  runText,
+  type RunInfo,
+} from './run-record.ts'
+import { eventOf } from './session.ts'
+
+export interface StartRequest {
+  readonly session: SessionId
+  readonly run: string
+  readonly info: RunInfo
+  readonly metadata?: Readonly<Record<string, unknown>>
+  readonly by: By
+  readonly maxLive: number
+}
+
+/** `exists`: the trigger has a run already, or the run is there; nothing was changed. */
+export type Started =
+  | { readonly kind: 'started'; readonly run: string; readonly epoch: number }
+  | { readonly kind: 'exists'; readonly run: string }
+
+export const CANCELLED_TRIGGER = 'cancelled'
+
+/**
+ * Starts a run, once a trigger. [P-10.1]
+ * @throws HeldlineError `session_closed`, `run_over` for a trigger that was cancelled before, `session_limit`
+ */
+export function startRun(request: StartRequest, random: Random): Transition<Started> {
+  const { session, run, info, metadata } = request
+  const { trigger, agent } = info
+  const by: By = { ...request.by, run }
+  const data = {
+    run,
+    epoch: 1,
+    ...(agent !== null && { agent }),
+    ...(trigger !== null && { trigger }),
+    ...(metadata !== undefined && { metadata }),
+  }
+  const event = eventOf('run.started', data, by, random)
+  return {
+    session,
+    decide: (known) => {
+      refuseClosed(known.fields.get(FIELD.closed) ?? null)
+      const earlier = trigger === null ? null : (known.fields.get(FIELD.trigger(trigger)) ?? null)
+      if (earlier === CANCELLED_TRIGGER) throw runOver('cancelled')
+      if (earlier !== null) return { done: { kind: 'exists', run: earlier } }
+      if ((known.fields.get(FIELD.run(run)) ?? null) !== null) {
+        return { done: { kind: 'exists', run } }
+      }
+      const live = parseList(known.fields.get(FIELD.live) ?? null)
+      if (live.length >= request.maxLive) throw tooMany(request.maxLive)
+      const guards = [
+        { field: FIELD.closed, equals: null },
+        { field: FIELD.run(run), equals: null },
+        guardOf(known, FIELD.live),
+        ...(trigger === null ? [] : [{ field: FIELD.trigger(trigger), equals: null }]),
+      ]
+      const writes = [
+        { field: FIELD.run(run), value: runText({ epoch: 1, status: 'thinking', said: false }) },
+        { field: FIELD.runInfo(run), value: JSON.stringify(info) },
+        { field: FIELD.live, value: listText([...live, run]) },
+        ...(trigger === null ? [] : [{ field: FIELD.trigger(trigger), value: run }]),
+      ]
+      const deadlines = [leaseFrom(run, 'thinking', info.leaseMs)]
+      return {
+        commit: { guards, events: [event], writes, deadlines },
+        answer: () => ({ kind: 'started', run, epoch: 1 }),
+      }
+    },
+  }
+}
+
+export interface AdoptRequest {
+  readonly session: SessionId
+  readonly run: string
+  readonly producer: string | null
+  readonly by: By
+}
+
+/**
+ * A new process takes the run over, with a higher epoch. [P-10.2]
+ * @throws HeldlineError `run_not_found`, `run_over`, `session_closed`
+ */
+export function adoptRun(
+  { session, run, producer, by }: AdoptRequest,
+  random: Random,
+): Transition<{ readonly epoch: number; readonly leaseMs: number }> {
+  const fields = [FIELD.run(run), FIELD.runInfo(run), FIELD.live, FIELD.runEffects(run)]
+  return {
+    session,
+    reads: [...fields, FIELD.closed],
+    decide: (known) => {
+      const text = known.fields.get(FIELD.run(run)) ?? null
+      if (text === null) throw runNotFound()
+      const before = parseRunText(text)
+      if (isOver(before.status) && before.status !== 'lost') throw runOver(before.status)
+      refuseClosed(known.fields.get(FIELD.closed) ?? null)
+      const info = parseRunInfo(known.fields.get(FIELD.runInfo(run)) ?? null)
+      const { leaseMs } = info
+      const again = producer !== null && producer === info.producer && before.status !== 'lost'
+      if (again) return { done: { epoch: before.epoch, leaseMs } }
+      const epoch = before.epoch + 1
+      const live = parseList(known.fields.get(FIELD.live) ?? null)
+      const data = { run, epoch, reason: 'adopted' }
+      const commit = joinParts(
+        {
+          guards: [...fields, FIELD.closed].map((field) => guardOf(known, field)),
+          writes: [
+            { field: FIELD.run(run), value: runText({ epoch, status: 'thinking', said: false }) },
+            { field: FIELD.runInfo(run), value: JSON.stringify({ ...info, producer }) },
+            { field: FIELD.live, value: listText(live.includes(run) ? live : [...live, run]) },
+          ],
+          deadlines: [leaseFrom(run, 'thinking', leaseMs)],
+        },
+        unknownEffects(known, run, random),
+        { events: [eventOf('run.resumed', data, { ...by, run }, random)] },
+      )
+      return { commit, answer: () => ({ epoch, leaseMs }) }
+    },
+  }
+}
+
+function refuseClosed(closed: string | null): void {
+  if (closed === null) return
+  throw new HeldlineError('session_closed', 'unable to start; the session is closed')
+}
+
+function tooMany(maxLive: number): HeldlineError {
+  return new HeldlineError('session_limit', `unable to start; ${maxLive} runs live already`, {
+    facts: { maxLive },
+  })
+}

@@ -1,0 +1,89 @@
+import type { WireEvent } from '../event.ts'
+import type { InputMode, InputReceived, QuestionAnswered, QuestionAsked } from '../input-events.ts'
+import { keepLatest } from './keep-latest.ts'
+import type { View } from './view.ts'
+
+/** An input that waits for an agent. Once it is delivered or over it leaves the view; the log keeps it. */
+export interface Input {
+  readonly id: string
+  readonly mode: InputMode
+  readonly run: string | null
+  readonly message: string | null
+  readonly data: unknown
+  readonly expiresAt: number | null
+  readonly by: string
+  readonly at: number
+  readonly serial: number
+}
+
+export interface Question {
+  readonly id: string
+  readonly run: string | null
+  readonly prompt: string
+  readonly schema: Readonly<Record<string, unknown>> | null
+  readonly data: unknown
+  readonly expiresAt: number | null
+  readonly status: 'open' | QuestionAnswered['outcome']
+  readonly answer: unknown
+  /** The subject that answered. */
+  readonly answeredBy: string | null
+  readonly askedAt: number
+  readonly serial: number
+}
+
+const ANSWERED_QUESTIONS = 50
+
+/** The data was parsed when it was appended, so the casts here only name what the log holds. */
+export function foldInput(view: View, event: WireEvent): void {
+  if (event.type !== 'input.received') {
+    view.inputs.delete((event.data as { readonly input: string }).input)
+    return
+  }
+  const data = event.data as InputReceived
+  view.inputs.set(data.input, {
+    id: data.input,
+    mode: data.mode,
+    run: data.run ?? null,
+    message: data.message ?? null,
+    data: data.data ?? null,
+    expiresAt: data.expiresAt ?? null,
+    by: event.by.subject,
+    at: event.at,
+    serial: event.serial,
+  })
+}
+
+export function foldQuestion(view: View, event: WireEvent): void {
+  if (event.type === 'question.asked') {
+    view.questions.set((event.data as QuestionAsked).question, asked(event))
+    keepLatest(view.questions, ANSWERED_QUESTIONS, ({ status }) => status !== 'open')
+    return
+  }
+  const { question: id, outcome, answer } = event.data as QuestionAnswered
+  const question = view.questions.get(id)
+  if (question?.status !== 'open') return
+  view.questions.set(id, {
+    ...question,
+    status: outcome,
+    answer: answer ?? null,
+    answeredBy: event.by.subject,
+    serial: event.serial,
+  })
+}
+
+function asked(event: WireEvent): Question {
+  const data = event.data as QuestionAsked
+  return {
+    id: data.question,
+    run: data.run ?? null,
+    prompt: data.prompt,
+    schema: data.schema ?? null,
+    data: data.data ?? null,
+    expiresAt: data.expiresAt ?? null,
+    status: 'open',
+    answer: null,
+    answeredBy: null,
+    askedAt: event.at,
+    serial: event.serial,
+  }
+}
