@@ -63,7 +63,7 @@ export class Keeper {
   /** The deadline of age-based retention, or of an idle session, is due. */
   async due(deadline: DueDeadline): Promise<void> {
     if (deadline.deadline === DEADLINE.expire) return this.#expire(deadline)
-    const settings = await this.keep(deadline.session)
+    const settings = await this.keep(deadline.session, true)
     const maxAgeMs = settings?.retention.maxAgeMs ?? null
     // Looked at again after a tenth of the age: nothing is kept much longer than asked.
     const inMs = maxAgeMs === null ? null : Math.max(1000, Math.min(maxAgeMs / 10, 3_600_000))
@@ -74,15 +74,21 @@ export class Keeper {
     })
   }
 
-  /** Snapshots where it is worth it, and trims what the settings do not keep. @returns the settings; `null`: no such session */
-  async keep(session: SessionId): Promise<SessionSettings | null> {
+  /**
+   * Snapshots where it is worth it, and trims what the settings do not keep.
+   * @param byAge whether for its age, too: that has a deadline of its own, and no commit makes an event older
+   * @returns the settings; `null`: no such session
+   */
+  async keep(session: SessionId, byAge: boolean): Promise<SessionSettings | null> {
     const { store, limits } = this.#ports
     const fields = await store.fields(session, INFO_FIELDS)
     if (fields === null) return null
     const { settings } = sessionInfo(session, fields)
     let held = await this.#snapshot(session, limits.snapshotEveryEvents)
-    // A log that is kept whole is no work for the writer.
-    if (keepsAll(settings)) return settings
+    const { maxAgeMs, maxEvents, maxBytes } = settings.retention
+    const trims = maxEvents !== null || maxBytes !== null || (byAge && maxAgeMs !== null)
+    // What trims nothing is no work for the writer.
+    if (!trims) return settings
     for (;;) {
       const policy = { ...settings.retention, ...held, limit: TRIM_A_ROUND }
       const trimmed = await store.trim(session, policy)
@@ -187,7 +193,7 @@ export class Keeper {
 
   async #work(session: SessionId): Promise<void> {
     try {
-      await this.keep(session)
+      await this.keep(session, false)
     } catch (error) {
       const gone = error instanceof HeldlineError && error.code === 'session_not_found'
       if (!gone) this.#ports.log.warn('keeper.failed', { session, error })
@@ -196,9 +202,4 @@ export class Keeper {
       this.#next()
     }
   }
-}
-
-function keepsAll({ retention }: SessionSettings): boolean {
-  const { maxAgeMs, maxEvents, maxBytes } = retention
-  return maxAgeMs === null && maxEvents === null && maxBytes === null
 }

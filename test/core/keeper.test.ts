@@ -42,13 +42,16 @@ describe('retention', () => {
     expect(log.at(-1)?.serial).toBe(301)
   })
 
-  test('of everything: nothing is trimmed, nor is the store asked to', async () => {
-    const { world, node, say } = await open(NO_LIMITS)
-    world.store.trim = () => Promise.reject(new Error('trimmed'))
-    for (let i = 0; i < 150; i++) await say()
-    expect(await world.log()).toHaveLength(151)
-    expect(node.log.at('warn')).toEqual([])
-  })
+  test.each([null, 100_000])(
+    'neither by count nor by bytes (by age: %s): no commit has the store asked to trim',
+    async (maxAgeMs) => {
+      const { world, node, say } = await open(keeping({ maxAgeMs }))
+      world.store.trim = () => Promise.reject(new Error('trimmed'))
+      for (let i = 0; i < 150; i++) await say()
+      expect(await world.log()).toHaveLength(151)
+      expect(node.log.at('warn')).toEqual([])
+    },
+  )
 
   test('by bytes: the log is not much larger than asked', async () => {
     const { world, say } = await open(keeping({ maxBytes: 100_000 }))
@@ -88,13 +91,13 @@ describe('retention', () => {
       for (let i = 0; i < 80; i++) {
         await say(nextWord(random)).catch(expectRefusal)
         if (!random.chance(0.05)) continue
-        await world.clock.resolve(node.keeper.keep(SESSION))
+        await world.clock.resolve(node.keeper.keep(SESSION, true))
         // A node that knows nothing yet: snapshot and what is left of the log.
         const view = await world.clock.resolve(world.node().views.at(SESSION))
         const full = fold(view.position.epoch, [...all, ...heard])
         expect(picture(view), `seed ${seed}`).toBe(picture(full))
       }
-      await world.clock.resolve(node.keeper.keep(SESSION))
+      await world.clock.resolve(node.keeper.keep(SESSION, true))
       expect((await world.log()).length).toBeLessThanOrEqual(maxEvents)
     }
   })
@@ -108,7 +111,7 @@ describe('retention', () => {
       const other = world.node()
       for (let i = 0; i < 30; i++) {
         await say(nextWord(random)).catch(expectRefusal)
-        const kept = random.chance(0.4) ? node.keeper.keep(SESSION) : null
+        const kept = random.chance(0.4) ? node.keeper.keep(SESSION, true) : null
         if (random.chance(0.4)) {
           for (let ticks = random.int(0, 8); ticks > 0; ticks--) await Promise.resolve()
           other.views.forget(SESSION)
