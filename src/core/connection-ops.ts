@@ -8,7 +8,6 @@ import type {
 } from '../protocol/frames-up.ts'
 import { HeldlineError } from '../protocol/errors.ts'
 import { parseSessionId, type MemberId, type SessionId } from '../protocol/ids.ts'
-import { arrayElements, objectMembers } from '../protocol/json.ts'
 import { formatPosition, parsePosition, type Position } from '../protocol/position.ts'
 import { demand } from './access.ts'
 import { demandAppend } from './append-rights.ts'
@@ -20,6 +19,7 @@ import { draft } from './new-event.ts'
 import { PublishQueue } from './publish-queue.ts'
 import { signalText } from './signal-text.ts'
 import type { Appended } from './transitions/append.ts'
+import type { FrameTexts } from './up-frame.ts'
 
 /**
  * Does what a frame asks for, and answers it.
@@ -28,7 +28,7 @@ import type { Appended } from './transitions/append.ts'
 export async function handleFrame(
   connection: Connection,
   content: UpFrame,
-  text: string,
+  texts: FrameTexts,
 ): Promise<void> {
   if (content.op === 'auth') {
     const grant = await connection.authenticate(content.token)
@@ -45,9 +45,9 @@ export async function handleFrame(
     case 'detach':
       return detach(connection, content)
     case 'publish':
-      return publish(connection, content, text)
+      return publish(connection, content, texts)
     case 'signal':
-      return signal(connection, content, text)
+      return signal(connection, content, texts)
     case 'read':
       return read(connection, content)
     case 'presence':
@@ -110,18 +110,18 @@ async function detach(
   connection.send(frame({ type: 'detached', ref: content.ref, session }))
 }
 
-async function publish(connection: Connection, content: PublishFrame, text: string): Promise<void> {
+async function publish(
+  connection: Connection,
+  content: PublishFrame,
+  texts: FrameTexts,
+): Promise<void> {
   const session = sessionOf(content.session)
   const { sessions, limits } = connection.ports
-  const raw = objectMembers(text).find((member) => member.key === 'events')?.raw ?? '[]'
-  const texts = arrayElements(raw)
   const { grant } = connection
   const drafts = demandAppend(
     grant,
     session,
-    content.events.map((event, i) =>
-      draft(event, objectMembers(texts[i] ?? '{}'), limits.maxEventBytes),
-    ),
+    content.events.map((event, i) => draft(event, texts.events[i] ?? [], limits.maxEventBytes)),
   )
   const member = connection.members.get(session)
   const by = { subject: grant.subject, ...(member !== undefined && { member }) }
@@ -159,7 +159,7 @@ export function ackOf(done: Appended): {
   }
 }
 
-function signal(connection: Connection, content: SignalFrame, text: string): void {
+function signal(connection: Connection, content: SignalFrame, { members: told }: FrameTexts): void {
   const session = sessionOf(content.session)
   demand(connection.grant, 'signal', session)
   if (!connection.holds.has(session)) {
@@ -169,7 +169,7 @@ function signal(connection: Connection, content: SignalFrame, text: string): voi
   const member = members.get(session)
   const by = { subject: grant.subject, ...(member !== undefined && { member }) }
   const max = ports.limits.maxSignalBytes
-  ports.signals.send(session, signalText(session, content.name, by, objectMembers(text), max))
+  ports.signals.send(session, signalText(session, content.name, by, told, max))
 }
 
 async function read(connection: Connection, content: ReadFrame): Promise<void> {

@@ -216,7 +216,7 @@ export class Connection implements Out {
       const parsed = parseUpFrame(text, this.ports.limits.maxFrameBytes)
       ref = parsed.ref
       if ('error' in parsed) throw parsed.error
-      await handleFrame(this, parsed.frame, text)
+      await handleFrame(this, parsed.frame, parsed.texts)
     } catch (error) {
       this.#refuse(error, ref)
     }

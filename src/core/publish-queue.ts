@@ -6,15 +6,13 @@ import type { Draft } from './new-event.ts'
  */
 export class PublishQueue {
   #last: Promise<void> = Promise.resolve()
-  #underWay: Promise<void>[] = []
+  readonly #underWay = new Set<Promise<void>>()
 
   run<T>(drafts: readonly Draft[], publish: () => Promise<T>): Promise<T> {
     const result = mayRepeat(drafts) ? this.#alone(publish) : this.#last.then(publish)
     const settled = result.then(ignore, ignore)
-    this.#underWay.push(settled)
-    void settled.finally(() => {
-      this.#underWay = this.#underWay.filter((one) => one !== settled)
-    })
+    this.#underWay.add(settled)
+    void settled.then(() => this.#underWay.delete(settled))
     return result
   }
 

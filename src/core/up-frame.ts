@@ -2,8 +2,14 @@ import { HeldlineError, type ErrorCode } from '../protocol/errors.ts'
 import { UP_FRAMES, type Op, type UpFrame } from '../protocol/frames-up.ts'
 import { arrayElements, checkShape, objectMembers, type Member } from '../protocol/json.ts'
 
+/** The members of a frame with the text of each as it came; and of each event that it publishes. */
+export interface FrameTexts {
+  readonly members: readonly Member[]
+  readonly events: readonly (readonly Member[])[]
+}
+
 export type ParsedFrame =
-  | { readonly ref: string | null; readonly frame: UpFrame }
+  | { readonly ref: string | null; readonly frame: UpFrame; readonly texts: FrameTexts }
   /** The ref is given where it could be read, so that the answer reaches whoever waits for it. */
   | { readonly ref: string | null; readonly error: HeldlineError }
 
@@ -24,10 +30,10 @@ export function parseUpFrame(text: string, maxBytes: number): ParsedFrame {
 }
 
 function parseEnvelope(text: string, fields: ReadonlyMap<string, unknown>): ParsedFrame {
-  const members = objectMembers(text)
+  const texts = textsOf(text)
   const refText = fields.get('ref')
   const ref = typeof refText === 'string' && REF.test(refText) ? refText : null
-  const mistake = keyMistake(members)
+  const mistake = keyMistake(texts)
   if (mistake !== null) return refuse(mistake, KEY_MISTAKES[mistake], ref)
   const op = fields.get('op')
   if (typeof op !== 'string' || !Object.hasOwn(UP_FRAMES, op)) {
@@ -38,7 +44,7 @@ function parseEnvelope(text: string, fields: ReadonlyMap<string, unknown>): Pars
   }
   // Checked just above: the table has this key.
   const parsed = UP_FRAMES[op as Op].safeParse(Object.fromEntries(fields))
-  if (parsed.success) return { ref, frame: parsed.data }
+  if (parsed.success) return { ref, frame: parsed.data, texts }
   const [issue] = parsed.error.issues
   const code = issue?.code === 'unrecognized_keys' ? 'unknown_field' : 'invalid_request'
   return refuse(
@@ -57,18 +63,48 @@ const KEY_MISTAKES = {
  * What JSON.parse lets pass: a key twice, of which it takes the last and a reader of the bytes the first; and `__proto__`. Looked for in the objects that
  * are the protocol's own: the frame, its presence, its events. What an application puts into `data` is opaque. [P-2.3]
  */
-function keyMistake(members: readonly Member[]): keyof typeof KEY_MISTAKES | null {
-  if (members.some((member) => member.key === '__proto__')) return 'forbidden_key'
-  if (new Set(members.map((member) => member.key)).size < members.length) return 'duplicate_key'
-  for (const { key, raw } of members) {
-    const inner =
-      key === 'presence' ? [raw] : key === 'events' && raw[0] === '[' ? arrayElements(raw) : []
-    for (const text of inner) {
-      const mistake = text[0] === '{' ? keyMistake(objectMembers(text)) : null
-      if (mistake !== null) return mistake
-    }
+function keyMistake({ members, events }: FrameTexts): keyof typeof KEY_MISTAKES | null {
+  const presence = members.find(({ key }) => key === 'presence')?.raw ?? ''
+  return (
+    mistakeIn(members) ??
+    (presence.startsWith('{') ? mistakeIn(objectMembers(presence)) : null) ??
+    firstOf(events, mistakeIn)
+  )
+}
+
+/** Up to so many keys, comparing each with each costs less than a set of them. */
+const FEW = 8
+
+function mistakeIn(members: readonly Member[]): keyof typeof KEY_MISTAKES | null {
+  if (members.some(({ key }) => key === '__proto__')) return 'forbidden_key'
+  return hasTwins(members) ? 'duplicate_key' : null
+}
+
+function hasTwins(members: readonly Member[]): boolean {
+  if (members.length > FEW) return new Set(members.map(({ key }) => key)).size < members.length
+  for (let i = 1; i < members.length; i++) {
+    for (let j = 0; j < i; j++) if (members[i]?.key === members[j]?.key) return true
+  }
+  return false
+}
+
+function firstOf<T, R>(items: readonly T[], find: (item: T) => R | null): R | null {
+  for (const item of items) {
+    const found = find(item)
+    if (found !== null) return found
   }
   return null
+}
+
+/** Of text that is an object: read once, for all who need the bytes as they came. */
+function textsOf(text: string): FrameTexts {
+  const members = objectMembers(text)
+  const raw = members.find(({ key }) => key === 'events')?.raw ?? ''
+  const events = raw.startsWith('[') ? arrayElements(raw) : []
+  return {
+    members,
+    events: events.map((event) => (event.startsWith('{') ? objectMembers(event) : [])),
+  }
 }
 
 function parseJson(text: string): unknown {
