@@ -1,7 +1,7 @@
 import { createSession } from '../load/preload.ts'
-import { startCentrifuge } from '../lib/centrifuge.ts'
-import { named, type Context, type Scenario } from '../lib/scenario.ts'
-import { startOwn, startSocketIo, type ServerProcess } from '../lib/servers.ts'
+import { startPeers } from '../lib/peers.ts'
+import { named, type Scenario } from '../lib/scenario.ts'
+import { startOwn } from '../lib/servers.ts'
 
 const WAITING = 64
 const UNIT = 'deliveries/s'
@@ -73,20 +73,4 @@ export const fanOut: Scenario = {
       }
     }
   },
-}
-
-async function startPeers(context: Context): Promise<(readonly [string, ServerProcess])[]> {
-  const { options, redis, centrifuge } = context
-  if (!options.peers) return []
-  const peers: (readonly [string, ServerProcess])[] = [
-    ['Socket.IO Redis Streams', await context.keep(startSocketIo(redis))],
-  ]
-  if ('program' in centrifuge) {
-    const { program } = centrifuge
-    peers.push(
-      ['Centrifuge memory', await context.keep(startCentrifuge(program, null))],
-      ['Centrifuge Redis', await context.keep(startCentrifuge(program, redis))],
-    )
-  }
-  return peers
 }

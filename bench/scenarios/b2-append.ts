@@ -3,10 +3,10 @@ import { fileURLToPath } from 'node:url'
 import type { How } from '../load/append.ts'
 import { createSession } from '../load/preload.ts'
 import type { StoreOrder } from '../ceilings/store-driver.ts'
-import { startCentrifuge } from '../lib/centrifuge.ts'
+import { startPeers } from '../lib/peers.ts'
 import { removeFolder, temporaryFolder } from '../lib/processes.ts'
 import { named, type Context, type Scenario } from '../lib/scenario.ts'
-import { startOwn, startSocketIo, type ServerProcess } from '../lib/servers.ts'
+import { startOwn, type ServerProcess } from '../lib/servers.ts'
 
 const UNIT = 'appends/s'
 const BATCH = 50
@@ -118,20 +118,4 @@ function driveStore(order: StoreOrder): Promise<number> {
     child.once('exit', () => reject(new Error('the ceiling of a store has ended by itself')))
     child.send(order)
   }).finally(() => child.disconnect())
-}
-
-async function startPeers(context: Context): Promise<(readonly [string, ServerProcess])[]> {
-  const { options, redis, centrifuge } = context
-  if (!options.peers) return []
-  const peers: (readonly [string, ServerProcess])[] = [
-    ['Socket.IO Redis Streams', await context.keep(startSocketIo(redis))],
-  ]
-  if ('program' in centrifuge) {
-    const { program } = centrifuge
-    peers.push(
-      ['Centrifuge Redis', await context.keep(startCentrifuge(program, redis))],
-      ['Centrifuge memory', await context.keep(startCentrifuge(program, null))],
-    )
-  }
-  return peers
 }

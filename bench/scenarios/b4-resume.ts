@@ -1,6 +1,6 @@
-import { startCentrifuge } from '../lib/centrifuge.ts'
+import { startPeers } from '../lib/peers.ts'
 import { named, type Context, type Scenario } from '../lib/scenario.ts'
-import { startOwn, startSocketIo, type ServerProcess, type StoreKind } from '../lib/servers.ts'
+import { startOwn, type ServerProcess, type StoreKind } from '../lib/servers.ts'
 
 const UNIT = 'events/s'
 const MANY_BEHIND = 1000
@@ -123,17 +123,7 @@ async function startCeilings(
 }
 
 async function measurePeers(context: Context, sizes: Sizes): Promise<void> {
-  const { redis, centrifuge } = context
-  const peers: (readonly [string, ServerProcess])[] = [
-    ['Socket.IO Redis Streams', await context.keep(startSocketIo(redis))],
-  ]
-  if ('program' in centrifuge) {
-    const { program } = centrifuge
-    peers.push(
-      ['Centrifuge Redis', await context.keep(startCentrifuge(program, redis))],
-      ['Centrifuge memory', await context.keep(startCentrifuge(program, null))],
-    )
-  }
+  const peers = await startPeers(context)
   let run = 0
   await context.repeat(async () => {
     for (const [name, { target, pid }] of peers) {
@@ -144,7 +134,7 @@ async function measurePeers(context: Context, sizes: Sizes): Promise<void> {
         behind: MANY_BEHIND,
         position: null,
         after: 1,
-        pids: [pid, redis.pid],
+        pids: [pid, context.redis.pid],
         withinMs: 120_000,
       })
       const cores = named(['server', 'redis'], done.cores)

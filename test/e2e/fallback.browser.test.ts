@@ -1,8 +1,7 @@
-import type { Browser, Page } from 'playwright-core'
+import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { Answer } from '../support/answer.ts'
-import { launchBrowser, servePage, type PageServer } from '../support/browser.ts'
-import { startLocalServer, type LocalServer } from '../support/local-server.ts'
+import { startFollowPage, type FollowPage } from './follow-page.ts'
 import type { TestPage } from './page/follow.ts'
 
 declare const page: TestPage
@@ -11,20 +10,15 @@ const DELTAS = 40
 const CODE = /over-http/
 
 describe('a page in a network that lets no WebSocket through', () => {
-  let pages: PageServer
-  let server: LocalServer
-  let browser: Browser
+  let pages: FollowPage['pages']
+  let server: FollowPage['server']
+  let browser: FollowPage['browser']
+  let close: FollowPage['close'] | undefined
 
   beforeAll(async () => {
-    pages = await servePage(new URL('page/follow.ts', import.meta.url))
-    server = await startLocalServer({ ALLOWED_ORIGINS: pages.origin })
-    browser = await launchBrowser()
+    ;({ pages, server, browser, close } = await startFollowPage())
   })
-  afterAll(async () => {
-    await browser?.close()
-    await server?.close()
-    await pages?.close()
-  })
+  afterAll(() => close?.())
 
   /** @param losses how many requests for the code of the fallback are lost */
   async function open(session: string, losses: number) {

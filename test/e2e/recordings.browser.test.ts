@@ -1,10 +1,8 @@
-import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { Answer } from '../support/answer.ts'
-import { launchBrowser, servePage, type PageServer } from '../support/browser.ts'
-import { startLocalServer, type LocalServer } from '../support/local-server.ts'
 import { readThroughProvider, recordings, serveRecording } from '../support/recordings.ts'
 import { publishStream } from '../support/stream-agent.ts'
+import { startFollowPage, type FollowPage } from './follow-page.ts'
 import type { TestPage } from './page/follow.ts'
 
 declare const page: TestPage
@@ -12,20 +10,15 @@ declare const page: TestPage
 const names = recordings()
 
 describe('a real answer, read through its provider’s package, arrives in a browser', () => {
-  let pages: PageServer
-  let server: LocalServer
-  let browser: Browser
+  let pages: FollowPage['pages']
+  let server: FollowPage['server']
+  let browser: FollowPage['browser']
+  let close: FollowPage['close'] | undefined
 
   beforeAll(async () => {
-    pages = await servePage(new URL('page/follow.ts', import.meta.url))
-    server = await startLocalServer({ ALLOWED_ORIGINS: pages.origin })
-    browser = await launchBrowser()
+    ;({ pages, server, browser, close } = await startFollowPage())
   })
-  afterAll(async () => {
-    await browser?.close()
-    await server?.close()
-    await pages?.close()
-  })
+  afterAll(() => close?.())
 
   if (names.length === 0) {
     test.skip(

@@ -1,9 +1,8 @@
-import type { Browser, Page } from 'playwright-core'
+import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { Answer, type Place } from '../support/answer.ts'
-import { launchBrowser, servePage, type PageServer } from '../support/browser.ts'
-import { startLocalServer, type LocalServer } from '../support/local-server.ts'
 import { API_KEY, startServerProcess, TOKEN_SECRET } from '../support/server-process.ts'
+import { startFollowPage, type FollowPage } from './follow-page.ts'
 import type { Entry, TestPage } from './page/follow.ts'
 
 declare const page: TestPage
@@ -13,20 +12,15 @@ const RELOADS = 50
 const CUTS = 10
 
 describe('an answer in a real browser', () => {
-  let pages: PageServer
-  let server: LocalServer
-  let browser: Browser
+  let pages: FollowPage['pages']
+  let server: FollowPage['server']
+  let browser: FollowPage['browser']
+  let close: FollowPage['close'] | undefined
 
   beforeAll(async () => {
-    pages = await servePage(new URL('page/follow.ts', import.meta.url))
-    server = await startLocalServer({ ALLOWED_ORIGINS: pages.origin })
-    browser = await launchBrowser()
+    ;({ pages, server, browser, close } = await startFollowPage())
   })
-  afterAll(async () => {
-    await browser?.close()
-    await server?.close()
-    await pages?.close()
-  })
+  afterAll(() => close?.())
 
   async function open(
     session: string,
