@@ -178,7 +178,7 @@ function take(view: View, event: StoredEvent): boolean {
 }
 
 /** The text was encoded by us around data that was checked when it was appended. */
-export function parseEvent(event: StoredEvent): WireEvent {
+function parseEvent(event: StoredEvent): WireEvent {
   return JSON.parse(event.text) as WireEvent
 }
 
