@@ -20,6 +20,8 @@ export type Decision<Result> =
       readonly answer: (done: Committed) => Result
     }
   | { readonly done: Result }
+  /** These fields must be known first, where what was read before names them. */
+  | { readonly read: readonly string[] }
 
 /** What the attempts so far have shown. */
 export interface Known {
@@ -37,15 +39,27 @@ const MAX_ATTEMPTS = 8
 
 /**
  * Runs a transition over the store's one commit, deciding again after each conflict, a bounded number of times.
+ * @param committed told of the commit, where there was one
  * @throws HeldlineError `session_not_found`, `producer_fenced`, `producer_gap`, `contention`, what `decide` throws, what the store throws
  */
-export async function run<Result>(store: Store, transition: Transition<Result>): Promise<Result> {
+export async function run<Result>(
+  store: Store,
+  transition: Transition<Result>,
+  committed?: (done: Committed) => void,
+): Promise<Result> {
   const known = await readFirst(store, transition)
   for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
     const decision = transition.decide(known)
     if ('done' in decision) return decision.done
+    if ('read' in decision) {
+      await readFields(store, transition.session, decision.read, known)
+      continue
+    }
     const result = await store.commit({ ...decision.commit, session: transition.session })
-    if (result.outcome === 'committed') return decision.answer(result)
+    if (result.outcome === 'committed') {
+      committed?.(result)
+      return decision.answer(result)
+    }
     learn(known, result)
   }
   throw new HeldlineError(
@@ -66,11 +80,20 @@ async function readFirst(store: Store, transition: Transition<unknown>): Promise
     epoch: null,
     exists: false,
   }
-  if (transition.reads === undefined || transition.reads.length === 0) return known
-  const fields = await store.fields(transition.session, transition.reads)
+  const { reads = [] } = transition
+  if (reads.length > 0) await readFields(store, transition.session, reads, known)
+  return known
+}
+
+async function readFields(
+  store: Store,
+  session: Transition<unknown>['session'],
+  names: readonly string[],
+  known: Known,
+): Promise<void> {
+  const fields = await store.fields(session, names)
   if (fields === null) throw sessionNotFound()
   for (const [name, value] of fields) known.fields.set(name, value)
-  return known
 }
 
 function learn(known: Known, result: Exclude<CommitResult, Committed>): void {

@@ -4,7 +4,7 @@ import type * as z from 'zod/mini'
 import type { Grant } from '../core/access.ts'
 import { HeldlineError } from '../protocol/errors.ts'
 import type { By } from '../protocol/event.ts'
-import { parseMemberId, type MemberId, type SessionId } from '../protocol/ids.ts'
+import { ID_PATTERN, type MemberId, type SessionId } from '../protocol/ids.ts'
 import { parseObject, type RawJson } from './body.ts'
 import { readQuery, type QueryText } from './query.ts'
 import type { Route } from './route.ts'
@@ -47,11 +47,17 @@ export class Call {
   }
 
   get member(): MemberId {
-    const { member } = this.#request.params as { readonly member?: string }
-    const id = parseMemberId(member)
-    if (id === null)
-      throw new HeldlineError('invalid_request', 'the member id does not have the form')
-    return id
+    // The form of every id is one.
+    return this.id('member') as MemberId
+  }
+
+  /** The id that the path has in the place of a name. @throws HeldlineError `invalid_request` */
+  id(name: string): string {
+    const text = (this.#request.params as Readonly<Record<string, string>>)[name]
+    if (text === undefined || !ID_PATTERN.test(text)) {
+      throw new HeldlineError('invalid_request', `the ${name} id does not have the form`)
+    }
+    return text
   }
 
   get requestId(): string {

@@ -95,3 +95,19 @@ test('a transition that refuses has committed nothing', async () => {
   expect(await refusal(run(world.store, refused))).toBe('forbidden')
   expect(await world.log()).toHaveLength(1)
 })
+
+test('what names the next fields to read is read first, and they are known at the next decision', async () => {
+  const { store } = await open()
+  await run(store, increment('which'))
+  await run(store, increment('field-1'))
+  const follow: Transition<string | null> = {
+    session: SESSION,
+    reads: ['which'],
+    decide: ({ fields }) => {
+      const name = `field-${fields.get('which')}`
+      const value = fields.get(name)
+      return value === undefined ? { read: [name] } : { done: value }
+    },
+  }
+  expect(await run(store, follow)).toBe('1')
+})
