@@ -8,6 +8,7 @@ import { originRule } from './auth/origins.ts'
 import { expireTicket, Tickets } from './auth/tickets.ts'
 import { TokenVerifier } from './auth/tokens.ts'
 import type { ConnectionPorts } from './core/connection.ts'
+import { Deliveries } from './core/deliveries.ts'
 import { Hub } from './core/hub.ts'
 import { Keeper } from './core/keeper.ts'
 import { DEFAULT_LIMITS, type Limits } from './core/limits.ts'
@@ -117,6 +118,7 @@ interface Core {
   readonly hub: Hub
   readonly keeper: Keeper
   readonly presence: Presence
+  readonly deliveries: Deliveries
   readonly sessions: Sessions
 }
 
@@ -125,8 +127,9 @@ function assembleCore(ports: CorePorts): Core {
   const views = new Views(ports.store, ports.limits, (...after) => hub.recent(...after))
   const keeper = new Keeper({ ...ports, views })
   const presence = new Presence(ports)
-  const sessions = new Sessions({ ...ports, keeper })
-  return { views, hub, keeper, presence, sessions }
+  const deliveries = new Deliveries({ ...ports, views })
+  const sessions = new Sessions({ ...ports, keeper, deliveries })
+  return { views, hub, keeper, presence, deliveries, sessions }
 }
 
 function assembleAuth(config: LoadedConfig, store: Store, ports: CorePorts) {

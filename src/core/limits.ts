@@ -33,6 +33,8 @@ export interface Limits {
   readonly presenceGraceMs: number
   readonly presenceWindowMs: number
   readonly presenceTtlMs: number
+  /** How long a result may stay unread before it is sent to the webhook. */
+  readonly deliveryAfterMs: number
 }
 
 export const DEFAULT_LIMITS: Limits = {
@@ -59,4 +61,5 @@ export const DEFAULT_LIMITS: Limits = {
   presenceGraceMs: 15_000,
   presenceWindowMs: 120_000,
   presenceTtlMs: 45_000,
+  deliveryAfterMs: 60_000,
 }

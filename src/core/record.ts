@@ -56,7 +56,7 @@ export const FIELD = {
   controller: 'controller',
   /** JSON of a delivery. */
   delivery: (id: string) => `delivery:${id}`,
-  /** JSON of the ids of the deliveries that are pending or failed. */
+  /** JSON of the deliveries that are pending or failed, and whom each is for. */
   deliveries: 'deliveries',
 } as const
 

@@ -2,6 +2,7 @@ import type { By } from '../protocol/event.ts'
 import type { SessionId } from '../protocol/ids.ts'
 import type { Clock } from './clock.ts'
 import { run, sessionNotFound } from './commit.ts'
+import type { Deliveries } from './deliveries.ts'
 import { eventsAfter, type EventsPage } from './read-events.ts'
 import { isInternal } from './internal-session.ts'
 import type { Keeper } from './keeper.ts'
@@ -30,6 +31,7 @@ export interface SessionsPorts {
   readonly random: Random
   readonly limits: Limits
   readonly keeper: Keeper
+  readonly deliveries: Pick<Deliveries, 'readUpTo'>
 }
 
 /** What one can do with sessions: the verbs that the faces offer. Rights are checked by the face that knows the caller. */
@@ -98,6 +100,10 @@ export class Sessions {
   /** @returns the serial up to which the subject has read, which may be higher than what was asked for */
   async markRead(session: SessionId, subject: string, serial: number): Promise<number> {
     const { head } = await this.head(session)
-    return run(this.#ports.store, markRead({ session, subject, serial: Math.min(serial, head) }))
+    const request = { session, subject, serial: Math.min(serial, head) }
+    const read = await run(this.#ports.store, markRead(request))
+    // Also where it had read so far before: the one who recorded it may have died before it came to this.
+    if (read.awaited) await this.#ports.deliveries.readUpTo(session, subject, read.serial)
+    return read.serial
   }
 }

@@ -43,7 +43,13 @@ export const deliveryAcked = z.strictObject({
   via: z.enum(['read', 'webhook']),
 })
 /** A dead letter: it can be replayed. */
-export const deliveryFailed = z.strictObject({ delivery: idSchema, attempts: version })
+export const deliveryFailed = z.strictObject({
+  delivery: idSchema,
+  /** How often it was sent. */
+  attempts: z.number().check(z.int(), z.minimum(0)),
+  /** What the last try came to, in a word; `superseded` where newer ones took its place. */
+  reason: text(64),
+})
 
 export type StateSet = z.infer<typeof stateSet>
 export type StateDeleted = z.infer<typeof stateDeleted>

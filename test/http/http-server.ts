@@ -5,6 +5,7 @@ import { originRule } from '../../src/auth/origins.ts'
 import { Tickets } from '../../src/auth/tickets.ts'
 import { TokenVerifier } from '../../src/auth/tokens.ts'
 import type { Grant } from '../../src/core/access.ts'
+import { Deliveries } from '../../src/core/deliveries.ts'
 import { Hub } from '../../src/core/hub.ts'
 import { Keeper } from '../../src/core/keeper.ts'
 import { DEFAULT_LIMITS, type Limits } from '../../src/core/limits.ts'
@@ -82,7 +83,8 @@ export async function startHttp(options: HttpServerOptions = {}) {
   const hub = new Hub(ports)
   const keeper = new Keeper({ ...ports, views })
   const presence = new Presence(ports)
-  const sessions = new Sessions({ ...ports, keeper })
+  const deliveries = new Deliveries({ ...ports, views })
+  const sessions = new Sessions({ ...ports, keeper, deliveries })
   const tickets = new Tickets(store, random, () => clock.now())
   const mint = new TokenMint(TOKEN_SECRET, null, clock)
   let draining = false

@@ -1,5 +1,7 @@
 import type { Authenticator, Grant } from '../../src/core/access.ts'
 import type { ConnectionPorts } from '../../src/core/connection.ts'
+import { Courier } from '../../src/core/courier.ts'
+import { Deliveries } from '../../src/core/deliveries.ts'
 import { Hub } from '../../src/core/hub.ts'
 import { Keeper } from '../../src/core/keeper.ts'
 import type { Limits } from '../../src/core/limits.ts'
@@ -9,6 +11,7 @@ import type { Signals } from '../../src/core/signals.ts'
 import type { Store } from '../../src/core/store.ts'
 import { Sweeper } from '../../src/core/sweeper.ts'
 import { Views } from '../../src/core/views.ts'
+import type { WebhookSender } from '../../src/core/webhook.ts'
 import { HeldlineError } from '../../src/protocol/errors.ts'
 import type { FakeClock } from './fake-clock.ts'
 import type { FakeRandom } from './fake-random.ts'
@@ -22,7 +25,12 @@ export interface SimNodePorts {
   readonly random: FakeRandom
   readonly limits: Limits
   readonly authenticator: Authenticator
+  /** Without it, there is no webhook. */
+  readonly sender?: WebhookSender
 }
+
+/** How long after each failed try a webhook is tried again. */
+export const RETRY_MS = [5000, 30_000, 120_000, 600_000, 3_600_000, 21_600_000] as const
 
 /** The whole core of one node, put together as the server does, with everything that touches the world in the test's hand. */
 export class SimNode {
@@ -31,6 +39,8 @@ export class SimNode {
   readonly views: Views
   readonly keeper: Keeper
   readonly presence: Presence
+  readonly deliveries: Deliveries
+  readonly courier: Courier
   readonly sessions: Sessions
   readonly sweeper: Sweeper
   readonly ports: ConnectionPorts
@@ -44,7 +54,18 @@ export class SimNode {
     this.views = new Views(ports.store, ports.limits, (...after) => this.hub.recent(...after))
     this.keeper = new Keeper({ ...shared, views: this.views })
     this.presence = new Presence(shared)
-    this.sessions = new Sessions({ ...shared, keeper: this.keeper })
+    this.deliveries = new Deliveries({ ...shared, views: this.views })
+    this.courier = new Courier({
+      sender: null,
+      retryMs: RETRY_MS,
+      ...shared,
+      views: this.views,
+    })
+    this.sessions = new Sessions({
+      ...shared,
+      keeper: this.keeper,
+      deliveries: this.deliveries,
+    })
     this.sweeper = new Sweeper({ ...shared, handlers: this.#handlers() }, () =>
       ports.random.fraction(),
     )
@@ -72,6 +93,7 @@ export class SimNode {
   close(): void {
     for (const socket of this.sockets) socket.connection.close(1012, 'this node goes down')
     this.sweeper.close()
+    void this.courier.close()
     this.presence.close()
     this.keeper.close()
     this.hub.close()
@@ -82,6 +104,7 @@ export class SimNode {
       ['member', (due) => this.presence.expire(due)],
       ['expire', (due) => this.keeper.due(due)],
       ['retention', (due) => this.keeper.due(due)],
+      ['delivery', (due) => this.courier.due(due)],
     ])
   }
 }

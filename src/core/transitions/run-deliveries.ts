@@ -1,44 +1,55 @@
+import type { Known } from '../commit.ts'
 import type { Random } from '../random.ts'
 import { DEADLINE, FIELD } from '../record.ts'
-import type { CommitParts } from './commit-parts.ts'
+import { guardOf, joinParts, type CommitParts } from './commit-parts.ts'
+import { deadLetter, deliveryText, keepFailed, listedText, parseListed } from './delivery-record.ts'
 import type { Ending } from './run-end.ts'
 import type { RunInfo } from './run-record.ts'
 import { eventOf } from './session.ts'
 
-/** A delivery as the record keeps it. */
-export interface DeliveryRecord {
-  readonly run: string
-  readonly to: string
-  readonly status: 'pending' | 'acked' | 'failed'
-  /** Tries of the webhook so far. */
-  readonly attempts: number
-}
-
-/** The name of a run's delivery: the same wherever it is made, so that it is made once. */
-export function deliveryId(run: string, index: number): string {
-  return `${run.slice(0, 120)}~d${index}`
-}
+/** So many of a session wait at most: a newer one takes the place of the oldest, which is failed, and can be replayed. */
+export const MAX_PENDING = 100
+/** Where longer, the name of the run would not fit into that of its delivery. */
+const MAX_NAME = 120
 
 /** A finished or failed run makes one delivery for each subject that its result is for. [P-15.1] */
 export function pendingDeliveries(
+  known: Known,
   run: string,
   info: RunInfo,
   ending: Ending,
   random: Random,
 ): Partial<CommitParts> {
   if (ending.status === 'cancelled') return {}
+  const { status: ended } = ending
   const subjects = [...new Set([...info.deliverTo, ...(ending.deliverTo ?? [])])]
-  const deliveries = subjects.map((to, index) => ({ id: deliveryId(run, index), to }))
-  const record = (to: string): string =>
-    JSON.stringify({ run, to, status: 'pending', attempts: 0 } satisfies DeliveryRecord)
-  return {
-    events: deliveries.map(({ id, to }) =>
+  if (subjects.length === 0) return {}
+  const made = subjects.map((to, index) => ({ id: deliveryId(run, index, random), to }))
+  const before = parseListed(known.fields.get(FIELD.deliveries) ?? null)
+  const waiting = before.filter(({ failed }) => failed !== true)
+  const over = waiting.slice(0, Math.max(0, waiting.length + made.length - MAX_PENDING))
+  const gone = new Set(over.map(({ id }) => id))
+  const listed = before.map((one) => (gone.has(one.id) ? { ...one, failed: true as const } : one))
+  const record = { run, ended, status: 'pending', attempts: 0 } as const
+  return joinParts(...over.map(({ id }) => deadLetter(known, id, 'superseded', random)), {
+    guards: [guardOf(known, FIELD.deliveries)],
+    events: made.map(({ id, to }) =>
       eventOf('delivery.pending', { delivery: id, run, to }, { subject: 'server', run }, random),
     ),
-    writes: deliveries.map(({ id, to }) => ({ field: FIELD.delivery(id), value: record(to) })),
-    deadlines: deliveries.map(({ id }) => ({
+    writes: [
+      ...made.map(({ id, to }) => ({
+        field: FIELD.delivery(id),
+        value: deliveryText({ ...record, to }),
+      })),
+      { field: FIELD.deliveries, value: listedText(keepFailed([...listed, ...made])) },
+    ],
+    deadlines: made.map(({ id }) => ({
       deadline: DEADLINE.delivery(id),
       inMs: info.deliverAfterMs,
     })),
-  }
+  })
+}
+
+function deliveryId(run: string, index: number, random: Random): string {
+  return run.length <= MAX_NAME ? `${run}~d${index}` : random.id()
 }

@@ -42,6 +42,7 @@ export function endReads(run: string): readonly string[] {
     FIELD.runEffects(run),
     FIELD.runQuestions(run),
     FIELD.live,
+    FIELD.deliveries,
   ]
 }
 
@@ -139,7 +140,7 @@ export function endParts(
     withdrawnQuestions(known, run, by, random),
     unknownEffects(known, run, random),
     last,
-    pendingDeliveries(run, info, ending, random),
+    pendingDeliveries(known, run, info, ending, random),
   )
 }
 

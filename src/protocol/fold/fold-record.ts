@@ -33,10 +33,13 @@ export interface OpenDelivery {
   readonly run: string
   readonly to: string
   readonly status: 'pending' | 'failed'
+  /** The serial of the run's last event: whoever has read up to it has it. */
+  readonly serial: number
   readonly at: number
 }
 
-const FAILED_DELIVERIES = 50
+/** Of those that failed, the latest so many stay. */
+export const FAILED_DELIVERIES = 50
 
 /** The data was parsed or made by the server when it was appended, so the casts here only name what the log holds. */
 export function foldState(view: View, event: WireEvent): void {
@@ -75,7 +78,12 @@ export function foldDelivery(view: View, event: WireEvent): void {
   switch (event.type) {
     case 'delivery.pending': {
       const { delivery: id, run, to } = event.data as DeliveryPending
-      view.deliveries.set(id, { id, run, to, status: 'pending', at: event.at })
+      // One that is replayed is about the same result as before.
+      const { serial, at } = view.deliveries.get(id) ?? {
+        serial: view.runs.get(run)?.serial ?? event.serial,
+        at: event.at,
+      }
+      view.deliveries.set(id, { id, run, to, status: 'pending', serial, at })
       return
     }
     case 'delivery.failed': {

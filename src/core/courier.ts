@@ -1,0 +1,178 @@
+import type { SessionId } from '../protocol/ids.ts'
+import type { Clock } from './clock.ts'
+import { run } from './commit.ts'
+import type { Log } from './log.ts'
+import type { Random } from './random.ts'
+import { DEADLINE, FIELD } from './record.ts'
+import type { DueDeadline, Store } from './store.ts'
+import { acknowledge, claimTry, failTry, restDelivery } from './transitions/delivery.ts'
+import type { DeliveryRecord } from './transitions/delivery-record.ts'
+import type { Views } from './views.ts'
+import { resultInLog, webhookBody } from './webhook-body.ts'
+import type { WebhookOutcome, WebhookSender } from './webhook.ts'
+
+export interface CourierPorts {
+  readonly store: Store
+  readonly views: Pick<Views, 'at'>
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Log
+  /** `null`: there is no webhook. */
+  readonly sender: WebhookSender | null
+  /** How long after each failed try the next one is; after as many and one, it has failed. */
+  readonly retryMs: readonly number[]
+}
+
+/** So many sends are under way at most: a slow receiver costs this node no more than these. */
+const MAX_SENDS = 16
+/** Longer than a try can take: only where the node died is it tried again by this. */
+const CLAIM_MS = 30_000
+const PUT_OFF_MS = 2000
+/** What a receiver may ask for at most. */
+const MAX_RETRY_AFTER_MS = 6 * 60 * 60_000
+/** With random length, so that what failed together does not come back together. */
+const JITTER = 0.2
+/** What is under way when the node goes down may take so long. */
+const CLOSE_MS = 2000
+
+/**
+ * Sends what its person has not read in time. A due delivery is claimed by moving its deadline, in a commit, before it is sent: two nodes never
+ * send it at the same time, and a node that dies while it sends leaves it to the others. Sends run beside the sweeper, never in its way. [P-15.2]
+ */
+export class Courier {
+  readonly #ports: CourierPorts
+  readonly #abort = new AbortController()
+  readonly #underWay = new Set<Promise<void>>()
+  readonly #turns = new Map<SessionId, Promise<void>>()
+  #taken = 0
+  #closing: Promise<void> | null = null
+
+  constructor(ports: CourierPorts) {
+    this.#ports = ports
+  }
+
+  /** The deadline of a delivery is due. Resolves when it is claimed or put off; it is sent after that. */
+  async due({ session, deadline, at }: DueDeadline): Promise<void> {
+    const { store, sender } = this.#ports
+    if (this.#closing !== null) return
+    const due = { session, id: deadline.slice(DEADLINE.delivery('').length), at }
+    if (sender === null) return void (await run(store, restDelivery(due)))
+    if (this.#taken >= MAX_SENDS) return this.#putOff({ session, deadline, at })
+    this.#taken++
+    let record: DeliveryRecord | null = null
+    try {
+      record = await run(store, claimTry(due, CLAIM_MS))
+    } finally {
+      if (record === null) this.#taken--
+    }
+    if (record !== null) this.#start(this.#carry(session, due.id, record, sender))
+  }
+
+  /** Waits a moment for what is under way. What is cut off then is sent again by whoever looks after its claim. Idempotent. */
+  close(): Promise<void> {
+    return (this.#closing ??= this.#end())
+  }
+
+  async #end(): Promise<void> {
+    const timer = this.#ports.clock.after(CLOSE_MS, () => this.#abort.abort())
+    await Promise.all(this.#underWay)
+    timer.cancel()
+  }
+
+  #start(work: Promise<void>): void {
+    const running = work.finally(() => {
+      this.#taken--
+      this.#underWay.delete(running)
+    })
+    this.#underWay.add(running)
+  }
+
+  async #putOff({ session, deadline, at }: DueDeadline): Promise<void> {
+    const inMs = this.#jittered(PUT_OFF_MS)
+    const guards = [{ deadline, at }]
+    await this.#ports.store.commit({ session, guards, deadlines: [{ deadline, inMs }] })
+  }
+
+  /** Never throws: whatever goes wrong here is tried again when the claim is over. */
+  async #carry(
+    session: SessionId,
+    id: string,
+    record: DeliveryRecord,
+    sender: WebhookSender,
+  ): Promise<void> {
+    try {
+      const body = await this.#bodyOf(session, id, record)
+      if (body === null) return await this.#acknowledge(session, id, 'read')
+      const outcome = await sender.send({ id, body }, this.#abort.signal)
+      if (outcome.kind === 'taken') return await this.#acknowledge(session, id, 'webhook')
+      // Cut off by ourselves: that says nothing about the receiver.
+      if (this.#abort.signal.aborted) return
+      await this.#failed(session, id, record, outcome)
+    } catch (error) {
+      this.#ports.log.warn('delivery.interrupted', { session, delivery: id, error })
+    }
+  }
+
+  /** `null`: its person has read it, and whoever was to say so could not. */
+  async #bodyOf(session: SessionId, id: string, record: DeliveryRecord): Promise<string | null> {
+    const { store, views } = this.#ports
+    const field = FIELD.read(record.to)
+    const read = Number((await store.fields(session, [field]))?.get(field) ?? 0)
+    const view = await views.at(session)
+    const open = view.deliveries.get(id)
+    if (open !== undefined && read >= open.serial) return null
+    const run = view.runs.get(record.run)
+    if (run !== undefined) return webhookBody(session, id, record, open, run)
+    const { serial } = open ?? { serial: 0 }
+    const result = serial === 0 ? null : await resultInLog(store, session, record.run, serial)
+    return webhookBody(session, id, record, open, result)
+  }
+
+  async #acknowledge(session: SessionId, id: string, via: 'read' | 'webhook'): Promise<void> {
+    const { store, random } = this.#ports
+    await this.#inTurn(session, async () => {
+      await run(store, acknowledge({ session, ids: [id] }, via, random))
+    })
+  }
+
+  /** What many sends of one session come to is written one after the other: together, each would be in the way of all others. */
+  async #inTurn(session: SessionId, task: () => Promise<void>): Promise<void> {
+    const turn = (this.#turns.get(session) ?? Promise.resolve()).then(task)
+    const over = turn.catch(() => undefined)
+    this.#turns.set(session, over)
+    try {
+      await turn
+    } finally {
+      if (this.#turns.get(session) === over) this.#turns.delete(session)
+    }
+  }
+
+  async #failed(
+    session: SessionId,
+    id: string,
+    { attempts }: DeliveryRecord,
+    outcome: Exclude<WebhookOutcome, { kind: 'taken' }>,
+  ): Promise<void> {
+    const { store, random, log } = this.#ports
+    const { reason } = outcome
+    const againInMs = this.#againInMs(attempts, outcome)
+    const facts = { session, delivery: id, attempts, reason }
+    const request = { session, id, attempts, reason, againInMs }
+    await this.#inTurn(session, async () => {
+      if (await run(store, failTry(request, random))) log.warn('delivery.failed', facts)
+      else log.info('delivery.try_failed', facts)
+    })
+  }
+
+  #againInMs(attempts: number, outcome: Exclude<WebhookOutcome, { kind: 'taken' }>): number | null {
+    const scheduledMs = this.#ports.retryMs[attempts - 1]
+    if (outcome.kind === 'refused' || scheduledMs === undefined) return null
+    // Never sooner than by the schedule: a receiver may ask for more patience, not for less.
+    const askedMs = Math.min(outcome.retryAfterMs ?? 0, MAX_RETRY_AFTER_MS)
+    return Math.max(this.#jittered(scheduledMs), askedMs)
+  }
+
+  #jittered(ms: number): number {
+    return Math.ceil(ms * (1 + JITTER * this.#ports.random.fraction()))
+  }
+}
