@@ -32,7 +32,7 @@ export const FIELD = {
   runOpen: (id: string) => `run-open:${id}`,
   /** JSON of the ids of the questions that a run has open. */
   runQuestions: (id: string) => `run-questions:${id}`,
-  /** The run that a trigger started; `cancelled` where it was cancelled before one did. */
+  /** The run that a trigger started; CANCELLED_TRIGGER where it was cancelled before one did. */
   trigger: (id: string) => `trigger:${id}`,
   /** JSON of the ids of the runs that live. */
   live: 'live',

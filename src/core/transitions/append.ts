@@ -28,12 +28,25 @@ export interface Appended {
   readonly committed: Committed | null
 }
 
+export interface AppendTransition extends Transition<Appended> {
+  /** What a retry is answered of which nothing is new, even where nothing may be appended any more; else `null`. */
+  answered(known: Known): Appended | null
+  decide(known: Known): Exclude<Decision<Appended>, { readonly read: unknown }>
+}
+
 /**
  * Appends events, once. What a retry brings again is answered from what is remembered, and only the rest is new. [P-2.5] [P-2.6]
  */
-export function append(request: AppendRequest, random: Random): Transition<Appended> {
+export function append(request: AppendRequest, random: Random): AppendTransition {
   const entries = prepare(request, random)
-  return { session: request.session, decide: (known) => decide(request, entries, known) }
+  return {
+    session: request.session,
+    answered: (known) => answered(entries, known),
+    decide: (known) => {
+      const done = answered(entries, known)
+      return done === null ? decide(request, entries, known) : { done }
+    },
+  }
 }
 
 interface Entry {
@@ -69,18 +82,27 @@ function dedupeOf(
   return { id: `id:${draft.id}`, fingerprint: fingerprint(draft.type, draft.rawData) }
 }
 
+function answered(entries: readonly Entry[], known: Known): Appended | null {
+  const { epoch } = known
+  if (epoch === null) return null
+  const serials = entries.map((entry, index) => knownSerial(entry, index, known))
+  if (serials.includes(undefined)) return null
+  return {
+    epoch,
+    serials: serials.map((serial) => serial ?? null),
+    duplicates: entries.length,
+    committed: null,
+  }
+}
+
 function decide(
   request: AppendRequest,
   entries: readonly Entry[],
   known: Known,
-): Decision<Appended> {
+): Extract<Decision<Appended>, { readonly commit: unknown }> {
   const serials = entries.map((entry, index) => knownSerial(entry, index, known))
   const fresh = entries.filter((_, index) => serials[index] === undefined)
   const duplicates = entries.length - fresh.length
-  const { epoch } = known
-  if (fresh.length === 0 && epoch !== null) {
-    return { done: { epoch, serials: serials.map((s) => s ?? null), duplicates, committed: null } }
-  }
   if ((known.fields.get(FIELD.closed) ?? null) !== null) {
     throw new HeldlineError('session_closed', 'unable to append; the session is closed')
   }

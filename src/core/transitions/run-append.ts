@@ -1,96 +1,128 @@
+import { HeldlineError } from '../../protocol/errors.ts'
+import type { LiveStatus } from '../../protocol/run-events.ts'
 import type { Decision, Known, Transition } from '../commit.ts'
 import type { Draft } from '../new-event.ts'
 import type { Random } from '../random.ts'
 import { FIELD } from '../record.ts'
-import type { LiveStatus } from '../../protocol/run-events.ts'
 import { append, type Appended, type AppendRequest } from './append.ts'
 import { joinParts, listText, parseList, type CommitParts } from './commit-parts.ts'
-import { claimRun, leaseFrom, runText, type RunClaim } from './run-record.ts'
+import { claimRun, leaseFrom, runText, type RunClaim, type RunField } from './run-record.ts'
 import { eventOf } from './session.ts'
 
 export interface RunAppendRequest extends AppendRequest {
   readonly claim: RunClaim
-  /** Given where the lease is to be put off with this append; `null`: it was lately. */
-  readonly leaseMs: number | null
+  readonly leaseMs: number
+  /** Whether the lease is put off with this append, even where nothing else of the run changes. */
+  readonly putOff: boolean
+  /** What the run was when it was last seen. */
+  readonly guess?: RunField
 }
+
+export interface RunAppended {
+  readonly appended: Appended
+  /** What the run is now; `null`: everything was there already, and it was not looked at. */
+  readonly field: RunField | null
+}
+
+/** The end of a run completes all of them in one commit. */
+const MAX_OPEN = 50
 
 /**
  * Appends in the name of a run: by the epoch that holds it, while it lives. What the append shows of the agent (it streams, it thinks again) is
  * told after it, in the same commit. In the steady state nothing is read first: the guard proves the guess. [P-10.3] [P-10.4]
- * @throws HeldlineError `run_not_found`, `run_fenced`, `run_over`, what `append` throws
+ * @throws HeldlineError `run_not_found`, `run_fenced`, `run_over`, `session_limit`, what `append` throws
  */
-export function runAppend(request: RunAppendRequest, random: Random): Transition<Appended> {
-  const { claim, drafts } = request
+export function runAppend(request: RunAppendRequest, random: Random): Transition<RunAppended> {
+  const { claim, drafts, leaseMs } = request
   const by = { ...request.by, run: claim.run }
   const inner = append({ ...request, by }, random)
-  const shape = shapeOf(drafts)
+  const shows = shownBy(drafts)
+  const guess = request.guess ?? guessOf(claim, drafts, shows)
   const tell = (status: LiveStatus) => eventOf('run.status', { run: claim.run, status }, by, random)
   return {
     session: request.session,
-    decide: (known): Decision<Appended> => {
+    decide: (known): Decision<RunAppended> => {
+      const answered = inner.answered(known)
+      if (answered !== null) return { done: { appended: answered, field: null } }
+      // Before the messages are looked at: whoever lost the run, or its messages with it, must hear of the run.
+      const { field, status, guard } = claimRun(known, claim, guess)
       const decision = inner.decide(known)
-      if (!('commit' in decision)) return decision
-      const { field, status, guard } = claimRun(known, claim, shape.guess)
-      const next = nextStatus(status, shape, field.said)
+      if ('done' in decision) return { done: { appended: decision.done, field: null } }
+      const next = nextStatus(field, status, shows)
       const changed = next !== status
-      const value = runText({ epoch: field.epoch, status: next, said: false })
-      const extra: Partial<CommitParts> = {
+      const after = changed ? { epoch: field.epoch, status: next, said: false } : field
+      const commit = joinParts(decision.commit, openMessages(known, claim.run, drafts), {
         guards: [guard],
         events: changed ? [tell(next)] : [],
-        writes: changed ? [{ field: guard.field, value }] : [],
-        deadlines: request.leaseMs === null ? [] : [leaseFrom(claim.run, next, request.leaseMs)],
+        writes: changed ? [{ field: guard.field, value: runText(after) }] : [],
+        deadlines: changed || request.putOff ? [leaseFrom(claim.run, next, leaseMs)] : [],
+      })
+      return {
+        commit: { ...decision.commit, ...commit },
+        answer: (done) => ({ appended: decision.answer(done), field: after }),
       }
-      const commit = joinParts(decision.commit, openMessages(known, claim.run, shape), extra)
-      return { commit: { ...decision.commit, ...commit }, answer: decision.answer }
     },
   }
 }
 
-interface Shape {
-  /** Messages that this append leaves open, and those of others that it completes. */
-  readonly opens: readonly string[]
-  readonly closes: readonly string[]
-  /** It adds text to an open message. */
-  readonly streams: boolean
-  /** What the run most likely is. */
-  readonly guess: LiveStatus
-}
+/** What events show of their agent, the last of them that shows something: it adds to a message, or has completed one. */
+type Shows = 'streaming' | 'thinking' | null
 
-function shapeOf(drafts: readonly Draft[]): Shape {
-  const opens = new Set<string>()
-  const closes = new Set<string>()
-  let streams = false
+function shownBy(drafts: readonly Draft[]): Shows {
+  let shows: Shows = null
   for (const { message } of drafts) {
-    if (message?.verb === 'start') opens.add(message.id)
-    if (message?.verb === 'extend') streams = true
-    const ends = message?.verb === 'complete' && !opens.delete(message.id)
-    if (ends && message.role === null) closes.add(message.id)
+    if (message?.verb === 'extend') shows = 'streaming'
+    // With a role it is most likely a whole message of its own, and says nothing of the one that is being written.
+    if (message?.verb === 'complete' && message.role === null) shows = 'thinking'
   }
-  const steady = opens.size === 0 && (streams || closes.size > 0)
-  return {
-    opens: [...opens],
-    closes: [...closes],
-    streams,
-    guess: steady ? 'streaming' : 'thinking',
-  }
+  return shows
 }
 
-function nextStatus(status: LiveStatus, { streams, closes }: Shape, said: boolean): LiveStatus {
+/** An agent that begins a message thinks; one that goes on with it streams. */
+function guessOf({ epoch }: RunClaim, drafts: readonly Draft[], shows: Shows): RunField {
+  const begins = shows === null || drafts.some(({ message }) => message?.verb === 'start')
+  return { epoch, status: begins ? 'thinking' : 'streaming', said: false }
+}
+
+function nextStatus(field: RunField, status: LiveStatus, shows: Shows): LiveStatus {
   if (status === 'waiting') return status
-  if (closes.length > 0) return 'thinking'
-  if (streams) return 'streaming'
-  return status === 'stalled' && !said ? 'thinking' : status
+  if (shows !== null) return shows
+  return status === 'stalled' && !field.said ? 'thinking' : status
 }
 
 /** The messages that the run has open, kept so that its end can complete them in the same commit. */
-function openMessages(known: Known, run: string, { opens, closes }: Shape): Partial<CommitParts> {
+function openMessages(known: Known, run: string, drafts: readonly Draft[]): Partial<CommitParts> {
+  const { opens, closes } = openedBy(known, drafts)
   if (opens.length === 0 && closes.length === 0) return {}
   const field = FIELD.runOpen(run)
   const value = known.fields.get(field)
   const before = value === undefined ? listText(closes) : value
-  const after = parseList(before).filter((id) => !closes.includes(id))
-  return {
-    guards: [{ field, equals: before }],
-    writes: [{ field, value: listText([...after, ...opens]) }],
+  const after = [...parseList(before).filter((id) => !closes.includes(id)), ...opens]
+  if (after.length > MAX_OPEN) {
+    throw new HeldlineError(
+      'session_limit',
+      `unable to start a message; the run has ${MAX_OPEN} open`,
+      { facts: { maxOpen: MAX_OPEN } },
+    )
   }
+  return { guards: [{ field, equals: before }], writes: [{ field, value: listText(after) }] }
+}
+
+/** The messages that events leave open, and those open before that they end. */
+function openedBy(
+  known: Known,
+  drafts: readonly Draft[],
+): { readonly opens: readonly string[]; readonly closes: readonly string[] } {
+  const opens = new Set<string>()
+  const closes = new Set<string>()
+  for (const { message } of drafts) {
+    if (message === null) continue
+    const { id, verb, role } = message
+    if (verb === 'start') opens.add(id)
+    else if (verb === 'complete' || verb === 'delete') {
+      const whole = role !== null && known.fields.get(FIELD.message(id)) !== 'open'
+      if (!opens.delete(id) && !whole) closes.add(id)
+    }
+  }
+  return { opens: [...opens], closes: [...closes] }
 }

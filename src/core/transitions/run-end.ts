@@ -64,7 +64,7 @@ export function finishRun(
       const text = known.fields.get(FIELD.run(claim.run)) ?? null
       const same = text === runText({ epoch: claim.epoch, status: ending.status, said: false })
       if (same) return { done: ending.status }
-      claimRun(known, claim, 'thinking')
+      claimRun(known, claim)
       return { commit: endParts(known, claim.run, ending, by, random), answer: () => ending.status }
     },
   }
@@ -137,7 +137,7 @@ export function endParts(
   }
   return joinParts(
     messages,
-    withdrawnQuestions(known, run, by, random),
+    withdrawnQuestions(known, run, { ...by, run }, random),
     unknownEffects(known, run, random),
     last,
     pendingDeliveries(known, run, info, ending, random),

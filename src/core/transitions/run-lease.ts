@@ -15,6 +15,7 @@ import {
   parseRunText,
   runText,
   type RunClaim,
+  type RunField,
 } from './run-record.ts'
 import { eventOf } from './session.ts'
 
@@ -22,6 +23,8 @@ export interface Beat {
   readonly status: RunStatus
   readonly leaseMs: number
   readonly live: boolean
+  /** How many inputs wait in the session. */
+  readonly inputs: number
 }
 
 /** What an agent says of itself with a sign of life. Nothing of it: a mere heartbeat. */
@@ -32,7 +35,7 @@ export interface Report {
   readonly checkpoint?: unknown
 }
 
-interface BeatRequest {
+export interface BeatRequest {
   readonly session: SessionId
   readonly claim: RunClaim
   readonly by: By
@@ -49,20 +52,20 @@ export function beat(
   random: Random,
 ): Transition<Beat> {
   const { run } = claim
-  const fields = [FIELD.run(run), FIELD.runInfo(run)]
   return {
     session,
-    reads: fields,
+    reads: [FIELD.run(run), FIELD.runInfo(run), FIELD.inputs],
     decide: (known): Decision<Beat> => {
       const { leaseMs } = parseRunInfo(known.fields.get(FIELD.runInfo(run)) ?? null)
+      const inputs = parseList(known.fields.get(FIELD.inputs) ?? null).length
       const over = overOf(known.fields.get(FIELD.run(run)) ?? null, claim.epoch)
       if (report === null && over !== null) {
-        return { done: { status: over, leaseMs, live: false } }
+        return { done: { status: over, leaseMs, live: false, inputs } }
       }
-      const { field, status, guard } = claimRun(known, claim, 'thinking')
-      const next = statusAfter(status, report, field.said)
+      const { field, status, guard } = claimRun(known, claim)
+      const next = statusAfter(field, status, report)
       const value = runText({ epoch: field.epoch, status: next, said: next === 'stalled' })
-      const told = report === null ? next !== status : true
+      const told = report !== null || next !== status
       const data = { run, ...report, status: next }
       return {
         commit: {
@@ -71,7 +74,7 @@ export function beat(
           writes: value === guard.equals ? [] : [{ field: guard.field, value }],
           deadlines: [leaseFrom(run, next, leaseMs)],
         },
-        answer: () => ({ status: next, leaseMs, live: true }),
+        answer: () => ({ status: next, leaseMs, live: true, inputs }),
       }
     },
   }
@@ -84,77 +87,55 @@ function overOf(text: string | null, epoch: number): RunStatus | null {
   return isOver(field.status) && field.epoch === epoch ? field.status : null
 }
 
-function statusAfter(status: LiveStatus, report: Report | null, said: boolean): LiveStatus {
+function statusAfter(field: RunField, status: LiveStatus, report: Report | null): LiveStatus {
   if (status === 'waiting') return status
   if (report?.status !== undefined) return report.status
-  return status === 'stalled' && !said ? 'thinking' : status
+  return status === 'stalled' && !field.said ? 'thinking' : status
 }
 
-/** Waits for a person, or for whatever the agent waits for; and goes on. A suspended run needs no sign of life. [P-10.6] */
+/** Waits for a person, or for whatever the agent waits for. A suspended run needs no sign of life. [P-10.6] */
 export function suspendRun(
-  { session, claim, by }: BeatRequest,
+  request: BeatRequest,
   reason: string | undefined,
   random: Random,
-): Transition<RunStatus> {
-  return turn({ session, claim, by }, (status, run) =>
-    status === 'waiting'
-      ? null
-      : {
-          status: 'waiting',
-          event: eventOf(
-            'run.suspended',
-            { run, ...(reason !== undefined && { reason }) },
-            { ...by, run },
-            random,
-          ),
-        },
-  )
+): Transition<LiveStatus> {
+  const data = { run: request.claim.run, ...(reason !== undefined && { reason }) }
+  return turn(request, 'waiting', ['run.suspended', data], random)
 }
 
-export function resumeRun(
-  { session, claim, by }: BeatRequest,
-  random: Random,
-): Transition<RunStatus> {
-  return turn({ session, claim, by }, (status, run) =>
-    status === 'waiting'
-      ? {
-          status: 'thinking',
-          event: eventOf(
-            'run.resumed',
-            { run, epoch: claim.epoch, reason: 'resumed' },
-            { ...by, run },
-            random,
-          ),
-        }
-      : null,
-  )
+/** Goes on after a suspension. A run that has a question open goes on waiting for its answer. [P-10.6] */
+export function resumeRun(request: BeatRequest, random: Random): Transition<LiveStatus> {
+  const { run, epoch } = request.claim
+  return turn(request, 'thinking', ['run.resumed', { run, epoch, reason: 'resumed' }], random)
 }
 
+/** From waiting to not waiting, or back; where it is so already, nothing changes. */
 function turn(
-  { session, claim }: BeatRequest,
-  change: (
-    status: LiveStatus,
-    run: string,
-  ) => { readonly status: LiveStatus; readonly event: ReturnType<typeof eventOf> } | null,
-): Transition<RunStatus> {
+  { session, claim, by }: BeatRequest,
+  to: 'waiting' | 'thinking',
+  told: readonly [type: string, data: object],
+  random: Random,
+): Transition<LiveStatus> {
   const { run } = claim
   return {
     session,
-    reads: [FIELD.run(run), FIELD.runInfo(run)],
+    reads: [FIELD.run(run), FIELD.runInfo(run), FIELD.runQuestions(run)],
     decide: (known) => {
-      const { field, status, guard } = claimRun(known, claim, 'thinking')
-      const next = change(status, run)
-      if (next === null) return { done: status }
+      const { field, status, guard } = claimRun(known, claim)
+      const asks = (known.fields.get(FIELD.runQuestions(run)) ?? null) !== null
+      const already = (status === 'waiting') === (to === 'waiting')
+      if (already || (asks && to === 'thinking')) return { done: status }
       const { leaseMs } = parseRunInfo(known.fields.get(FIELD.runInfo(run)) ?? null)
-      const value = runText({ epoch: field.epoch, status: next.status, said: false })
       return {
         commit: {
-          guards: [guard],
-          events: [next.event],
-          writes: [{ field: guard.field, value }],
-          deadlines: [leaseFrom(run, next.status, leaseMs)],
+          guards: [guard, guardOf(known, FIELD.runQuestions(run))],
+          events: [eventOf(...told, { ...by, run }, random)],
+          writes: [
+            { field: guard.field, value: runText({ epoch: field.epoch, status: to, said: false }) },
+          ],
+          deadlines: [leaseFrom(run, to, leaseMs)],
         },
-        answer: () => next.status,
+        answer: () => to,
       }
     },
   }
@@ -188,14 +169,12 @@ export function leaseDue(
         }
       }
       const { leaseMs } = parseRunInfo(known.fields.get(FIELD.runInfo(run)) ?? null)
-      if (field.status !== 'stalled' || field.said) {
-        const stalled = runText({ ...field, status: 'stalled', said: false })
-        const told = field.status !== 'stalled'
+      if (field.status !== 'stalled') {
         return {
           commit: {
             guards,
-            events: told ? [eventOf('run.status', { run, status: 'stalled' }, by, random)] : [],
-            writes: [{ field: FIELD.run(run), value: stalled }],
+            events: [eventOf('run.status', { run, status: 'stalled' }, by, random)],
+            writes: [{ field: FIELD.run(run), value: runText({ ...field, status: 'stalled' }) }],
             deadlines: [leaseRest(run, leaseMs)],
           },
           answer: () => 'stalled',

@@ -50,31 +50,31 @@ export function parseRunInfo(text: string | null): RunInfo {
 
 /**
  * Whether the agent's word counts: its epoch holds the run, and the run lives. What is not known yet is guessed; the guard proves it.
+ * @param guess of a run that lives, in the hands of this epoch
  * @throws HeldlineError `run_not_found`, `run_fenced`, `run_over`
  */
 export function claimRun(
   known: Known,
   { run, epoch }: RunClaim,
-  guess: LiveStatus,
+  guess: RunField = { epoch, status: 'thinking', said: false },
 ): { readonly field: RunField; readonly status: LiveStatus; readonly guard: FieldGuard } {
   const name = FIELD.run(run)
   const text = known.fields.get(name)
-  if (text === undefined) {
-    const field = { epoch, status: guess, said: false }
-    return { field, status: guess, guard: { field: name, equals: runText(field) } }
-  }
   if (text === null) throw runNotFound()
-  const field = parseRunText(text)
+  const field = text === undefined ? guess : parseRunText(text)
   if (epoch < field.epoch) {
     throw new HeldlineError('run_fenced', 'unable to go on; another process holds the run', {
       facts: { epoch: field.epoch },
     })
   }
   if (epoch > field.epoch) {
-    throw new HeldlineError('invalid_request', 'unable to go on; Run-Epoch is ahead of the run')
+    throw new HeldlineError('invalid_request', 'unable to go on; Run-Epoch is ahead of the run', {
+      facts: { epoch: field.epoch },
+    })
   }
-  if (isOver(field.status)) throw runOver(field.status)
-  return { field, status: field.status as LiveStatus, guard: { field: name, equals: text } }
+  const { status } = field
+  if (isOver(status)) throw runOver(status)
+  return { field, status, guard: { field: name, equals: runText(field) } }
 }
 
 export function runNotFound(): HeldlineError {
@@ -90,13 +90,21 @@ export function runOver(status: RunStatus): HeldlineError {
 /** After this part of the lease without a sign of life a run counts as stalled. */
 const STALLED_AFTER = 0.6
 
-/** A sign of life. A run that waits for a person needs none. */
+/**
+ * A sign of life. A run that waits for a person needs none; of one that said itself that it is stalled, nothing more is to be told before it
+ * is lost.
+ */
 export function leaseFrom(run: string, status: RunStatus, leaseMs: number): DeadlineWrite {
-  const inMs = status === 'waiting' || isOver(status) ? null : Math.ceil(leaseMs * STALLED_AFTER)
-  return { deadline: DEADLINE.run(run), inMs }
+  const deadline = DEADLINE.run(run)
+  if (status === 'waiting' || isOver(status)) return { deadline, inMs: null }
+  return { deadline, inMs: status === 'stalled' ? leaseMs : stalledAfterMs(leaseMs) }
 }
 
 /** From being seen as stalled to being lost. */
 export function leaseRest(run: string, leaseMs: number): DeadlineWrite {
-  return { deadline: DEADLINE.run(run), inMs: Math.ceil(leaseMs * (1 - STALLED_AFTER)) }
+  return { deadline: DEADLINE.run(run), inMs: leaseMs - stalledAfterMs(leaseMs) }
+}
+
+function stalledAfterMs(leaseMs: number): number {
+  return Math.ceil(leaseMs * STALLED_AFTER)
 }

@@ -2,6 +2,7 @@ import { HeldlineError } from '../../protocol/errors.ts'
 import type { By } from '../../protocol/event.ts'
 import { isOver } from '../../protocol/fold/fold-run.ts'
 import type { SessionId } from '../../protocol/ids.ts'
+import type { LiveStatus } from '../../protocol/run-events.ts'
 import type { Transition } from '../commit.ts'
 import type { Random } from '../random.ts'
 import { FIELD } from '../record.ts'
@@ -32,7 +33,8 @@ export type Started =
   | { readonly kind: 'started'; readonly run: string; readonly epoch: number }
   | { readonly kind: 'exists'; readonly run: string }
 
-export const CANCELLED_TRIGGER = 'cancelled'
+/** Not a run's id: those begin with a letter or digit. */
+export const CANCELLED_TRIGGER = '!cancelled'
 
 /**
  * Starts a run, once a trigger. [P-10.1]
@@ -53,13 +55,13 @@ export function startRun(request: StartRequest, random: Random): Transition<Star
   return {
     session,
     decide: (known) => {
-      refuseClosed(known.fields.get(FIELD.closed) ?? null)
       const earlier = trigger === null ? null : (known.fields.get(FIELD.trigger(trigger)) ?? null)
       if (earlier === CANCELLED_TRIGGER) throw runOver('cancelled')
       if (earlier !== null) return { done: { kind: 'exists', run: earlier } }
       if ((known.fields.get(FIELD.run(run)) ?? null) !== null) {
         return { done: { kind: 'exists', run } }
       }
+      refuseClosed(known.fields.get(FIELD.closed) ?? null)
       const live = parseList(known.fields.get(FIELD.live) ?? null)
       if (live.length >= request.maxLive) throw tooMany(request.maxLive)
       const guards = [
@@ -88,17 +90,30 @@ export interface AdoptRequest {
   readonly run: string
   readonly producer: string | null
   readonly by: By
+  readonly maxLive: number
+}
+
+export interface Adopted {
+  readonly epoch: number
+  readonly status: LiveStatus
+  readonly leaseMs: number
 }
 
 /**
- * A new process takes the run over, with a higher epoch. [P-10.2]
- * @throws HeldlineError `run_not_found`, `run_over`, `session_closed`
+ * A new process takes the run over, with a higher epoch. While a question of it is open, it goes on waiting. [P-10.2]
+ * @throws HeldlineError `run_not_found`, `run_over`, `session_closed`, `session_limit`
  */
 export function adoptRun(
-  { session, run, producer, by }: AdoptRequest,
+  { session, run, producer, by, maxLive }: AdoptRequest,
   random: Random,
-): Transition<{ readonly epoch: number; readonly leaseMs: number }> {
-  const fields = [FIELD.run(run), FIELD.runInfo(run), FIELD.live, FIELD.runEffects(run)]
+): Transition<Adopted> {
+  const fields = [
+    FIELD.run(run),
+    FIELD.runInfo(run),
+    FIELD.live,
+    FIELD.runEffects(run),
+    FIELD.runQuestions(run),
+  ]
   return {
     session,
     reads: [...fields, FIELD.closed],
@@ -110,25 +125,35 @@ export function adoptRun(
       refuseClosed(known.fields.get(FIELD.closed) ?? null)
       const info = parseRunInfo(known.fields.get(FIELD.runInfo(run)) ?? null)
       const { leaseMs } = info
-      const again = producer !== null && producer === info.producer && before.status !== 'lost'
-      if (again) return { done: { epoch: before.epoch, leaseMs } }
-      const epoch = before.epoch + 1
+      if (!isOver(before.status) && producer !== null && producer === info.producer) {
+        return { done: { epoch: before.epoch, status: before.status, leaseMs } }
+      }
       const live = parseList(known.fields.get(FIELD.live) ?? null)
-      const data = { run, epoch, reason: 'adopted' }
+      const others = live.filter((id) => id !== run)
+      if (others.length >= maxLive) throw tooMany(maxLive)
+      const epoch = before.epoch + 1
+      const asks = (known.fields.get(FIELD.runQuestions(run)) ?? null) !== null
+      const status = asks ? 'waiting' : 'thinking'
+      const told = (type: string, data: object) => eventOf(type, data, { ...by, run }, random)
       const commit = joinParts(
         {
           guards: [...fields, FIELD.closed].map((field) => guardOf(known, field)),
           writes: [
-            { field: FIELD.run(run), value: runText({ epoch, status: 'thinking', said: false }) },
+            { field: FIELD.run(run), value: runText({ epoch, status, said: false }) },
             { field: FIELD.runInfo(run), value: JSON.stringify({ ...info, producer }) },
-            { field: FIELD.live, value: listText(live.includes(run) ? live : [...live, run]) },
+            { field: FIELD.live, value: listText([...others, run]) },
           ],
-          deadlines: [leaseFrom(run, 'thinking', leaseMs)],
+          deadlines: [leaseFrom(run, status, leaseMs)],
         },
         unknownEffects(known, run, random),
-        { events: [eventOf('run.resumed', data, { ...by, run }, random)] },
+        {
+          events: [
+            told('run.resumed', { run, epoch, reason: 'adopted' }),
+            ...(asks ? [told('run.status', { run, status })] : []),
+          ],
+        },
       )
-      return { commit, answer: () => ({ epoch, leaseMs }) }
+      return { commit, answer: () => ({ epoch, status, leaseMs }) }
     },
   }
 }
@@ -139,7 +164,11 @@ function refuseClosed(closed: string | null): void {
 }
 
 function tooMany(maxLive: number): HeldlineError {
-  return new HeldlineError('session_limit', `unable to start; ${maxLive} runs live already`, {
-    facts: { maxLive },
-  })
+  return new HeldlineError(
+    'session_limit',
+    `unable to go on; ${maxLive} runs of the session live already`,
+    {
+      facts: { maxLive },
+    },
+  )
 }

@@ -1,5 +1,6 @@
 import type { WireEvent } from '../event.ts'
 import type {
+  LiveStatus,
   RunFailed,
   RunFinished,
   RunResumed,
@@ -34,7 +35,7 @@ export interface Run {
 /** Runs that are over stay in the view for a while, the latest so many. */
 const OVER_RUNS = 50
 
-export function isOver(status: RunStatus): boolean {
+export function isOver(status: RunStatus): status is Exclude<RunStatus, LiveStatus> {
   return status === 'finished' || status === 'failed' || status === 'cancelled' || status === 'lost'
 }
 
