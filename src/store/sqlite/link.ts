@@ -13,8 +13,11 @@ import type { ToWorker, WorkerOptions } from './worker.ts'
 /** So much may wait for the writer; what comes beyond it is refused, and costs nothing. */
 const MAX_WAITING = 10_000
 const MAX_WAITING_CHARS = 64 << 20
-/** So much goes to the writer while it is busy with what it was given before: a group worth having ready. */
-const AHEAD_ROWS = 64
+/**
+ * So much goes to the writer while it is busy with what it was given before: a group worth having ready. With much more, the two threads take turns
+ * instead of working side by side; with much less, waking the writer costs more than it gains.
+ */
+const AHEAD_ROWS = 16
 const AHEAD_CHARS = 64 << 10
 
 interface Waiting {
