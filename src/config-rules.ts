@@ -76,6 +76,20 @@ export const CONFIG_RULES: readonly ConfigRule[] = [
       'REDIS_CLUSTER and REDIS_SENTINELS exclude each other; a Cluster fails over by itself',
     ),
   ),
+  rule(['WEBHOOK_URL', 'WEBHOOK_SECRET'], ({ webhookUrl, webhookSecret }) =>
+    when(
+      webhookUrl !== null && webhookSecret === null,
+      'WEBHOOK_SECRET must be set where WEBHOOK_URL is, so that the receiver can tell who sends; make one with: echo "whsec_$(openssl rand -base64 32)"',
+    ),
+  ),
+  rule(['NODE_ENV', 'WEBHOOK_URL', 'WEBHOOK_ALLOW_PRIVATE'], (config) =>
+    when(
+      config.production &&
+        !config.webhookAllowPrivate &&
+        config.webhookUrl?.startsWith('http:') === true,
+      'WEBHOOK_URL must be https:// in production; plain http:// is for your own network, with WEBHOOK_ALLOW_PRIVATE=true',
+    ),
+  ),
   rule(['MAX_FRAME_BYTES', 'MAX_EVENT_BYTES'], ({ maxFrameBytes, maxEventBytes }) =>
     when(
       maxFrameBytes < maxEventBytes + 1024,

@@ -94,6 +94,35 @@ export const httpsUrl = form((input) => {
   return url !== null && safe && url.username === '' && url.password === '' ? url.href : undefined
 }, 'must be an https:// URL without credentials (http:// for localhost alone)')
 
+/** Where messages are sent; by plain HTTP too, which the rules have a word about. */
+export const webhookUrl = form((input) => {
+  const url = URL.canParse(input) ? new URL(input) : null
+  const known = url?.protocol === 'https:' || url?.protocol === 'http:'
+  const bare = url?.username === '' && url.password === '' && url.hash === ''
+  return url !== null && known && bare ? url.href : undefined
+}, 'must be an http:// or https:// URL without credentials or a fragment')
+
+const WEBHOOK_SECRET = /^whsec_([A-Za-z0-9+/]+={0,2})$/
+
+/** As Standard Webhooks writes them; several while one is changed. */
+export const webhookSecrets = form((input): readonly Secret[] | undefined => {
+  const entries = split(input)
+  const keys = entries.map((entry) => Buffer.from(WEBHOOK_SECRET.exec(entry)?.[1] ?? '', 'base64'))
+  if (entries.length === 0 || keys.some(({ length }) => length < 24 || length > 64)) {
+    return undefined
+  }
+  return entries.map((entry) => new Secret(entry))
+}, 'must be whsec_ and 24 to 64 bytes in base64, or several of that with commas between')
+
+const MAX_DELAYS = 20
+
+export const delays = form((input): readonly number[] | undefined => {
+  const entries = split(input)
+  const values = entries.map((entry) => (/^[0-9]{1,9}$/.test(entry) ? Number(entry) : 0))
+  const good = values.length > 0 && values.length <= MAX_DELAYS && !values.includes(0)
+  return good ? values : undefined
+}, `must be 1 to ${MAX_DELAYS} whole numbers of milliseconds with commas between`)
+
 function split(input: string): string[] {
   return input
     .split(/[,\r\n]/)

@@ -1,6 +1,7 @@
 import type * as z from 'zod'
 import {
   apiKeys,
+  delays,
   flag,
   httpsUrl,
   integer,
@@ -11,6 +12,8 @@ import {
   redisUrls,
   secret,
   sentinels,
+  webhookSecrets,
+  webhookUrl,
   words,
 } from './config-values.ts'
 
@@ -179,6 +182,31 @@ export const SETTINGS = {
       milliseconds,
       '45000',
       'How long a member whose node died is still seen.',
+    ),
+  },
+  Deliveries: {
+    WEBHOOK_URL: optional(
+      webhookUrl,
+      'Where a result is sent that its person has not read in time; unset: it waits until it is read.',
+    ),
+    WEBHOOK_SECRET: credential(
+      webhookSecrets,
+      'Signs what is sent (Standard Webhooks). Make one with: echo "whsec_$(openssl rand -base64 32)"; two with a comma between allow a change without a break.',
+    ),
+    WEBHOOK_ALLOW_PRIVATE: setting(
+      flag,
+      'false',
+      'Whether WEBHOOK_URL may lead to loopback, private and link-local addresses: your own network.',
+    ),
+    DELIVERY_AFTER_MS: setting(
+      milliseconds,
+      '60000',
+      'How long a result may stay unread before it is sent.',
+    ),
+    DELIVERY_RETRY_MS: setting(
+      delays,
+      '5000,30000,120000,600000,3600000,21600000',
+      'How long after each failed try the next one is; after the last, the delivery has failed and can be replayed.',
     ),
   },
   Limits: {

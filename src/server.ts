@@ -8,6 +8,7 @@ import { originRule } from './auth/origins.ts'
 import { expireTicket, Tickets } from './auth/tickets.ts'
 import { TokenVerifier } from './auth/tokens.ts'
 import type { ConnectionPorts } from './core/connection.ts'
+import { Courier } from './core/courier.ts'
 import { Deliveries } from './core/deliveries.ts'
 import { Hub } from './core/hub.ts'
 import { Keeper } from './core/keeper.ts'
@@ -26,6 +27,7 @@ import { createHttp } from './http/app.ts'
 import type { LoadedConfig } from './load-config.ts'
 import { openStore, type OpenedStore } from './store/open.ts'
 import { SystemClock, SystemRandom } from './system-ports.ts'
+import { HttpWebhookSender } from './webhooks/sender.ts'
 
 export interface HeldlineServer {
   readonly url: string
@@ -50,7 +52,13 @@ export async function startServer(config: LoadedConfig, log: Log): Promise<Heldl
   const ports = { clock, random, log, limits: limitsOf(config), ...opened }
   const core = assembleCore(ports)
   const auth = assembleAuth(config, opened.store, ports)
-  const sweeper = new Sweeper({ ...ports, handlers: handlers(opened.store, core) }, () =>
+  const courier = new Courier({
+    ...ports,
+    views: core.views,
+    sender: senderOf(config, clock),
+    retryMs: config.deliveryRetryMs,
+  })
+  const sweeper = new Sweeper({ ...ports, handlers: handlers(opened.store, core, courier) }, () =>
     random.fraction(),
   )
   const connections: ConnectionPorts = { ...ports, ...core, ...auth }
@@ -87,6 +95,7 @@ export async function startServer(config: LoadedConfig, log: Log): Promise<Heldl
     gateway.close()
     await http.close()
     sweeper.close()
+    await courier.close()
     core.presence.close()
     core.keeper.close()
     core.hub.close()
@@ -155,11 +164,13 @@ function assembleAuth(config: LoadedConfig, store: Store, ports: CorePorts) {
 function handlers(
   store: Store,
   core: Core,
+  courier: Courier,
 ): ReadonlyMap<string, (due: DueDeadline) => Promise<void>> {
   return new Map([
     ['member', (due: DueDeadline) => core.presence.expire(due)],
     ['expire', (due: DueDeadline) => core.keeper.due(due)],
     ['retention', (due: DueDeadline) => core.keeper.due(due)],
+    ['delivery', (due: DueDeadline) => courier.due(due)],
     ['ticket', (due: DueDeadline) => expireTicket(store, due)],
   ])
 }
@@ -171,6 +182,7 @@ function limitsOf(config: LoadedConfig): Limits {
     presenceGraceMs: config.presenceGraceMs,
     presenceWindowMs: config.presenceWindowMs,
     presenceTtlMs: config.presenceTtlMs,
+    deliveryAfterMs: config.deliveryAfterMs,
     maxEventBytes: config.maxEventBytes,
     maxFrameBytes: config.maxFrameBytes,
     maxSessionsPerSocket: config.maxSessionsPerSocket,
@@ -180,6 +192,13 @@ function limitsOf(config: LoadedConfig): Limits {
     outboxHardBytes: config.outboxBytes,
     outboxBytes: Math.min(DEFAULT_LIMITS.outboxBytes, config.outboxBytes / 2),
   }
+}
+
+/** `null`: results wait until they are read. */
+function senderOf(config: LoadedConfig, clock: SystemClock): HttpWebhookSender | null {
+  const { webhookUrl: url, webhookSecret, webhookAllowPrivate: allowPrivate } = config
+  if (url === null) return null
+  return new HttpWebhookSender({ url, secrets: webhookSecret ?? [], allowPrivate, clock })
 }
 
 function settingsOf(config: LoadedConfig): SessionSettings {

@@ -9,6 +9,10 @@ import { ConfigError, loadConfig, parseConfig, type Environment } from '../src/l
 const KEY_SECRET = 'n7Jq0wVbXcR2tYpLs9KdFgHaZxM4uE6i'
 const TOKEN_SECRET = 'Qm3Wn8Rb5Vt1Yc7Ux2Zl9Kp4Jh6Gf0Sd'
 const PRODUCTION = { NODE_ENV: 'production', API_KEYS: `main:${KEY_SECRET}`, TOKEN_SECRET }
+const WEBHOOK = {
+  WEBHOOK_URL: 'https://example.com/hook',
+  WEBHOOK_SECRET: `whsec_${Buffer.from(KEY_SECRET).toString('base64')}`,
+}
 
 function problemsOf(env: Environment): readonly string[] {
   try {
@@ -48,6 +52,11 @@ describe('settings', () => {
       drainMs: 10_000,
       allowedOrigins: [],
       trustProxy: [],
+      webhookUrl: null,
+      webhookSecret: null,
+      webhookAllowPrivate: false,
+      deliveryAfterMs: 60_000,
+      deliveryRetryMs: [5000, 30_000, 120_000, 600_000, 3_600_000, 21_600_000],
     })
   })
 
@@ -132,6 +141,14 @@ describe('settings', () => {
     ['SQLITE_SYNCHRONOUS', 'off'],
     ['MAX_EVENT_BYTES', '10'],
     ['RETENTION_MAX_EVENTS', '-5'],
+    ['WEBHOOK_URL', 'ftp://example.com/hook'],
+    ['WEBHOOK_URL', 'https://user:pass@example.com/hook'],
+    ['WEBHOOK_SECRET', 'whsec_dG9vIHNob3J0'],
+    ['WEBHOOK_SECRET', 'n7Jq0wVbXcR2tYpLs9KdFgHaZxM4uE6i'],
+    ['WEBHOOK_ALLOW_PRIVATE', '1'],
+    ['DELIVERY_RETRY_MS', '5000,0'],
+    ['DELIVERY_RETRY_MS', '5 s'],
+    ['DELIVERY_RETRY_MS', Array(21).fill('1').join()],
   ])('%s=%s is refused, by name', (name, value) => {
     const problems = problemsOf({ [name]: value })
     expect(problems).toHaveLength(1)
@@ -163,8 +180,21 @@ describe('settings', () => {
     [{ OUTBOX_BYTES: '131072' }, 'OUTBOX_BYTES'],
     [{ PRESENCE_WINDOW_MS: '15000' }, 'PRESENCE_WINDOW_MS'],
     [{ HEARTBEAT_MS: '30000' }, 'PRESENCE_TTL_MS'],
+    [{ WEBHOOK_URL: 'https://example.com/hook' }, 'WEBHOOK_SECRET'],
+    [{ ...PRODUCTION, ...WEBHOOK, WEBHOOK_URL: 'http://example.com/hook' }, 'WEBHOOK_URL'],
   ])('%j is refused, since settings belong together', (env, name) => {
     expect(problemsOf(env)).toEqual([expect.stringMatching(new RegExp(`^${name} must`))])
+  })
+
+  test('a webhook in production is HTTPS, or in a network that is said to be private', () => {
+    expect(parseConfig({ ...PRODUCTION, ...WEBHOOK }).webhookUrl).toBe('https://example.com/hook')
+    const inside = { WEBHOOK_URL: 'http://backend:3000/hook', WEBHOOK_ALLOW_PRIVATE: 'true' }
+    expect(problemsOf({ ...PRODUCTION, ...WEBHOOK, ...inside })).toEqual([])
+  })
+
+  test('a webhook may have two secrets while one is changed', () => {
+    const secrets = `${WEBHOOK.WEBHOOK_SECRET}, ${WEBHOOK.WEBHOOK_SECRET}`
+    expect(parseConfig({ ...WEBHOOK, WEBHOOK_SECRET: secrets }).webhookSecret).toHaveLength(2)
   })
 
   test('Sentinels are named as hosts or as URLs', () => {

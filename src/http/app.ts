@@ -1,6 +1,7 @@
 import fastify, { type FastifyInstance } from 'fastify'
 import { BodyDeadlines } from './body-deadlines.ts'
 import { eventRoutes } from './event-routes.ts'
+import { deliveryRoutes } from './deliveries.ts'
 import { installHooks } from './hooks.ts'
 import { endLeftoverSockets } from './leftover-sockets.ts'
 import { DEFAULT_HTTP_LIMITS, type HttpLimits } from './limits.ts'
@@ -67,6 +68,7 @@ export function allRoutes(
     ...eventRoutes(ports, limits, streams),
     ...messageRoutes(ports, limits),
     ...presenceRoutes(ports),
+    ...deliveryRoutes(ports),
     ...verbRoutes(ports),
     ...tokenRoutes(ports),
     ...probeRoutes(ports),

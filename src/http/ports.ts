@@ -1,6 +1,7 @@
 import type { Attempts, Authenticator, Grant } from '../core/access.ts'
 import type { AttachmentPorts } from '../core/attachment.ts'
 import type { Clock } from '../core/clock.ts'
+import type { Deliveries } from '../core/deliveries.ts'
 import type { Limits } from '../core/limits.ts'
 import type { Log } from '../core/log.ts'
 import type { Presence } from '../core/presence.ts'
@@ -31,6 +32,7 @@ export interface HttpPorts {
   readonly signals: Pick<Signals, 'send'>
   readonly views: Pick<Views, 'at'>
   readonly presence: Pick<Presence, 'enter' | 'leave'>
+  readonly deliveries: Pick<Deliveries, 'list' | 'replay'>
   /** What an SSE reader is made of. */
   readonly attachments: AttachmentPorts
   readonly authenticator: Pick<Authenticator, 'authenticate'>

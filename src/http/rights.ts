@@ -30,4 +30,6 @@ export const RIGHTS: Readonly<Record<string, Need>> = {
   'GET /v1/sessions/{session}/presence': ['presence', 'subscribe'],
   'PUT /v1/sessions/{session}/presence/{member}': 'presence',
   'DELETE /v1/sessions/{session}/presence/{member}': 'presence',
+  'GET /v1/sessions/{session}/deliveries': ['history', 'manage'],
+  'POST /v1/sessions/{session}/deliveries/{delivery}/replay': 'manage',
 }

@@ -93,6 +93,7 @@ export async function startHttp(options: HttpServerOptions = {}) {
     sessions,
     views,
     presence,
+    deliveries,
     attachments: { ...ports, hub, views },
     authenticator: credentials(tickets, clock),
     tokens: mint,

@@ -9,8 +9,6 @@ import { eventOf } from './session.ts'
 
 /** So many of a session wait at most: a newer one takes the place of the oldest, which is failed, and can be replayed. */
 export const MAX_PENDING = 100
-/** Where longer, the name of the run would not fit into that of its delivery. */
-const MAX_NAME = 120
 
 /** A finished or failed run makes one delivery for each subject that its result is for. [P-15.1] */
 export function pendingDeliveries(
@@ -24,7 +22,8 @@ export function pendingDeliveries(
   const { status: ended } = ending
   const subjects = [...new Set([...info.deliverTo, ...(ending.deliverTo ?? [])])]
   if (subjects.length === 0) return {}
-  const made = subjects.map((to, index) => ({ id: deliveryId(run, index, random), to }))
+  // Random, not made of the run's id: a receiver knows a repetition by it, over all sessions.
+  const made = subjects.map((to) => ({ id: random.id(), to }))
   const before = parseListed(known.fields.get(FIELD.deliveries) ?? null)
   const waiting = before.filter(({ failed }) => failed !== true)
   const over = waiting.slice(0, Math.max(0, waiting.length + made.length - MAX_PENDING))
@@ -48,8 +47,4 @@ export function pendingDeliveries(
       inMs: info.deliverAfterMs,
     })),
   })
-}
-
-function deliveryId(run: string, index: number, random: Random): string {
-  return run.length <= MAX_NAME ? `${run}~d${index}` : random.id()
 }
