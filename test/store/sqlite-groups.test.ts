@@ -290,12 +290,12 @@ describe('while the SQLite writer is busy', () => {
 
   it('much goes ahead of its answer', async () => {
     const { link, tell } = busyLink(numbering)
-    const sent = await inTurns(link, 1 + 64 + 3)
+    const sent = await inTurns(link, 1 + 16 + 3)
     await link.ready
     const answers = Promise.all(sent)
     await tellUntilSettled(answers, tell)
     const counts = [1, 2, 3].map(async (n) => (await answers).filter((m) => m === n).length)
-    expect(await Promise.all(counts)).toEqual([1, 64, 3])
+    expect(await Promise.all(counts)).toEqual([1, 16, 3])
   })
 
   it('what is held back has had no effect, should it die', async () => {
