@@ -11,12 +11,16 @@ import { openapiRoutes } from './openapi.ts'
 import { installParsers } from './parsers.ts'
 import type { HttpPorts } from './ports.ts'
 import { presenceRoutes } from './presence.ts'
+import { connectRoutes } from './connect.ts'
 import { probeRoutes } from './probes.ts'
 import { queryText } from './query.ts'
 import { installRefusals, refuseFramework } from './refusals.ts'
 import { register } from './register.ts'
 import { requestIds } from './request-ids.ts'
 import type { Route } from './route.ts'
+import { runAgentRoutes } from './run-agent.ts'
+import { runEventRoutes } from './run-events.ts'
+import { runRoutes } from './runs.ts'
 import { sessionListRoutes } from './session-list.ts'
 import { verbRoutes } from './session-verbs.ts'
 import { sessionRoutes } from './sessions.ts'
@@ -67,11 +71,15 @@ export function allRoutes(
     ...sessionListRoutes(ports, limits),
     ...eventRoutes(ports, limits, streams),
     ...messageRoutes(ports, limits),
+    ...runRoutes(ports),
+    ...runAgentRoutes(ports),
+    ...runEventRoutes(ports, limits, streams),
     ...presenceRoutes(ports),
     ...deliveryRoutes(ports),
     ...verbRoutes(ports),
     ...tokenRoutes(ports),
     ...probeRoutes(ports),
+    ...connectRoutes(),
   ]
   return [...routes, ...openapiRoutes(routes)]
 }

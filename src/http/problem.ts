@@ -35,6 +35,7 @@ function headersOf(error: HeldlineError, status: number): Record<string, string>
     const why = error.code === 'invalid_token' ? ', error="invalid_token"' : ''
     headers['www-authenticate'] = CHALLENGE + why
   }
+  if (status === 426) headers['upgrade'] = 'websocket'
   if (status === 429 || status === 503 || status === 507) {
     const ms = error.retryAfterMs ?? DEFAULT_RETRY_MS
     headers['retry-after'] = String(Math.max(1, Math.ceil(ms / 1000)))

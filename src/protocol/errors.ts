@@ -352,6 +352,12 @@ export const ERRORS = {
     title: 'The headers are too large or too many',
     next: 'Send at most 100 headers, 8 KiB together.',
   },
+  upgrade_required: {
+    status: 426,
+    retryable: false,
+    title: 'This path is for WebSockets',
+    next: 'Connect with Upgrade: websocket and the subprotocol heldline.v1.',
+  },
   idempotency_conflict: {
     status: 422,
     retryable: false,

@@ -57,3 +57,10 @@ describe('[P-9.7] probes', () => {
     expect(headers.get('connection')).toBe('close')
   })
 })
+
+test('[P-4.1] a plain request to the place of sockets is told how to open one', async () => {
+  const server = await start()
+  const { status, headers, json } = await probe(server, '/v1/connect')
+  expect({ status, code: json.code }).toEqual({ status: 426, code: 'upgrade_required' })
+  expect(headers.get('upgrade')).toBe('websocket')
+})

@@ -58,7 +58,13 @@ describe('[P-6.2] the table of rights', () => {
 
   test('what is open to everybody is what is meant to be', () => {
     const open = needs.filter(([, , need]) => need === 'nothing').map(([name]) => name)
-    expect(open.sort()).toEqual(['GET /docs', 'GET /livez', 'GET /openapi.json', 'GET /readyz'])
+    expect(open.sort()).toEqual([
+      'GET /docs',
+      'GET /livez',
+      'GET /openapi.json',
+      'GET /readyz',
+      'GET /v1/connect',
+    ])
   })
 
   test.for(guarded)('%s is refused without credentials', async ([, route]) => {
