@@ -15,6 +15,7 @@ import { Keeper } from './core/keeper.ts'
 import { DEFAULT_LIMITS, type Limits } from './core/limits.ts'
 import type { Log } from './core/log.ts'
 import { Presence } from './core/presence.ts'
+import { Runs } from './core/runs.ts'
 import { Sessions } from './core/sessions.ts'
 import type { DueDeadline, Store } from './core/store.ts'
 import { Sweeper } from './core/sweeper.ts'
@@ -129,6 +130,7 @@ interface Core {
   readonly presence: Presence
   readonly deliveries: Deliveries
   readonly sessions: Sessions
+  readonly runs: Runs
 }
 
 function assembleCore(ports: CorePorts): Core {
@@ -138,7 +140,8 @@ function assembleCore(ports: CorePorts): Core {
   const presence = new Presence(ports)
   const deliveries = new Deliveries({ ...ports, views })
   const sessions = new Sessions({ ...ports, keeper, deliveries })
-  return { views, hub, keeper, presence, deliveries, sessions }
+  const runs = new Runs({ ...ports, views, keeper })
+  return { views, hub, keeper, presence, deliveries, sessions, runs }
 }
 
 function assembleAuth(config: LoadedConfig, store: Store, ports: CorePorts) {
@@ -168,6 +171,7 @@ function handlers(
 ): ReadonlyMap<string, (due: DueDeadline) => Promise<void>> {
   return new Map([
     ['member', (due: DueDeadline) => core.presence.expire(due)],
+    ['run', (due: DueDeadline) => core.runs.leaseDue(due)],
     ['expire', (due: DueDeadline) => core.keeper.due(due)],
     ['retention', (due: DueDeadline) => core.keeper.due(due)],
     ['delivery', (due: DueDeadline) => courier.due(due)],

@@ -25,6 +25,12 @@ export interface Limits {
   readonly maxSignalBytes: number
   readonly maxSessionsPerSocket: number
   readonly maxMembers: number
+  /** Of one session, at once: an interrupt ends all of them in one commit. */
+  readonly maxLiveRuns: number
+  /** For so long an agent may be silent before its run counts as lost, where it does not say otherwise. */
+  readonly defaultLeaseMs: number
+  readonly minLeaseMs: number
+  readonly maxLeaseMs: number
   readonly framesPerSecond: number
   readonly framesBurst: number
   readonly heartbeatMs: number
@@ -54,6 +60,10 @@ export const DEFAULT_LIMITS: Limits = {
   maxSignalBytes: 8 * 1024,
   maxSessionsPerSocket: 100,
   maxMembers: 1000,
+  maxLiveRuns: 100,
+  defaultLeaseMs: 25_000,
+  minLeaseMs: 5000,
+  maxLeaseMs: 24 * 60 * 60 * 1000,
   framesPerSecond: 50,
   framesBurst: 100,
   heartbeatMs: 15_000,

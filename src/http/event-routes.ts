@@ -1,6 +1,6 @@
 import { appendAnswer, appendBody, appendLine, eventsAnswer } from '../protocol/http.ts'
 import { newEventSchema } from '../protocol/frames-up.ts'
-import { appendJson } from './events-append.ts'
+import { appendJson, appendToSession } from './events-append.ts'
 import { appendLines } from './events-ndjson.ts'
 import { readEvents } from './events-read.ts'
 import { streamEvents } from './events-sse.ts'
@@ -11,14 +11,15 @@ import type { Streams } from './streams.ts'
 
 const PATH = '/v1/sessions/{session}/events'
 
-const idempotency = {
+/** The headers that make a retry harmless. */
+export const idempotency = {
   'Idempotency-Key': 'Names the request: a retry with the same key and content changes nothing.',
   'Producer-Id': 'With the two below, numbers the events of one producer.',
   'Producer-Epoch': 'A whole number; a higher one takes over, a lower one is refused.',
   'Producer-Seq': 'The number of the first event of the request.',
 }
 
-const appendErrors = [
+export const appendErrors = [
   'session_closed',
   'message_exists',
   'message_not_found',
@@ -42,6 +43,7 @@ export function eventRoutes(
   limits: HttpLimits,
   streams: Streams,
 ): readonly Route[] {
+  const appendTo = appendToSession(ports)
   return [
     {
       method: 'POST',
@@ -54,7 +56,7 @@ export function eventRoutes(
         200: { about: 'They are in the log, as durably as it says.', schema: appendAnswer },
       },
       errors: appendErrors,
-      handle: (call) => appendJson(call, ports),
+      handle: (call) => appendJson(call, ports, appendTo),
     },
     {
       method: 'POST',
@@ -69,7 +71,7 @@ export function eventRoutes(
         200: { about: 'A line for each batch.', schema: appendLine, type: 'application/x-ndjson' },
       },
       errors: appendErrors,
-      handle: (call, reply) => appendLines(call, reply, ports, limits, streams),
+      handle: (call, reply) => appendLines(call, reply, ports, limits, streams, appendTo),
     },
     {
       method: 'GET',

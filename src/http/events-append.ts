@@ -1,27 +1,44 @@
 import { demandAppend } from '../core/append-rights.ts'
 import { ackOf } from '../core/connection-ops.ts'
+import type { Draft } from '../core/new-event.ts'
+import type { Appended } from '../core/transitions/append.ts'
 import { json, type Answer } from './answer.ts'
-import { retryOf } from './append-headers.ts'
+import { retryOf, type Retry } from './append-headers.ts'
 import type { Call } from './call.ts'
 import { draftsOf } from './drafts.ts'
 import type { HttpPorts } from './ports.ts'
 
-type Ports = Pick<HttpPorts, 'sessions' | 'limits' | 'durability'>
+type Ports = Pick<HttpPorts, 'limits' | 'durability'>
+
+/** Puts events that a caller may append where its request wants them. */
+export type AppendTo = (call: Call, drafts: readonly Draft[], retry: Retry) => Promise<Appended>
+
+/** Into the session, in the caller's own name. [P-9.3] */
+export function appendToSession({ sessions }: Pick<HttpPorts, 'sessions'>): AppendTo {
+  return ({ session, by }, drafts, retry) =>
+    sessions.append({ session, drafts, by, ...requestOf(retry) })
+}
+
+/** What makes a retry harmless, as the core takes it. */
+export function requestOf({ key, producer }: Retry): {
+  readonly idempotencyKey?: string
+  readonly producer?: NonNullable<Retry['producer']>
+} {
+  return {
+    ...(key !== undefined && { idempotencyKey: key }),
+    ...(producer !== undefined && { producer }),
+  }
+}
 
 /** Appends what one body holds: all of it, or nothing. [P-9.3] */
 export async function appendJson(
   call: Call,
-  { sessions, limits, durability }: Ports,
+  { limits, durability }: Ports,
+  appendTo: AppendTo,
 ): Promise<Answer> {
-  const { session, grant, by } = call
-  const { key, producer } = retryOf(call)
+  const { session, grant } = call
+  const retry = retryOf(call)
   const drafts = demandAppend(grant, session, draftsOf(call.json(), limits.maxEventBytes))
-  const done = await sessions.append({
-    session,
-    drafts,
-    by,
-    ...(key !== undefined && { idempotencyKey: key }),
-    ...(producer !== undefined && { producer }),
-  })
+  const done = await appendTo(call, drafts, retry)
   return json({ session, ...ackOf(done), durability })
 }

@@ -11,6 +11,7 @@ import { retryOf, type Retry } from './append-headers.ts'
 import { parseJson } from './body.ts'
 import type { Call } from './call.ts'
 import { draftOf } from './drafts.ts'
+import type { AppendTo } from './events-append.ts'
 import { linger } from './hooks.ts'
 import type { HttpLimits } from './limits.ts'
 import { LineSplitter } from './line-splitter.ts'
@@ -18,7 +19,7 @@ import type { HttpPorts } from './ports.ts'
 import { problem } from './problem.ts'
 import type { OpenStream, Streams } from './streams.ts'
 
-type Ports = Pick<HttpPorts, 'sessions' | 'limits' | 'durability' | 'clock' | 'log'>
+type Ports = Pick<HttpPorts, 'limits' | 'durability' | 'clock' | 'log'>
 
 /** Room for the envelope around an event's data. */
 const ENVELOPE_BYTES = 1024
@@ -32,6 +33,7 @@ export async function appendLines(
   ports: Ports,
   limits: HttpLimits,
   streams: Streams,
+  appendTo: AppendTo,
 ): Promise<typeof STREAMED> {
   streams.demandRoom()
   const retry = retryOf(call)
@@ -41,7 +43,7 @@ export async function appendLines(
       `unable to append; for lines, the key has at most ${MAX_KEY} characters`,
     )
   }
-  const stream = new LineAppend(call, reply, retry, ports, limits)
+  const stream = new LineAppend(call, reply, retry, ports, limits, appendTo)
   streams.add(stream)
   try {
     await stream.run()
@@ -61,6 +63,7 @@ class LineAppend implements OpenStream {
   readonly #retry: Retry
   readonly #ports: Ports
   readonly #limits: HttpLimits
+  readonly #appendTo: AppendTo
   readonly #splitter: LineSplitter
   /** The response, once the first line of it is due. Before that, a refusal is an answer like any other. */
   #response: ServerResponse | null = null
@@ -69,12 +72,20 @@ class LineAppend implements OpenStream {
   #refusal: HeldlineError | null = null
   #ended = false
 
-  constructor(call: Call, reply: FastifyReply, retry: Retry, ports: Ports, limits: HttpLimits) {
+  constructor(
+    call: Call,
+    reply: FastifyReply,
+    retry: Retry,
+    ports: Ports,
+    limits: HttpLimits,
+    appendTo: AppendTo,
+  ) {
     this.#call = call
     this.#reply = reply
     this.#retry = retry
     this.#ports = ports
     this.#limits = limits
+    this.#appendTo = appendTo
     this.#splitter = new LineSplitter(ports.limits.maxEventBytes + ENVELOPE_BYTES)
   }
 
@@ -135,18 +146,17 @@ class LineAppend implements OpenStream {
   }
 
   async #commit(drafts: readonly Draft[]): Promise<void> {
-    const { session, by, grant } = this.#call
-    const { sessions, clock, durability } = this.#ports
+    const { grant } = this.#call
+    const { clock, durability } = this.#ports
     if (grant.expiresAt !== null && grant.expiresAt <= clock.now()) {
       throw new HeldlineError('invalid_token', 'unable to append on; the token is over')
     }
     const { producer } = this.#retry
     this.#committing = true
-    const done = await sessions.append({
-      session,
-      drafts,
-      by,
-      ...(producer !== undefined && { producer: { ...producer, seq: producer.seq + this.#lines } }),
+    // The key is in the ids of the lines.
+    const done = await this.#appendTo(this.#call, drafts, {
+      key: undefined,
+      producer: producer && { ...producer, seq: producer.seq + this.#lines },
     })
     this.#committing = false
     this.#lines += drafts.length

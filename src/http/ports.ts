@@ -6,6 +6,7 @@ import type { Limits } from '../core/limits.ts'
 import type { Log } from '../core/log.ts'
 import type { Presence } from '../core/presence.ts'
 import type { Random } from '../core/random.ts'
+import type { Runs } from '../core/runs.ts'
 import type { Signals } from '../core/signals.ts'
 import type { Sessions } from '../core/sessions.ts'
 import type { Durability, StoreHealth } from '../core/store.ts'
@@ -28,6 +29,20 @@ export interface HttpPorts {
     | 'append'
     | 'events'
     | 'markRead'
+  >
+  readonly runs: Pick<
+    Runs,
+    | 'start'
+    | 'adopt'
+    | 'append'
+    | 'heartbeat'
+    | 'report'
+    | 'suspend'
+    | 'resume'
+    | 'finish'
+    | 'cancel'
+    | 'get'
+    | 'list'
   >
   readonly signals: Pick<Signals, 'send'>
   readonly views: Pick<Views, 'at'>

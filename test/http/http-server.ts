@@ -12,6 +12,7 @@ import { DEFAULT_LIMITS, type Limits } from '../../src/core/limits.ts'
 import type { Log, LogFields } from '../../src/core/log.ts'
 import { Presence } from '../../src/core/presence.ts'
 import { Secret } from '../../src/core/secret.ts'
+import { Runs } from '../../src/core/runs.ts'
 import { Sessions } from '../../src/core/sessions.ts'
 import type { Store } from '../../src/core/store.ts'
 import { Views } from '../../src/core/views.ts'
@@ -85,12 +86,14 @@ export async function startHttp(options: HttpServerOptions = {}) {
   const presence = new Presence(ports)
   const deliveries = new Deliveries({ ...ports, views })
   const sessions = new Sessions({ ...ports, keeper, deliveries })
+  const runs = new Runs({ ...ports, views, keeper })
   const tickets = new Tickets(store, random, () => clock.now())
   const mint = new TokenMint(TOKEN_SECRET, null, clock)
   let draining = false
   const app = createHttp({
     ...ports,
     sessions,
+    runs,
     views,
     presence,
     deliveries,
@@ -138,6 +141,7 @@ export async function startHttp(options: HttpServerOptions = {}) {
     store,
     memory,
     sessions,
+    runs,
     presence,
     hub,
     tickets,

@@ -6,6 +6,7 @@ import { Hub } from '../../src/core/hub.ts'
 import { Keeper } from '../../src/core/keeper.ts'
 import type { Limits } from '../../src/core/limits.ts'
 import { Presence } from '../../src/core/presence.ts'
+import { Runs } from '../../src/core/runs.ts'
 import { Sessions } from '../../src/core/sessions.ts'
 import type { Signals } from '../../src/core/signals.ts'
 import type { Store } from '../../src/core/store.ts'
@@ -42,6 +43,7 @@ export class SimNode {
   readonly deliveries: Deliveries
   readonly courier: Courier
   readonly sessions: Sessions
+  readonly runs: Runs
   readonly sweeper: Sweeper
   readonly ports: ConnectionPorts
   readonly sockets = new Set<FakeSocket>()
@@ -66,6 +68,7 @@ export class SimNode {
       keeper: this.keeper,
       deliveries: this.deliveries,
     })
+    this.runs = new Runs({ ...shared, views: this.views, keeper: this.keeper })
     this.sweeper = new Sweeper({ ...shared, handlers: this.#handlers() }, () =>
       ports.random.fraction(),
     )
@@ -102,6 +105,7 @@ export class SimNode {
   #handlers(): ConstructorParameters<typeof Sweeper>[0]['handlers'] {
     return new Map([
       ['member', (due) => this.presence.expire(due)],
+      ['run', (due) => this.runs.leaseDue(due)],
       ['expire', (due) => this.keeper.due(due)],
       ['retention', (due) => this.keeper.due(due)],
       ['delivery', (due) => this.courier.due(due)],
