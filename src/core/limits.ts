@@ -25,6 +25,10 @@ export interface Limits {
   readonly maxSignalBytes: number
   readonly maxSessionsPerSocket: number
   readonly maxMembers: number
+  /** Inputs of a session that wait for an agent. */
+  readonly maxInputs: number
+  /** Questions of a session that are open. */
+  readonly maxQuestions: number
   /** Of one session, at once: an interrupt ends all of them in one commit. */
   readonly maxLiveRuns: number
   /** For so long an agent may be silent before its run counts as lost, where it does not say otherwise. */
@@ -60,6 +64,8 @@ export const DEFAULT_LIMITS: Limits = {
   maxSignalBytes: 8 * 1024,
   maxSessionsPerSocket: 100,
   maxMembers: 1000,
+  maxInputs: 100,
+  maxQuestions: 100,
   maxLiveRuns: 100,
   defaultLeaseMs: 25_000,
   minLeaseMs: 5000,

@@ -16,7 +16,7 @@ export interface EventsPage {
   readonly position: Position
 }
 
-interface Ports {
+export interface ReadPorts {
   readonly store: Store
   readonly signals: Signals
   readonly clock: Clock
@@ -28,7 +28,7 @@ interface Ports {
  * @throws HeldlineError `position_unrecoverable` with the reason, `session_not_found`
  */
 export async function eventsAfter(
-  ports: Ports,
+  ports: ReadPorts,
   session: SessionId,
   after: Position | number,
   options: { readonly limit: number; readonly waitMs: number; readonly signal?: AbortSignal },
@@ -47,7 +47,7 @@ export async function eventsAfter(
 }
 
 async function readPage(
-  ports: Ports,
+  ports: ReadPorts,
   session: SessionId,
   after: Position | number,
   limit: number,
@@ -96,7 +96,7 @@ class Patience {
   #release: (() => void) | null = null
   readonly #closers: (() => void)[] = []
 
-  constructor(ports: Ports, session: SessionId, waitMs: number, signal?: AbortSignal) {
+  constructor(ports: ReadPorts, session: SessionId, waitMs: number, signal?: AbortSignal) {
     this.over = waitMs <= 0 || signal?.aborted === true
     if (this.over) return
     const { clock, signals } = ports

@@ -36,14 +36,16 @@ export const FIELD = {
   trigger: (id: string) => `trigger:${id}`,
   /** JSON of the ids of the runs that live. */
   live: 'live',
-  /** JSON of an input that waits; `delivered <run>`, `expired`, `cancelled`, `too_late` after that. */
+  /** JSON of an input and what became of it: see InputRecord. */
   input: (id: string) => `input:${id}`,
   /** JSON of the ids of the inputs that wait, oldest first. */
   inputs: 'inputs',
   /** `open`, or JSON of what became of a question. */
   question: (id: string) => `question:${id}`,
-  /** JSON of the run and the schema of a question. */
+  /** JSON of what was asked: see QuestionInfo. */
   questionInfo: (id: string) => `question-info:${id}`,
+  /** JSON of the ids of the questions that were asked last: all that are open, and some that are over by now. */
+  questions: 'questions',
   /** JSON of the version and value of a key of the state; a deleted one keeps its version. */
   state: (key: string) => `state:${key}`,
   /** JSON of the keys of the state with the bytes of each. */

@@ -24,11 +24,16 @@ export function encodeEvent(head: EventHead, body: string): string {
   return `{"serial":${head.serial},"tag":"${head.tag}","prev":"${head.prev}","at":${head.at},${body}`
 }
 
-/** Whether an encoded event is of an application's own type, found without reading further than its type. */
+/** Whether an encoded event is of an application's own type. */
 export function isApplicationEvent(text: string): boolean {
+  return isOfNoun(text, 'x')
+}
+
+/** Whether the type of an encoded event begins with the noun, found without reading further than its type. */
+export function isOfNoun(text: string, noun: string): boolean {
   // The head holds no other text than tags, so the first such key is the event's own.
   const type = text.indexOf('"type":"')
-  return type > 0 && type < MAX_HEAD_LENGTH && text.startsWith('x.', type + 8)
+  return type > 0 && type < MAX_HEAD_LENGTH && text.startsWith(`${noun}.`, type + 8)
 }
 
 const MAX_HEAD_LENGTH = 128

@@ -1,0 +1,65 @@
+import { HeldlineError } from '../../protocol/errors.ts'
+import type { By } from '../../protocol/event.ts'
+import type { InputExpired } from '../../protocol/input-events.ts'
+import type { Known } from '../commit.ts'
+import type { Random } from '../random.ts'
+import { DEADLINE, FIELD } from '../record.ts'
+import { guardOf, listText, parseList, type CommitParts } from './commit-parts.ts'
+import { eventOf } from './session.ts'
+
+/** An input as the record keeps it. What it says is in the log and, while it waits, in the view. */
+export interface InputRecord {
+  /** Differs when what was sent differs: the same id with other content is a mistake. */
+  readonly print: string
+  /** What its sender was told. */
+  readonly outcome: 'queued' | 'delivered'
+  readonly status: 'waiting' | 'delivered' | 'expired' | 'cancelled'
+  /** The run that took it. */
+  readonly run?: string
+}
+
+export function parseInput(text: string | null): InputRecord | null {
+  // The record holds only what these transitions write.
+  return text === null ? null : (JSON.parse(text) as InputRecord)
+}
+
+/** What every end of a wait changes: the input says how it ended, and waits no more. Needs the input's field and the list. */
+export function endWait(
+  known: Known,
+  input: string,
+  after: Omit<InputRecord, 'print' | 'outcome'>,
+): Required<Pick<CommitParts, 'guards' | 'writes' | 'deadlines'>> {
+  const field = FIELD.input(input)
+  const before = parseInput(known.fields.get(field) ?? null)
+  const waiting = parseList(known.fields.get(FIELD.inputs) ?? null)
+  return {
+    guards: [guardOf(known, field), guardOf(known, FIELD.inputs)],
+    writes: [
+      { field, value: JSON.stringify({ ...before, ...after }) },
+      { field: FIELD.inputs, value: listText(waiting.filter((id) => id !== input)) },
+    ],
+    deadlines: [{ deadline: DEADLINE.input(input), inMs: null }],
+  }
+}
+
+/** Nobody takes it any more. */
+export function expireInput(
+  known: Known,
+  input: string,
+  reason: 'expired' | 'cancelled',
+  by: By,
+  random: Random,
+): Partial<CommitParts> {
+  const data: InputExpired = { input, reason }
+  return {
+    ...endWait(known, input, { status: reason }),
+    events: [eventOf('input.expired', data, by, random)],
+  }
+}
+
+export function inputNotFound(status?: string): HeldlineError {
+  const why = status === undefined ? 'there is no such input' : `the input is ${status}`
+  return new HeldlineError('input_not_found', `unable to go on; ${why}`, {
+    ...(status !== undefined && { facts: { status } }),
+  })
+}
