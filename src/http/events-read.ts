@@ -8,6 +8,7 @@ import { formatPosition, type Position } from '../protocol/position.ts'
 import { jsonText, type Answer } from './answer.ts'
 import type { Call } from './call.ts'
 import type { HttpLimits } from './limits.ts'
+import { endOfWait, waitMsOf } from './long-poll.ts'
 import type { HttpPorts } from './ports.ts'
 import { limitOf, positionOrSerialOf, serialOf, wholeOf } from './query.ts'
 import type { Streams } from './streams.ts'
@@ -41,9 +42,9 @@ export async function readEvents(
   const start =
     asked.from === null ? asked.after : await serialBefore(ports.sessions, session, asked.from)
   if (end === null) {
-    const stop = new AbortController()
-    if (asked.waitMs > 0) watch(call, reply, streams, stop)
-    const options = { limit: asked.limit, waitMs: asked.waitMs, signal: stop.signal }
+    const { limit, waitMs } = asked
+    const signal = waitMs > 0 ? endOfWait(call, reply, streams) : undefined
+    const options = { limit, waitMs, ...(signal !== undefined && { signal }) }
     const page = await ports.sessions.events(session, start ?? 0, options)
     return pageJson(page, page.events, page.position, page.position.serial < page.head.head)
   }
@@ -65,7 +66,7 @@ function parse(query: ReadonlyMap<string, string>, limits: HttpLimits): Asked {
     from: number('from', Number.MAX_SAFE_INTEGER),
     to: number('to', Number.MAX_SAFE_INTEGER - 1),
     limit: limitOf(query.get('limit'), DEFAULT_PAGE, limits.eventsPage),
-    waitMs: 1000 * (number('wait', limits.waitMs / 1000) ?? 0),
+    waitMs: waitMsOf(query, limits),
   }
   if (asked.after !== null && asked.from !== null) {
     throw new HeldlineError('invalid_request', 'unable to read; after and from both name a start')
@@ -74,17 +75,6 @@ function parse(query: ReadonlyMap<string, string>, limits: HttpLimits): Asked {
     throw new HeldlineError('invalid_request', 'unable to wait for what is below an end')
   }
   return asked
-}
-
-/** A wait ends with its client, and with this node. */
-function watch(call: Call, reply: FastifyReply, streams: Streams, stop: AbortController): void {
-  streams.demandRoom()
-  const waiting = { leave: () => stop.abort() }
-  streams.add(waiting)
-  call.onEnd(reply, () => {
-    streams.delete(waiting)
-    stop.abort()
-  })
 }
 
 /** The last serial that may be given; `null`: whatever there is. */

@@ -48,6 +48,7 @@ interface Owner {
 
 /** Each package that src may import: its one owner, and why it is not written by hand. */
 export const owners: Readonly<Record<string, Owner>> = {
+  ajv: { folder: 'http', reason: 'whether an answer fits the JSON Schema of its question' },
   fastify: { folder: 'http', reason: 'routes, limits and life cycle of the HTTP control plane' },
   ioredis: { folder: 'store/redis', reason: 'Redis with Cluster, Sentinel and RESP3' },
   jose: { folder: 'auth', reason: 'verifies and signs tokens, and reads key sets' },

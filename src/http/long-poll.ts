@@ -1,0 +1,29 @@
+import type { FastifyReply } from 'fastify'
+import type { Call } from './call.ts'
+import type { HttpLimits } from './limits.ts'
+import { wholeOf } from './query.ts'
+import type { Streams } from './streams.ts'
+
+/** How long a request wants to wait, from its query. @throws HeldlineError `invalid_request` */
+export function waitMsOf(query: ReadonlyMap<string, string>, { waitMs }: HttpLimits): number {
+  const text = query.get('wait')
+  return text === undefined ? 0 : 1000 * wholeOf('wait', text, waitMs / 1000)
+}
+
+/** What the query's `wait` is, in the documentation. */
+export function waitText({ waitMs }: HttpLimits): string {
+  return `Whole seconds, 0 to ${waitMs / 1000}, that the answer is held back for it.`
+}
+
+/** A wait ends with its client, and with this node. @throws HeldlineError `draining`, `connection_limit` */
+export function endOfWait(call: Call, reply: FastifyReply, streams: Streams): AbortSignal {
+  const stop = new AbortController()
+  streams.demandRoom()
+  const waiting = { leave: () => stop.abort() }
+  streams.add(waiting)
+  call.onEnd(reply, () => {
+    streams.delete(waiting)
+    stop.abort()
+  })
+  return stop.signal
+}
