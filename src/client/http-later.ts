@@ -3,6 +3,7 @@ import type { Secrets } from './credentials.ts'
 import type { HttpPorts, HttpRequest, Requests } from './http.ts'
 import type { OverHttpModule } from './load-over-http.ts'
 import type { OverHttp } from './over-http.ts'
+import { parseFrame, readFrame } from './read-frame.ts'
 import type { HttpKind, Transport, TransportEvents } from './transport/transport.ts'
 
 const ABNORMAL = 1006
@@ -59,7 +60,7 @@ export class HttpLater implements Requests {
     if (this.#loaded !== null) return this.#loaded
     try {
       const { overHttp } = await this.#load()
-      return (this.#loaded ??= overHttp(this.#ports))
+      return (this.#loaded ??= overHttp(this.#ports, { readFrame, parseFrame }))
     } catch (cause) {
       const message = 'unable to load the code for requests; it is tried again'
       throw new ClientError('disconnected', message, { retryable: true, cause })

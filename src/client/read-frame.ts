@@ -1,135 +1,69 @@
+import { member } from '../protocol/fold/makes-sense.ts'
 import type { DownType } from '../protocol/frames-down.ts'
+import {
+  isObject,
+  list,
+  nullable,
+  number,
+  optional,
+  record,
+  shape,
+  string,
+  type Check,
+} from '../protocol/shape.ts'
 import type { Received } from './received.ts'
 
-/**
- * The guard at the edge: what passes has the shape of its type. Written by hand, since a schema library would be most of
- * the bundle; a test holds it against the schemas. Fields that are not known are left alone, and so is the set of values
- * of an enumeration: a newer server may say more. [P-4]
- */
-type Check = (value: unknown) => boolean
+/** The guard at the edge: what passes has the shape of its type. A test holds it against the schemas. [P-4] */
 
-const string: Check = (value) => typeof value === 'string'
-const number: Check = (value) => typeof value === 'number' && Number.isFinite(value)
-const boolean: Check = (value) => typeof value === 'boolean'
-const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
-const any: Check = () => true
-
-const optional =
-  (check: Check): Check =>
-  (value) =>
-    value === undefined || check(value)
-const nullable =
-  (check: Check): Check =>
-  (value) =>
-    value === null || check(value)
-const list =
-  (check: Check): Check =>
-  (value) =>
-    Array.isArray(value) && value.every(check)
-const record =
-  (check: Check): Check =>
-  (value) =>
-    isObject(value) && Object.values(value).every(check)
-const object = (fields: Readonly<Record<string, Check>>): Check => {
-  const entries = Object.entries(fields)
-  return (value) => isObject(value) && entries.every(([key, check]) => check(value[key]))
-}
-
+const by = shape('subject')
 /** What is read of an event, beside its data, which was judged when it was appended. */
-const event = object({
-  serial: number,
-  tag: string,
-  prev: string,
-  at: number,
-  type: string,
-  id: string,
-  by: object({ subject: string }),
-})
-const message = object({
-  id: string,
-  role: string,
-  parent: nullable(string),
-  parts: list(object({ type: string })),
-  status: string,
-  metadata: isObject,
-  by: string,
-  startedAt: number,
-  updatedAt: number,
-  first: number,
-  serial: number,
-})
-const member = object({
-  member: string,
-  subject: string,
-  kind: string,
-  connected: boolean,
-  visible: boolean,
-})
-const rest = object({
-  tip: nullable(string),
+const event = shape('serial# tag prev at# type id', { by })
+const message = shape(
+  'id role parent? status metadata% by run~ startedAt# updatedAt# first# serial#',
+  { parts: list(shape('type')) },
+)
+const run = shape(
+  'id epoch# agent? trigger? status step? detail? metadata% by startedAt# updatedAt# serial#',
+  { error: nullable(shape('message')) },
+)
+const input = shape('id mode run? message? expiresAt#? by at# serial#')
+const question = shape('id run? prompt schema%? expiresAt#? status answeredBy? askedAt# serial#')
+const listOf = (check: Check): Check => optional(list(check))
+const rest = shape('tip? metadata% createdAt#? closedAt#?', {
   members: list(member),
-  metadata: isObject,
-  createdAt: nullable(number),
-  closedAt: nullable(number),
+  // These are missing where the server does not know them.
+  runs: listOf(run),
+  inputs: listOf(input),
+  questions: listOf(question),
+  state: listOf(shape('key version#')),
+  effects: listOf(shape('id run tool? status at#')),
+  deliveries: listOf(shape('id run to status at#')),
+  controller: optional(nullable(shape('subject kind'))),
 })
 
 const FRAMES: Readonly<Record<DownType, Check>> = {
-  welcome: object({
-    ref: optional(string),
-    connection: string,
-    subject: string,
-    expiresAt: nullable(number),
-    heartbeatMs: number,
-    limits: object({
-      maxFrameBytes: number,
-      maxEventBytes: number,
-      maxSessions: number,
-      framesPerSecond: number,
-    }),
+  welcome: shape('ref~ connection subject expiresAt#? heartbeatMs#', {
+    limits: shape('maxFrameBytes# maxEventBytes# maxSessions# framesPerSecond#'),
   }),
-  attached: object({
-    ref: string,
-    session: string,
-    mode: string,
-    head: string,
-    member: optional(string),
-  }),
-  reset: object({ session: string, reason: string, floor: number, head: string, position: string }),
-  snapshot: object({
-    session: string,
-    position: string,
-    since: optional(number),
+  attached: shape('ref session mode head member~'),
+  reset: shape('session reason floor# head position'),
+  snapshot: shape('session position since#~ last!', {
     messages: list(message),
     rest: optional(rest),
-    last: boolean,
   }),
-  events: object({ session: string, events: list(event) }),
-  detached: object({ ref: string, session: string }),
-  ack: object({
-    ref: string,
-    session: string,
-    epoch: string,
-    first: number,
-    last: number,
+  events: shape('session', { events: list(event) }),
+  detached: shape('ref session'),
+  ack: shape('ref session epoch first# last# duplicates# durability', {
     serials: optional(list(nullable(number))),
-    duplicates: number,
-    durability: string,
   }),
-  ok: object({ ref: string, member: optional(string) }),
-  pong: object({ ref: string }),
-  heartbeat: object({ at: number, heads: record(string) }),
-  signal: object({ session: string, name: string, by: object({ subject: string }), data: any }),
-  expiring: object({ expiresAt: number }),
-  goaway: object({ reason: string, afterMs: number }),
-  error: object({
-    ref: nullable(string),
-    session: optional(string),
-    code: string,
-    message: string,
-    retryable: boolean,
-    retryAfterMs: optional(number),
-    facts: optional(record(any)),
+  ok: shape('ref member~'),
+  pong: shape('ref'),
+  heartbeat: shape('at#', { heads: record(string) }),
+  signal: shape('session name', { by }),
+  expiring: shape('expiresAt#'),
+  goaway: shape('reason afterMs#'),
+  error: shape('ref? session~ code message retryable! retryAfterMs#~', {
+    facts: optional(isObject),
   }),
 }
 
@@ -142,6 +76,12 @@ export function readFrame(value: unknown): Received | null {
   if (!Object.hasOwn(FRAMES, value['type'])) return null
   // The checks above are this type's parser.
   return FRAMES[value['type'] as DownType](value) ? (value as Received) : null
+}
+
+/** The guard, for code that is loaded later: it is in the first bundle anyway. */
+export interface FrameReader {
+  readonly readFrame: typeof readFrame
+  readonly parseFrame: typeof parseFrame
 }
 
 /** The same, from text. */

@@ -1,7 +1,20 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { parseFrame, readFrame } from '../../src/client/read-frame.ts'
+import { View } from '../../src/protocol/fold/view.ts'
 import { DOWN_FRAMES, RESET_REASONS, type DownType } from '../../src/protocol/frames-down.ts'
+import { logOf, START } from '../protocol/event-logs.ts'
+
+/** One of each that stays in a view. */
+const EVERY_NOUN = [
+  { type: 'run.started', data: { run: 'r', epoch: 1, agent: 'a' } },
+  { type: 'input.received', data: { input: 'i', mode: 'queue' } },
+  { type: 'question.asked', data: { question: 'q', prompt: 'Sure?' } },
+  { type: 'state.set', data: { key: 'k', version: 1, value: null } },
+  { type: 'effect.reserved', data: { effect: 'e', run: 'r', attempt: 1 } },
+  { type: 'delivery.pending', data: { delivery: 'd', run: 'r', to: 'ada' } },
+  { type: 'control.taken', data: { subject: 'ada', kind: 'human' } },
+]
 
 const text = fc.string({ maxLength: 8 })
 const number = fc.integer()
@@ -41,13 +54,72 @@ const member = maybe(
   { member: text, subject: text, kind: text, connected: fc.boolean(), visible: fc.boolean() },
   { status: text, data: facts },
 )
-const rest = maybe({
-  tip: fc.option(text),
-  members: fc.array(member, { maxLength: 3 }),
+const some = (one: fc.Arbitrary<unknown>) => fc.array(one, { maxLength: 2 })
+const name = fc.option(text)
+const time = fc.option(number)
+const run = maybe({
+  id: text,
+  epoch: number,
+  agent: name,
+  trigger: name,
+  status: text,
+  step: name,
+  detail: name,
+  checkpoint: json,
+  output: json,
+  error: fc.option(maybe({ message: text }, { code: text })),
   metadata: facts,
-  createdAt: fc.option(number),
-  closedAt: fc.option(number),
+  by: text,
+  startedAt: number,
+  updatedAt: number,
+  serial: number,
 })
+const input = maybe({
+  id: text,
+  mode: text,
+  run: name,
+  message: name,
+  data: json,
+  expiresAt: time,
+  by: text,
+  at: number,
+  serial: number,
+})
+const question = maybe({
+  id: text,
+  run: name,
+  prompt: text,
+  schema: fc.option(facts),
+  data: json,
+  expiresAt: time,
+  status: text,
+  answer: json,
+  answeredBy: name,
+  askedAt: number,
+  serial: number,
+})
+const entry = maybe({ key: text, version: number, value: json })
+const effect = maybe({ id: text, run: text, tool: name, status: text, at: number })
+const delivery = maybe({ id: text, run: text, to: text, status: text, serial: number, at: number })
+const controller = fc.option(maybe({ subject: text, kind: text }, { member: text }))
+const rest = maybe(
+  {
+    tip: name,
+    members: fc.array(member, { maxLength: 3 }),
+    metadata: facts,
+    createdAt: time,
+    closedAt: time,
+  },
+  {
+    runs: some(run),
+    inputs: some(input),
+    questions: some(question),
+    state: some(entry),
+    effects: some(effect),
+    deliveries: some(delivery),
+    controller,
+  },
+)
 
 const FRAMES: Record<DownType, fc.Arbitrary<unknown>> = {
   welcome: maybe(
@@ -209,6 +281,40 @@ describe('the guard of what the server sends', () => {
       expect(frame(message, { ...rest, [key]: undefined })).toBeNull()
     }
     expect(frame(message, { ...rest, members: [{ member: 'm' }] })).toBeNull()
+    expect(frame({ ...message, run: 7 })).toBeNull()
+  })
+
+  test('a run, an input, a question and what else is folded are looked at as closely', () => {
+    const begin = { tip: null, members: [], metadata: {}, createdAt: null, closedAt: null }
+    const frame = (more: object) =>
+      readFrame({
+        type: 'snapshot',
+        session: 's',
+        position: 'p',
+        messages: [],
+        rest: { ...begin, ...more },
+        last: true,
+      })
+    /** Whatever the fold makes of events is let through; without any one of the fields that are read, nothing is. */
+    const view = new View(START)
+    for (const event of logOf(EVERY_NOUN)) view.apply(event)
+    const full = view.rest()
+    expect(frame(full)).not.toBeNull()
+    const lists = ['runs', 'inputs', 'questions', 'state', 'effects', 'deliveries'] as const
+    const opaque = new Set(['checkpoint', 'output', 'data', 'answer', 'value'])
+    for (const list of lists) {
+      expect(frame({ [list]: 7 })).toBeNull()
+      expect(frame({ [list]: [null] })).toBeNull()
+      const [one] = full[list] as readonly object[]
+      if (one === undefined) throw new Error(`nothing of ${list}`)
+      for (const key of Object.keys(one)) {
+        if (opaque.has(key) || (list === 'deliveries' && key === 'serial')) continue
+        expect(frame({ [list]: [{ ...one, [key]: undefined }] }), `${list} ${key}`).toBeNull()
+        expect(frame({ [list]: [{ ...one, [key]: [] }] }), `${list} ${key}`).toBeNull()
+      }
+    }
+    expect(frame({ controller: {} })).toBeNull()
+    expect(frame({ controller: null })).not.toBeNull()
   })
 
   test('garbage is no frame, and throws nothing', () => {

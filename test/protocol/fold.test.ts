@@ -3,7 +3,8 @@ import { describe, expect, test } from 'vitest'
 import type { WireEvent } from '../../src/protocol/event.ts'
 import type { Message } from '../../src/protocol/fold/message.ts'
 import { follows, View, type ViewRest } from '../../src/protocol/fold/view.ts'
-import { EPOCH, logOf, logs, START, type Said } from './event-logs.ts'
+import type { Said } from './arbitrary-events.ts'
+import { EPOCH, logOf, logs, START } from './event-logs.ts'
 import { refold } from './refold.ts'
 
 function fold(events: readonly WireEvent[], view = new View(START)): View {
@@ -34,6 +35,11 @@ const completed = (message: string, more: object = {}): Said => ({
   type: 'message.completed',
   data: { message, ...more },
 })
+
+const said = (type: string, data: unknown): Said => ({ type, data })
+const run = (verb: string, data: object): Said => said(`run.${verb}`, data)
+
+const ada = { member: 'ada-tab', subject: 'ada', kind: 'human', connected: true, visible: true }
 
 describe('the same events give the same view [P-3.1]', () => {
   test('as the plainest fold that there is', () => {
@@ -144,6 +150,8 @@ describe('an event that makes no sense [P-3.1] [P-3.6]', () => {
     completed('done', { role: 'user' }),
     completed('gone', { role: 'user' }),
     { type: 'message.deleted', data: { message: 'gone' } },
+    run('started', { run: 'ended', epoch: 1 }),
+    run('finished', { run: 'ended', output: 42 }),
   ]
   const nonsense: [string, Said][] = [
     ['starts what exists', started('open', { parts: [] })],
@@ -176,6 +184,23 @@ describe('an event that makes no sense [P-3.1] [P-3.6]', () => {
     ['is of a verb that nobody knows', { type: 'message.shouted', data: { message: 'open' } }],
     ['is of a noun that nobody knows', { type: 'weather.changed', data: null }],
     ['is of the application', { type: 'x.note', data: 'anything' }],
+    ['starts a run that is there', run('started', { run: 'ended', epoch: 2 })],
+    ['goes on with a run that is over', run('status', { run: 'ended', status: 'thinking' })],
+    ['takes over a run that is over', run('resumed', { run: 'ended', epoch: 2 })],
+    ['ends a run once more', run('cancelled', { run: 'ended' })],
+    ['is of a run that was never started', run('finished', { run: 'none' })],
+    ['starts a run without an epoch', run('started', { run: 'new' })],
+    ['delivers an input that nobody sent', said('input.delivered', { input: 'none', run: 'r' })],
+    [
+      'answers what nobody asked',
+      said('question.answered', { question: 'none', outcome: 'answered' }),
+    ],
+    ['deletes a key that is not set', said('state.deleted', { key: 'none', version: 2 })],
+    ['sets a key without a version', said('state.set', { key: 'k', value: 1 })],
+    ['acknowledges a delivery that is not there', said('delivery.acked', { delivery: 'none' })],
+    ['is of a verb of a run that nobody knows', run('unheard', { run: 'ended', epoch: 9 })],
+    ['has data of another kind', said('run.started', null)],
+    ['has a list for data', said('input.received', ['i'])],
     ['has no noun', { type: 'message', data: {} }],
     ['is nothing', { type: '', data: undefined }],
   ]
@@ -376,8 +401,6 @@ describe('message.replaced and message.deleted [P-3.5]', () => {
 })
 
 describe('the rest of the view [P-3.7]', () => {
-  const ada = { member: 'ada-tab', subject: 'ada', kind: 'human', connected: true, visible: true }
-
   test('holds the members as they were seen last', () => {
     const left: Said = { type: 'member.left', data: { member: 'bob-tab', reason: 'detached' } }
     const view = folded(
@@ -413,11 +436,7 @@ describe('a snapshot [P-4.5]', () => {
   const rest: ViewRest = { tip: null, members: [], metadata: {}, createdAt: null, closedAt: null }
 
   test('takes the place of all that was there; with since, it is merged by id', () => {
-    const events = logOf([
-      started('a'),
-      started('b'),
-      { type: 'member.entered', data: { member: 'ada-tab' } },
-    ])
+    const events = logOf([started('a'), started('b'), { type: 'member.entered', data: ada }])
     const view = fold(events)
     const b = view.messages.get('b')
     const newer: Message[] = b === undefined ? [] : [{ ...b, status: 'completed', serial: 9 }]

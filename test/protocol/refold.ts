@@ -1,4 +1,5 @@
-import type { WireEvent } from '../../src/protocol/event.ts'
+import { EVENT_DATA, type WireEvent } from '../../src/protocol/event.ts'
+import { retake } from './refold-record.ts'
 
 /**
  * The fold once more, as plainly as it can be said: one loop, plain objects that it changes, no sharing, no snapshots. What the real
@@ -21,8 +22,8 @@ export interface Refold {
 }
 
 // oxlint-disable-next-line typescript/no-explicit-any -- an oracle that says what happens, not what things are
-type Loose = any
-type PlainData = Record<string, unknown>
+export type Loose = any
+export type PlainData = Record<string, unknown>
 
 interface PlainMessage {
   id: string
@@ -32,6 +33,7 @@ interface PlainMessage {
   status: string
   metadata: PlainData
   by: string
+  run?: string
   startedAt: number
   updatedAt: number
   first: number
@@ -54,8 +56,19 @@ export function refold(events: readonly WireEvent[]): Refold {
     deliveries: [],
     controller: null,
   }
-  for (const event of structuredClone(events)) take(view, event, event.data)
+  for (const event of structuredClone(events)) {
+    if (!makesSense(event)) continue
+    take(view, event, event.data)
+    retake(view, event, event.data)
+  }
   return view
+}
+
+/** What its schema would have refused must not be in a log, and changes nothing where it is. */
+function makesSense({ type, data }: WireEvent): boolean {
+  return Object.hasOwn(EVENT_DATA, type)
+    ? EVENT_DATA[type as keyof typeof EVENT_DATA].safeParse(data).success
+    : false
 }
 
 function take(view: Refold, event: WireEvent, data: Loose): void {
@@ -110,6 +123,7 @@ function start(view: Refold, event: WireEvent, data: Loose): PlainMessage {
     status: 'open',
     metadata: { ...data.metadata },
     by: event.by.subject,
+    ...(event.by.run !== undefined && { run: event.by.run }),
     startedAt: event.at,
     updatedAt: event.at,
     first: event.serial,

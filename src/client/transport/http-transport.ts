@@ -3,7 +3,7 @@ import type { AttachFrame, SignalFrame, UpFrame } from '../../protocol/frames-up
 import { ClientError } from '../client-error.ts'
 import type { Clock } from '../clock.ts'
 import type { Http } from '../http.ts'
-import { readFrame } from '../read-frame.ts'
+import type { FrameReader } from '../read-frame.ts'
 import { Attendance } from './attendance.ts'
 import type { Secrets } from '../credentials.ts'
 import type { HttpKind, Transport, TransportEvents } from './transport.ts'
@@ -11,9 +11,7 @@ import type { HttpKind, Transport, TransportEvents } from './transport.ts'
 /** Reads one session until it is stopped, and tells what comes as frames. */
 export type Follow = (following: Following) => Promise<void>
 
-export interface Following {
-  readonly http: Http
-  readonly clock: Clock
+export interface Following extends HttpTransportPorts {
   readonly session: string
   /** From here; `null`: the view first. */
   readonly position: string | null
@@ -27,6 +25,7 @@ export interface Following {
 export interface HttpTransportPorts {
   readonly http: Http
   readonly clock: Clock
+  readonly frames: FrameReader
 }
 
 const ABNORMAL = 1006
@@ -81,7 +80,6 @@ export class HttpTransport implements Transport {
     this.#following.get(session)?.abort()
     const stop = new AbortController()
     this.#following.set(session, stop)
-    const { http, clock } = this.#ports
     let open = false
     const opened = (): void => {
       open = true
@@ -104,7 +102,8 @@ export class HttpTransport implements Transport {
       else this.#tell(frame)
     }
     const { signal } = stop
-    this.#follow({ http, clock, session, position, catchup, signal, opened, frame: tell }).then(
+    const following = { session, position, catchup, signal, opened, frame: tell }
+    this.#follow({ ...this.#ports, ...following }).then(
       () => signal.aborted || this.#end(ABNORMAL),
       (error: unknown) => signal.aborted || this.#lost(open ? null : ref, session, error),
     )
@@ -135,7 +134,7 @@ export class HttpTransport implements Transport {
 
   async #answer(ref: string, asked: Promise<object>): Promise<void> {
     try {
-      const answer = readFrame({ ...(await asked), ref })
+      const answer = this.#ports.frames.readFrame({ ...(await asked), ref })
       if (answer === null)
         throw new ClientError('invalid_answer', 'the answer is not of this protocol')
       this.#tell(answer)

@@ -1,6 +1,5 @@
 import type { Received, ReceivedOf } from '../received.ts'
 import { ClientError } from '../client-error.ts'
-import { readFrame } from '../read-frame.ts'
 import type { Following } from './http-transport.ts'
 
 const WAIT_S = 25
@@ -44,7 +43,7 @@ interface Page {
 
 /** What follows a position; `null` after a reset has been told: the view must be read anew. */
 async function poll(following: Following, position: string, wait: number): Promise<Page | null> {
-  const { http, session, signal } = following
+  const { http, frames, session, signal } = following
   try {
     const body = await http.json({
       path: `/v1/sessions/${encodeURIComponent(session)}/events`,
@@ -53,7 +52,7 @@ async function poll(following: Following, position: string, wait: number): Promi
       renew: false,
       signal,
     })
-    const frame = readFrame({ type: 'events', session, events: body['events'] })
+    const frame = frames.readFrame({ type: 'events', session, events: body['events'] })
     if (frame?.type !== 'events')
       throw new ClientError('invalid_answer', 'unable to read the events')
     const { position: reached, head, more } = body
@@ -101,11 +100,11 @@ async function firstView(following: Following): Promise<Snapshot> {
 }
 
 /** A page of messages as a snapshot: the latest, or those before a message. */
-async function readPage({ http, session, signal }: Following, before?: string) {
+async function readPage({ http, frames, session, signal }: Following, before?: string) {
   const path = `/v1/sessions/${encodeURIComponent(session)}/messages`
   try {
     const body = await http.json({ path, query: { before }, renew: false, signal })
-    const frame = readFrame({ ...body, type: 'snapshot', session, last: true })
+    const frame = frames.readFrame({ ...body, type: 'snapshot', session, last: true })
     if (frame?.type === 'snapshot' && frame.rest !== undefined)
       return { frame, more: body['more'] === true && frame.messages.length > 0 }
   } catch (cause) {

@@ -33,13 +33,13 @@ export interface Question {
 
 const ANSWERED_QUESTIONS = 50
 
-/** The data was parsed when it was appended, so the casts here only name what the log holds. */
+/** The data makes sense, so the casts here only name its shape. */
 export function foldInput(view: View, event: WireEvent): void {
-  if (event.type !== 'input.received') {
-    view.inputs.delete((event.data as { readonly input: string }).input)
-    return
-  }
   const data = event.data as InputReceived
+  if (event.type === 'input.delivered' || event.type === 'input.expired') {
+    view.inputs.delete(data.input)
+  }
+  if (event.type !== 'input.received') return
   view.inputs.set(data.input, {
     id: data.input,
     mode: data.mode,
@@ -56,7 +56,6 @@ export function foldInput(view: View, event: WireEvent): void {
 export function foldQuestion(view: View, event: WireEvent): void {
   if (event.type === 'question.asked') {
     view.questions.set((event.data as QuestionAsked).question, asked(event))
-    keepLatest(view.questions, ANSWERED_QUESTIONS, ({ status }) => status !== 'open')
     return
   }
   const { question: id, outcome, answer } = event.data as QuestionAnswered
@@ -66,9 +65,10 @@ export function foldQuestion(view: View, event: WireEvent): void {
     ...question,
     status: outcome,
     answer: answer ?? null,
-    answeredBy: event.by.subject,
+    answeredBy: outcome === 'answered' ? event.by.subject : null,
     serial: event.serial,
   })
+  keepLatest(view.questions, ANSWERED_QUESTIONS, ({ status }) => status !== 'open')
 }
 
 function asked(event: WireEvent): Question {

@@ -18,7 +18,7 @@ import {
 } from './message.ts'
 import type { View } from './view.ts'
 
-/** The data was parsed when it was appended, so the casts here only name what the log holds. */
+/** The data makes sense, so the casts here only name its shape. */
 export function foldMessage(view: View, event: WireEvent): void {
   const { serial, at, by } = event
   const stamp: Stamp = { serial, at, by: by.subject, run: by.run }

@@ -41,7 +41,7 @@ export interface OpenDelivery {
 /** Of those that failed, the latest so many stay. */
 export const FAILED_DELIVERIES = 50
 
-/** The data was parsed or made by the server when it was appended, so the casts here only name what the log holds. */
+/** The data makes sense, so the casts here only name its shape. */
 export function foldState(view: View, event: WireEvent): void {
   if (event.type === 'state.set') {
     const { key, version, value } = event.data as StateSet

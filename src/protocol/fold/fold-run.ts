@@ -32,26 +32,31 @@ export interface Run {
   readonly serial: number
 }
 
-/** Runs that are over stay in the view for a while, the latest so many. */
+/** Runs that are over stay in the view for a while, those that ended last. */
 const OVER_RUNS = 50
 
 export function isOver(status: RunStatus): status is Exclude<RunStatus, LiveStatus> {
   return status === 'finished' || status === 'failed' || status === 'cancelled' || status === 'lost'
 }
 
-/** The data was parsed or made by the server when it was appended, so the casts here only name what the log holds. */
+/** The data makes sense, so the casts here only name its shape. */
 export function foldRun(view: View, event: WireEvent): void {
-  const { run: id } = event.data as { readonly run: string }
+  const data = event.data as RunStarted
+  const known = view.runs.get(data.run)
   if (event.type === 'run.started') {
-    view.runs.set(id, started(event, event.data as RunStarted))
-    keepLatest(view.runs, OVER_RUNS, (run) => isOver(run.status))
+    if (known === undefined) view.runs.set(data.run, started(event, data))
     return
   }
-  const run = view.runs.get(id)
+  // A lost run that left the view long ago may still be adopted: it lives again.
+  const resumed = event.type === 'run.resumed'
+  const run = known ?? (resumed ? started(event, { run: data.run, epoch: data.epoch }) : undefined)
   if (run === undefined) return
   const change = changeOf(event, run)
-  if (change === null) return
-  view.runs.set(id, { ...run, ...change, updatedAt: event.at, serial: event.serial })
+  const mayChange =
+    !isOver(run.status) || (run.status === 'lost' && (resumed || change?.status === 'cancelled'))
+  if (change === null || !mayChange) return
+  view.runs.set(run.id, { ...run, ...change, updatedAt: event.at, serial: event.serial })
+  keepLatest(view.runs, OVER_RUNS, ({ status }) => isOver(status))
 }
 
 function started(event: WireEvent, data: RunStarted): Run {

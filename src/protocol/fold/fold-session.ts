@@ -1,7 +1,7 @@
 import type { WireEvent } from '../event.ts'
 import type { View } from './view.ts'
 
-/** The data was written by the server, so the casts here only name what the log holds. */
+/** The data makes sense, so the casts here only name its shape. */
 export function foldSession(view: View, event: WireEvent): void {
   switch (event.type) {
     case 'session.created':

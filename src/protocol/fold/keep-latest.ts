@@ -1,15 +1,10 @@
-/** Of those that may go, only the latest `count` stay: a view must not grow with the age of its session. */
-export function keepLatest<T>(
+/** Of those that may go, only the latest `count` stay, by what changed them last: a view must not grow with the age of its session. */
+export function keepLatest<T extends { readonly serial: number }>(
   all: Map<string, T>,
   count: number,
   mayGo: (value: T) => boolean,
 ): void {
-  let surplus = -count
-  for (const value of all.values()) if (mayGo(value)) surplus++
-  for (const [key, value] of all) {
-    if (surplus <= 0) return
-    if (!mayGo(value)) continue
-    all.delete(key)
-    surplus--
-  }
+  const may = [...all].filter(([, value]) => mayGo(value))
+  may.sort(([, a], [, b]) => b.serial - a.serial)
+  for (const [key] of may.slice(count)) all.delete(key)
 }

@@ -15,11 +15,12 @@ import {
 } from './fold-record.ts'
 import { foldRun, type Run } from './fold-run.ts'
 import { foldSession } from './fold-session.ts'
+import { makesSense } from './makes-sense.ts'
 import type { Message } from './message.ts'
 
 type Fold = (view: View, event: WireEvent) => void
 
-/** What an event of each noun changes; of any other, nothing. */
+/** What an event of each noun changes, once it is known to make sense; of any other, nothing. */
 const FOLDS: ReadonlyMap<string, Fold> = new Map<string, Fold>([
   ['message', foldMessage],
   ['member', foldMember],
@@ -71,7 +72,8 @@ export class View {
    */
   apply(event: WireEvent): boolean {
     if (!this.pass(event)) return false
-    FOLDS.get(event.type.slice(0, event.type.indexOf('.')))?.(this, event)
+    const noun = event.type.slice(0, event.type.indexOf('.'))
+    if (makesSense(noun, event)) FOLDS.get(noun)?.(this, event)
     return true
   }
 
@@ -87,7 +89,7 @@ export class View {
   }
 
   /** Everything but the messages: small, and sent whole. */
-  rest(): ViewRest {
+  rest(): Required<ViewRest> {
     return {
       tip: this.tip,
       members: [...this.members.values()],
@@ -113,12 +115,13 @@ export class View {
     for (const message of messages) this.messages.set(message.id, message)
     this.members.clear()
     for (const member of rest.members) this.members.set(member.member, member)
-    refill(this.runs, rest.runs, ({ id }) => id)
-    refill(this.inputs, rest.inputs, ({ id }) => id)
-    refill(this.questions, rest.questions, ({ id }) => id)
-    refill(this.state, rest.state, ({ key }) => key)
-    refill(this.effects, rest.effects, ({ id }) => id)
-    refill(this.deliveries, rest.deliveries, ({ id }) => id)
+    refill(this.runs, rest.runs)
+    refill(this.inputs, rest.inputs)
+    refill(this.questions, rest.questions)
+    refill(this.effects, rest.effects)
+    refill(this.deliveries, rest.deliveries)
+    this.state.clear()
+    for (const entry of rest.state ?? []) this.state.set(entry.key, entry)
     this.controller = rest.controller ?? null
     this.metadata = rest.metadata
     this.createdAt = rest.createdAt
@@ -128,13 +131,12 @@ export class View {
   }
 }
 
-function refill<T>(
+function refill<T extends { readonly id: string }>(
   map: Map<string, T>,
-  values: readonly T[] | undefined,
-  keyOf: (value: T) => string,
+  values: readonly T[] = [],
 ): void {
   map.clear()
-  for (const value of values ?? []) map.set(keyOf(value), value)
+  for (const value of values) map.set(value.id, value)
 }
 
 /** The rule of the line: the next serial, and the link to the very event that came before. [P-4.3] */

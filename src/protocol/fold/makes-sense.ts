@@ -1,0 +1,54 @@
+import { isObject, list, nullable, optional, shape, string, type Check } from '../shape.ts'
+
+/** What is needed of a member, in events and in a view. */
+export const member = shape('member subject kind connected! visible! status~ data%~')
+
+const part = shape('type id~ text~')
+const parts = list(part)
+const parent = optional(nullable(string))
+const started = shape('message role metadata%~', { parent, parts: optional(parts) })
+const added = shape('message', { add: part })
+const extended = shape('message text part~ type~')
+
+/** What the data of every event of a noun must be like, and that of a type where it is more. */
+const SHAPES: ReadonlyMap<string, Check> = new Map<string, Check>([
+  ['session', shape('metadata%~')],
+  ['session.updated', shape('metadata%')],
+  ['message.started', started],
+  ['message.delta', (data) => (isObject(data) && 'add' in data ? added(data) : extended(data))],
+  [
+    'message.completed',
+    shape('message role~ status~ metadata%~', { parent, parts: optional(parts) }),
+  ],
+  ['message.replaced', shape('message metadata%~', { parts })],
+  ['message.deleted', shape('message reason~')],
+  ['member.entered', member],
+  ['member.updated', member],
+  ['member.left', shape('member')],
+  ['run', shape('run')],
+  ['run.started', shape('run epoch# agent~ trigger~ metadata%~')],
+  ['run.status', shape('run status step~ detail~')],
+  ['run.resumed', shape('run epoch#')],
+  ['run.failed', shape('run', { error: shape('message code~') })],
+  ['input', shape('input')],
+  ['input.received', shape('input mode run~ message~ expiresAt#~')],
+  ['question.asked', shape('question run~ prompt schema%~ expiresAt#~')],
+  ['question.answered', shape('question outcome')],
+  ['state.set', shape('key version#', { value: (value) => value !== undefined })],
+  ['state.deleted', shape('key version#')],
+  ['effect.reserved', shape('effect run tool~')],
+  ['effect.unknown', shape('effect run')],
+  ['effect.done', shape('effect')],
+  ['control', shape('subject')],
+  ['control.taken', shape('subject kind member~')],
+  ['delivery', shape('delivery')],
+  ['delivery.pending', shape('delivery run to')],
+])
+
+/**
+ * Whether the fold can read the data of an event. What is appended is judged by its schema; this is for what was not written by
+ * this version, or not by us: it changes nothing. [P-3.1]
+ */
+export function makesSense(noun: string, { type, data }: { type: string; data: unknown }): boolean {
+  return (SHAPES.get(type) ?? SHAPES.get(noun))?.(data) ?? false
+}
