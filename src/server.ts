@@ -11,10 +11,12 @@ import type { ConnectionPorts } from './core/connection.ts'
 import { Courier } from './core/courier.ts'
 import { Deliveries } from './core/deliveries.ts'
 import { Hub } from './core/hub.ts'
+import { Inputs } from './core/inputs.ts'
 import { Keeper } from './core/keeper.ts'
 import { DEFAULT_LIMITS, type Limits } from './core/limits.ts'
 import type { Log } from './core/log.ts'
 import { Presence } from './core/presence.ts'
+import { Questions } from './core/questions.ts'
 import { Runs } from './core/runs.ts'
 import { Sessions } from './core/sessions.ts'
 import type { DueDeadline, Store } from './core/store.ts'
@@ -24,6 +26,7 @@ import { Views } from './core/views.ts'
 import { createDemo, type Demo } from './demo/demo.ts'
 import { clientAddress } from './gateway/client-address.ts'
 import { Gateway } from './gateway/gateway.ts'
+import { AnswerSchemas } from './http/answer-schemas.ts'
 import { createHttp } from './http/app.ts'
 import type { LoadedConfig } from './load-config.ts'
 import { openStore, type OpenedStore } from './store/open.ts'
@@ -131,6 +134,8 @@ interface Core {
   readonly deliveries: Deliveries
   readonly sessions: Sessions
   readonly runs: Runs
+  readonly inputs: Inputs
+  readonly questions: Questions
 }
 
 function assembleCore(ports: CorePorts): Core {
@@ -141,7 +146,9 @@ function assembleCore(ports: CorePorts): Core {
   const deliveries = new Deliveries({ ...ports, views })
   const sessions = new Sessions({ ...ports, keeper, deliveries })
   const runs = new Runs({ ...ports, views, keeper })
-  return { views, hub, keeper, presence, deliveries, sessions, runs }
+  const inputs = new Inputs({ ...ports, views, keeper })
+  const questions = new Questions({ ...ports, keeper, schemas: new AnswerSchemas() })
+  return { views, hub, keeper, presence, deliveries, sessions, runs, inputs, questions }
 }
 
 function assembleAuth(config: LoadedConfig, store: Store, ports: CorePorts) {
@@ -172,6 +179,8 @@ function handlers(
   return new Map([
     ['member', (due: DueDeadline) => core.presence.expire(due)],
     ['run', (due: DueDeadline) => core.runs.leaseDue(due)],
+    ['input', (due: DueDeadline) => core.inputs.due(due)],
+    ['question', (due: DueDeadline) => core.questions.due(due)],
     ['expire', (due: DueDeadline) => core.keeper.due(due)],
     ['retention', (due: DueDeadline) => core.keeper.due(due)],
     ['delivery', (due: DueDeadline) => courier.due(due)],

@@ -3,6 +3,7 @@ import { BodyDeadlines } from './body-deadlines.ts'
 import { eventRoutes } from './event-routes.ts'
 import { deliveryRoutes } from './deliveries.ts'
 import { installHooks } from './hooks.ts'
+import { inputRoutes } from './inputs.ts'
 import { endLeftoverSockets } from './leftover-sockets.ts'
 import { DEFAULT_HTTP_LIMITS, type HttpLimits } from './limits.ts'
 import { messageRoutes } from './messages.ts'
@@ -14,6 +15,7 @@ import { presenceRoutes } from './presence.ts'
 import { connectRoutes } from './connect.ts'
 import { probeRoutes } from './probes.ts'
 import { queryText } from './query.ts'
+import { questionRoutes } from './questions.ts'
 import { installRefusals, refuseFramework } from './refusals.ts'
 import { register } from './register.ts'
 import { requestIds } from './request-ids.ts'
@@ -74,6 +76,8 @@ export function allRoutes(
     ...runRoutes(ports),
     ...runAgentRoutes(ports),
     ...runEventRoutes(ports, limits, streams),
+    ...inputRoutes(ports, limits, streams),
+    ...questionRoutes(ports, limits, streams),
     ...presenceRoutes(ports),
     ...deliveryRoutes(ports),
     ...verbRoutes(ports),

@@ -2,9 +2,11 @@ import type { Attempts, Authenticator, Grant } from '../core/access.ts'
 import type { AttachmentPorts } from '../core/attachment.ts'
 import type { Clock } from '../core/clock.ts'
 import type { Deliveries } from '../core/deliveries.ts'
+import type { Inputs } from '../core/inputs.ts'
 import type { Limits } from '../core/limits.ts'
 import type { Log } from '../core/log.ts'
 import type { Presence } from '../core/presence.ts'
+import type { Questions } from '../core/questions.ts'
 import type { Random } from '../core/random.ts'
 import type { Runs } from '../core/runs.ts'
 import type { Signals } from '../core/signals.ts'
@@ -44,6 +46,8 @@ export interface HttpPorts {
     | 'get'
     | 'list'
   >
+  readonly inputs: Pick<Inputs, 'receive' | 'waiting' | 'deliver' | 'cancel'>
+  readonly questions: Pick<Questions, 'ask' | 'answer' | 'withdraw' | 'wait'>
   readonly signals: Pick<Signals, 'send'>
   readonly views: Pick<Views, 'at'>
   readonly presence: Pick<Presence, 'enter' | 'leave'>

@@ -38,6 +38,15 @@ export const RIGHTS: Readonly<Record<string, Need>> = {
   'POST /v1/sessions/{session}/runs/{run}/suspend': 'publish',
   'POST /v1/sessions/{session}/runs/{run}/resume': 'publish',
   'POST /v1/sessions/{session}/runs/{run}/finish': 'publish',
+  'POST /v1/sessions/{session}/inputs': 'send',
+  'GET /v1/sessions/{session}/inputs': ['history', 'subscribe', 'publish'],
+  'POST /v1/sessions/{session}/inputs/{input}/deliver': 'publish',
+  // As with a run: it may be one that this stops.
+  'POST /v1/sessions/{session}/inputs/{input}/cancel': ['send', 'publish', 'manage'],
+  'POST /v1/sessions/{session}/questions': 'publish',
+  'GET /v1/sessions/{session}/questions/{question}': ['history', 'subscribe', 'publish'],
+  'POST /v1/sessions/{session}/questions/{question}/answer': 'send',
+  'POST /v1/sessions/{session}/questions/{question}/withdraw': 'publish',
   'POST /v1/sessions/{session}/signals': 'signal',
   'POST /v1/sessions/{session}/read': 'subscribe',
   // An attachment shows the members too.

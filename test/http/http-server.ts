@@ -7,15 +7,18 @@ import { TokenVerifier } from '../../src/auth/tokens.ts'
 import type { Grant } from '../../src/core/access.ts'
 import { Deliveries } from '../../src/core/deliveries.ts'
 import { Hub } from '../../src/core/hub.ts'
+import { Inputs } from '../../src/core/inputs.ts'
 import { Keeper } from '../../src/core/keeper.ts'
 import { DEFAULT_LIMITS, type Limits } from '../../src/core/limits.ts'
 import type { Log, LogFields } from '../../src/core/log.ts'
 import { Presence } from '../../src/core/presence.ts'
 import { Secret } from '../../src/core/secret.ts'
+import { Questions } from '../../src/core/questions.ts'
 import { Runs } from '../../src/core/runs.ts'
 import { Sessions } from '../../src/core/sessions.ts'
 import type { Store } from '../../src/core/store.ts'
 import { Views } from '../../src/core/views.ts'
+import { AnswerSchemas } from '../../src/http/answer-schemas.ts'
 import { createHttp } from '../../src/http/app.ts'
 import type { HttpLimits } from '../../src/http/limits.ts'
 import type { HttpPorts } from '../../src/http/ports.ts'
@@ -87,6 +90,8 @@ export async function startHttp(options: HttpServerOptions = {}) {
   const deliveries = new Deliveries({ ...ports, views })
   const sessions = new Sessions({ ...ports, keeper, deliveries })
   const runs = new Runs({ ...ports, views, keeper })
+  const inputs = new Inputs({ ...ports, views, keeper })
+  const questions = new Questions({ ...ports, keeper, schemas: new AnswerSchemas() })
   const tickets = new Tickets(store, random, () => clock.now())
   const mint = new TokenMint(TOKEN_SECRET, null, clock)
   let draining = false
@@ -94,6 +99,8 @@ export async function startHttp(options: HttpServerOptions = {}) {
     ...ports,
     sessions,
     runs,
+    inputs,
+    questions,
     views,
     presence,
     deliveries,
@@ -142,6 +149,8 @@ export async function startHttp(options: HttpServerOptions = {}) {
     memory,
     sessions,
     runs,
+    inputs,
+    questions,
     presence,
     hub,
     tickets,

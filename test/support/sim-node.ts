@@ -3,15 +3,18 @@ import type { ConnectionPorts } from '../../src/core/connection.ts'
 import { Courier } from '../../src/core/courier.ts'
 import { Deliveries } from '../../src/core/deliveries.ts'
 import { Hub } from '../../src/core/hub.ts'
+import { Inputs } from '../../src/core/inputs.ts'
 import { Keeper } from '../../src/core/keeper.ts'
 import type { Limits } from '../../src/core/limits.ts'
 import { Presence } from '../../src/core/presence.ts'
+import { Questions } from '../../src/core/questions.ts'
 import { Runs } from '../../src/core/runs.ts'
 import { Sessions } from '../../src/core/sessions.ts'
 import type { Signals } from '../../src/core/signals.ts'
 import type { Store } from '../../src/core/store.ts'
 import { Sweeper } from '../../src/core/sweeper.ts'
 import { Views } from '../../src/core/views.ts'
+import { AnswerSchemas } from '../../src/http/answer-schemas.ts'
 import type { WebhookSender } from '../../src/core/webhook.ts'
 import { HeldlineError } from '../../src/protocol/errors.ts'
 import type { FakeClock } from './fake-clock.ts'
@@ -44,6 +47,8 @@ export class SimNode {
   readonly courier: Courier
   readonly sessions: Sessions
   readonly runs: Runs
+  readonly inputs: Inputs
+  readonly questions: Questions
   readonly sweeper: Sweeper
   readonly ports: ConnectionPorts
   readonly sockets = new Set<FakeSocket>()
@@ -69,6 +74,12 @@ export class SimNode {
       deliveries: this.deliveries,
     })
     this.runs = new Runs({ ...shared, views: this.views, keeper: this.keeper })
+    this.inputs = new Inputs({ ...shared, views: this.views, keeper: this.keeper })
+    this.questions = new Questions({
+      ...shared,
+      keeper: this.keeper,
+      schemas: new AnswerSchemas(),
+    })
     this.sweeper = new Sweeper({ ...shared, handlers: this.#handlers() }, () =>
       ports.random.fraction(),
     )
@@ -106,6 +117,8 @@ export class SimNode {
     return new Map([
       ['member', (due) => this.presence.expire(due)],
       ['run', (due) => this.runs.leaseDue(due)],
+      ['input', (due) => this.inputs.due(due)],
+      ['question', (due) => this.questions.due(due)],
       ['expire', (due) => this.keeper.due(due)],
       ['retention', (due) => this.keeper.due(due)],
       ['delivery', (due) => this.courier.due(due)],
