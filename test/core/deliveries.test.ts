@@ -276,7 +276,7 @@ describe('[P-15.2] [S2-10] what is not read in time is sent', () => {
   })
 
   test('a node that goes down waits a moment for its sends, and leaves the rest to others', async () => {
-    const { end, told, clock, sender, node, world } = await open()
+    const { end, told, clock, sender, node, world, only } = await open()
     sender.hold()
     await end()
     await clock.advance(62_000)
@@ -284,6 +284,8 @@ describe('[P-15.2] [S2-10] what is not read in time is sent', () => {
     await clock.resolve(node.courier.close(), 5000)
     expect(sender.busy).toBe(0)
     expect(await told()).toEqual(['pending ada'])
+    // That says nothing of the receiver.
+    expect((await only()).reason).toBeUndefined()
     sender.release()
     world.node({ sender })
     await clock.advance(MINUTE)
