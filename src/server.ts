@@ -19,6 +19,7 @@ import { Presence } from './core/presence.ts'
 import { Questions } from './core/questions.ts'
 import { Runs } from './core/runs.ts'
 import { Sessions } from './core/sessions.ts'
+import { SharedState } from './core/state.ts'
 import type { DueDeadline, Store } from './core/store.ts'
 import { Sweeper } from './core/sweeper.ts'
 import type { SessionSettings } from './core/transitions/session.ts'
@@ -136,6 +137,7 @@ interface Core {
   readonly runs: Runs
   readonly inputs: Inputs
   readonly questions: Questions
+  readonly state: SharedState
 }
 
 function assembleCore(ports: CorePorts): Core {
@@ -148,7 +150,9 @@ function assembleCore(ports: CorePorts): Core {
   const runs = new Runs({ ...ports, views, keeper })
   const inputs = new Inputs({ ...ports, views, keeper })
   const questions = new Questions({ ...ports, keeper, schemas: new AnswerSchemas() })
-  return { views, hub, keeper, presence, deliveries, sessions, runs, inputs, questions }
+  const state = new SharedState({ ...ports, keeper })
+  const agents = { runs, inputs, questions, state }
+  return { views, hub, keeper, presence, deliveries, sessions, ...agents }
 }
 
 function assembleAuth(config: LoadedConfig, store: Store, ports: CorePorts) {

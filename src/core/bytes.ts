@@ -2,6 +2,11 @@
 export function exceedsBytes(text: string, maxBytes: number): boolean {
   if (text.length > maxBytes) return true
   if (text.length * 3 <= maxBytes) return false
+  return bytesOf(text) > maxBytes
+}
+
+/** The bytes of a text as UTF-8. The text is well formed. */
+export function bytesOf(text: string): number {
   let bytes = text.length
   for (let i = 0; i < text.length; i++) {
     const unit = text.charCodeAt(i)
@@ -10,5 +15,5 @@ export function exceedsBytes(text: string, maxBytes: number): boolean {
     const surrogate = unit >= 0xd800 && unit <= 0xdfff
     bytes += unit < 0x800 || surrogate ? 1 : 2
   }
-  return bytes > maxBytes
+  return bytes
 }

@@ -35,6 +35,11 @@ export interface Limits {
   readonly defaultLeaseMs: number
   readonly minLeaseMs: number
   readonly maxLeaseMs: number
+  /** The shared state travels whole, in every snapshot. */
+  readonly maxStateKeys: number
+  readonly maxStateBytes: number
+  /** What a run may have reserved and not recorded: all of it is told when the run is lost. */
+  readonly maxOpenEffects: number
   readonly framesPerSecond: number
   readonly framesBurst: number
   readonly heartbeatMs: number
@@ -70,6 +75,9 @@ export const DEFAULT_LIMITS: Limits = {
   defaultLeaseMs: 25_000,
   minLeaseMs: 5000,
   maxLeaseMs: 24 * 60 * 60 * 1000,
+  maxStateKeys: 256,
+  maxStateBytes: 512 * 1024,
+  maxOpenEffects: 100,
   framesPerSecond: 50,
   framesBurst: 100,
   heartbeatMs: 15_000,

@@ -46,7 +46,7 @@ export const FIELD = {
   questionInfo: (id: string) => `question-info:${id}`,
   /** JSON of the ids of the questions that were asked last: all that are open, and some that are over by now. */
   questions: 'questions',
-  /** JSON of the version and value of a key of the state; a deleted one keeps its version. */
+  /** `<version> <value>` of a key of the state; a deleted one keeps its version. */
   state: (key: string) => `state:${key}`,
   /** JSON of the keys of the state with the bytes of each. */
   stateIndex: 'state-index',

@@ -49,7 +49,8 @@ export class AnswerSchemas implements SchemaCheck {
     void draft.validateSchema({})
     try {
       return this.#within(() => {
-        if (draft.validateSchema(rest) !== true) return draft.errorsText(draft.errors, { dataVar: '' })
+        if (draft.validateSchema(rest) !== true)
+          return draft.errorsText(draft.errors, { dataVar: '' })
         compile(version, rest)
         return null
       })

@@ -26,6 +26,7 @@ import { runRoutes } from './runs.ts'
 import { sessionListRoutes } from './session-list.ts'
 import { verbRoutes } from './session-verbs.ts'
 import { sessionRoutes } from './sessions.ts'
+import { stateRoutes } from './state.ts'
 import { Streams } from './streams.ts'
 import { tokenRoutes } from './tokens.ts'
 import { refuseBytes } from './client-error.ts'
@@ -81,6 +82,7 @@ export function allRoutes(
     ...presenceRoutes(ports),
     ...deliveryRoutes(ports),
     ...verbRoutes(ports),
+    ...stateRoutes(ports),
     ...tokenRoutes(ports),
     ...probeRoutes(ports),
     ...connectRoutes(),

@@ -5,9 +5,12 @@ import { parseJson, readBody, type RawJson } from './body.ts'
 import type { HttpLimits } from './limits.ts'
 import type { Route } from './route.ts'
 
-/** Exactly these; a type with anything else in it is another type. */
-const JSON_TYPE = /^application\/json[ \t]*(?:;[ \t]*charset=(?:utf-8|"utf-8")[ \t]*)?$/i
-const NDJSON_TYPE = /^application\/x-ndjson[ \t]*(?:;[ \t]*charset=(?:utf-8|"utf-8")[ \t]*)?$/i
+/** After the media type, exactly this; a type with anything else in it is another type. */
+const CHARSET = /^[ \t]*(?:;[ \t]*charset=(?:utf-8|"utf-8")[ \t]*)?$/i
+const JSON_TYPE = 'application/json'
+const NDJSON_TYPE = 'application/x-ndjson'
+const USUAL_TYPES = [JSON_TYPE, `${NDJSON_TYPE} on appends`]
+const PATCH_TYPES = ['application/merge-patch+json', 'application/json-patch+json']
 
 /** What it takes to read a body. */
 export interface BodyPorts {
@@ -29,13 +32,17 @@ export function bodyFor(
   const type = headers['content-type']
   if (type === undefined && !hasBody(request)) return undefined
   const encoding = headers['content-encoding']
-  if (encoding !== undefined && encoding !== 'identity') throw unsupported('the encoding')
-  if (route.variant === 'application/x-ndjson') {
-    if (type === undefined || !NDJSON_TYPE.test(type)) throw unsupported('the content type')
-    return undefined
+  if (encoding !== undefined && encoding !== 'identity') throw unsupported('the encoding', route)
+  if (type === undefined || !isType(type, route.variant ?? JSON_TYPE)) {
+    throw unsupported('the content type', route)
   }
-  if (type === undefined || !JSON_TYPE.test(type)) throw unsupported('the content type')
+  if (route.variant === NDJSON_TYPE) return undefined
   return readJson(request, route.body.maxBytes ?? limits.bodyBytes, deadlines)
+}
+
+function isType(type: string, wanted: string): boolean {
+  const named = type.slice(0, wanted.length).toLowerCase()
+  return named === wanted && CHARSET.test(type.slice(wanted.length))
 }
 
 function hasBody({ headers }: IncomingMessage): boolean {
@@ -57,12 +64,11 @@ async function readJson(
   return parseJson(bytes)
 }
 
-function unsupported(what: string): HeldlineError {
+function unsupported(what: string, { variant }: Route): HeldlineError {
+  const accepts = variant?.endsWith('-patch+json') ? PATCH_TYPES : USUAL_TYPES
   return new HeldlineError(
     'unsupported_media_type',
     `unable to take the body; ${what} is not one of these`,
-    {
-      facts: { accepts: ['application/json', 'application/x-ndjson on appends'] },
-    },
+    { facts: { accepts } },
   )
 }

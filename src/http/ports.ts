@@ -11,6 +11,7 @@ import type { Random } from '../core/random.ts'
 import type { Runs } from '../core/runs.ts'
 import type { Signals } from '../core/signals.ts'
 import type { Sessions } from '../core/sessions.ts'
+import type { SharedState } from '../core/state.ts'
 import type { Durability, StoreHealth } from '../core/store.ts'
 import type { SessionSettings } from '../core/transitions/session.ts'
 import type { Views } from '../core/views.ts'
@@ -50,6 +51,7 @@ export interface HttpPorts {
   readonly questions: Pick<Questions, 'ask' | 'answer' | 'withdraw' | 'wait'>
   readonly signals: Pick<Signals, 'send'>
   readonly views: Pick<Views, 'at'>
+  readonly state: Pick<SharedState, 'get' | 'all' | 'set' | 'patch' | 'remove'>
   readonly presence: Pick<Presence, 'enter' | 'leave'>
   readonly deliveries: Pick<Deliveries, 'list' | 'replay'>
   /** What an SSE reader is made of. */

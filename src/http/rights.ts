@@ -55,4 +55,11 @@ export const RIGHTS: Readonly<Record<string, Need>> = {
   'DELETE /v1/sessions/{session}/presence/{member}': 'presence',
   'GET /v1/sessions/{session}/deliveries': ['history', 'manage'],
   'POST /v1/sessions/{session}/deliveries/{delivery}/replay': 'manage',
+  // An attachment shows the state too.
+  'GET /v1/sessions/{session}/state': ['subscribe', 'history', 'state'],
+  'GET /v1/sessions/{session}/state/{key}': ['subscribe', 'history', 'state'],
+  'PUT /v1/sessions/{session}/state/{key}': 'state',
+  'PATCH /v1/sessions/{session}/state/{key} application/merge-patch+json': 'state',
+  'PATCH /v1/sessions/{session}/state/{key} application/json-patch+json': 'state',
+  'DELETE /v1/sessions/{session}/state/{key}': 'state',
 }

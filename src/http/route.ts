@@ -6,13 +6,20 @@ import type { Call } from './call.ts'
 
 export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
 
+/** A media type other than the usual one. */
+export type Variant =
+  | 'text/event-stream'
+  | 'application/x-ndjson'
+  | 'application/merge-patch+json'
+  | 'application/json-patch+json'
+
 /** One thing that can be asked for: how it is done, and the words that the documentation has for it. */
 export interface Route {
   readonly method: Method
   /** With names in braces, as in OpenAPI. */
   readonly path: string
   /** Where a path has two meanings: the media type, of the body or of the answer, that asks for this one. */
-  readonly variant?: 'text/event-stream' | 'application/x-ndjson'
+  readonly variant?: Variant
   readonly summary: string
   readonly description?: string
   /** The query's parameters, each with a sentence. A name that ends with a dot is a prefix of names. */

@@ -16,6 +16,7 @@ import { Secret } from '../../src/core/secret.ts'
 import { Questions } from '../../src/core/questions.ts'
 import { Runs } from '../../src/core/runs.ts'
 import { Sessions } from '../../src/core/sessions.ts'
+import { SharedState } from '../../src/core/state.ts'
 import type { Store } from '../../src/core/store.ts'
 import { Views } from '../../src/core/views.ts'
 import { AnswerSchemas } from '../../src/http/answer-schemas.ts'
@@ -92,6 +93,7 @@ export async function startHttp(options: HttpServerOptions = {}) {
   const runs = new Runs({ ...ports, views, keeper })
   const inputs = new Inputs({ ...ports, views, keeper })
   const questions = new Questions({ ...ports, keeper, schemas: new AnswerSchemas() })
+  const state = new SharedState({ ...ports, keeper })
   const tickets = new Tickets(store, random, () => clock.now())
   const mint = new TokenMint(TOKEN_SECRET, null, clock)
   let draining = false
@@ -101,6 +103,7 @@ export async function startHttp(options: HttpServerOptions = {}) {
     runs,
     inputs,
     questions,
+    state,
     views,
     presence,
     deliveries,
