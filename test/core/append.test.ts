@@ -282,6 +282,18 @@ describe('messages [P-3.6]', () => {
     expect(await world.types()).toEqual(await again.world.types())
   })
 
+  test('what replaces an open message may go on writing it in the same request', async () => {
+    const { world, append } = await open()
+    await append([start, delta])
+    await append([replace, delta, replace, complete])
+    expect((await world.types()).slice(-4)).toEqual(
+      [replace, delta, replace, complete].map(({ type }) => type),
+    )
+    expect(await refusal(append([replace, delta]))).toBe('message_closed')
+    expect(await refusal(append([replace, complete, delta]))).toBe('message_closed')
+    await append([replace])
+  })
+
   test('two who complete one message at once: one is acknowledged, the other refused', async () => {
     const { world, append } = await open()
     await append([start])

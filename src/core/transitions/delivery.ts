@@ -209,7 +209,7 @@ export function replayDelivery(
 function notFailed({ status, attempts }: DeliveryRecord): HeldlineError {
   const detail = status === 'acked' ? 'it is acknowledged' : 'it is on its way'
   return new HeldlineError('delivery_closed', `unable to replay; ${detail}`, {
-    facts: { status, attempts },
+    facts: { deliveryStatus: status, attempts },
   })
 }
 

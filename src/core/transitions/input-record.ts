@@ -60,6 +60,6 @@ export function expireInput(
 export function inputNotFound(status?: string): HeldlineError {
   const why = status === undefined ? 'there is no such input' : `the input is ${status}`
   return new HeldlineError('input_not_found', `unable to go on; ${why}`, {
-    ...(status !== undefined && { facts: { status } }),
+    ...(status !== undefined && { facts: { inputStatus: status } }),
   })
 }

@@ -12,6 +12,8 @@ export class MessageStates {
   readonly #known: ReadonlyMap<string, string | null>
   readonly #guards = new Map<string, State>()
   readonly #states = new Map<string, State>()
+  /** Those of which only a replacement says anything yet. */
+  readonly #guessed = new Set<string>()
 
   /** @param known fields that earlier attempts have shown */
   constructor(known: ReadonlyMap<string, string | null>) {
@@ -30,9 +32,9 @@ export class MessageStates {
         if (state !== null) throw refuse('message_exists', 'the message exists')
         return this.#set(field, 'completed')
       case 'extend':
-        return this.#mustBeOpen(state)
+        return this.#mustBeOpen(field, state)
       case 'complete':
-        if (state !== null || change.role === null) this.#mustBeOpen(state)
+        if (state !== null || change.role === null) this.#mustBeOpen(field, state)
         return this.#set(field, 'completed')
       case 'replace':
       case 'delete':
@@ -50,7 +52,13 @@ export class MessageStates {
     return { guards, writes }
   }
 
-  #mustBeOpen(state: State): void {
+  #mustBeOpen(field: string, state: State): void {
+    // That one which is replaced is most likely complete was a guess; what follows in the same batch knows better.
+    const guessed = this.#guessed.delete(field) && state === 'completed'
+    if (guessed) {
+      this.#guards.set(field, 'open')
+      return this.#set(field, 'open')
+    }
     if (state === null) throw refuse('message_not_found', 'there is no such message')
     if (state !== 'open') throw refuse('message_closed', 'the message is not open')
   }
@@ -64,6 +72,7 @@ export class MessageStates {
     const own = this.#states.get(field)
     if (own !== undefined) return own
     const known = this.#known.get(field)
+    if (known === undefined && change.verb === 'replace') this.#guessed.add(field)
     // The record holds only what this class writes.
     const state = known === undefined ? guess(change) : (known as State)
     this.#guards.set(field, state)

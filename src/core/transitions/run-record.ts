@@ -83,7 +83,7 @@ export function runNotFound(): HeldlineError {
 
 export function runOver(status: RunStatus): HeldlineError {
   return new HeldlineError('run_over', `unable to go on; the run is ${status}`, {
-    facts: { status },
+    facts: { runStatus: status },
   })
 }
 
