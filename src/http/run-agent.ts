@@ -1,3 +1,4 @@
+import { demandSize } from '../core/raw-data.ts'
 import { HeldlineError } from '../protocol/errors.ts'
 import {
   finishBody,
@@ -12,9 +13,9 @@ import { json, type Answer } from './answer.ts'
 import type { Call } from './call.ts'
 import { defined } from './defined.ts'
 import type { HttpPorts } from './ports.ts'
+import { rawMembers } from './raw-member.ts'
 import type { Route } from './route.ts'
 import { claimOf, RUN_EPOCH } from './run-epoch.ts'
-import { checkSize } from './size.ts'
 
 type Ports = Pick<HttpPorts, 'runs' | 'limits'>
 
@@ -93,9 +94,11 @@ async function heartbeat(call: Call, { runs }: Ports): Promise<Answer> {
 
 async function report(call: Call, { runs, limits }: Ports): Promise<Answer> {
   const request = requestOf(call)
-  const body = call.object(reportBody)
-  checkSize('checkpoint', body.checkpoint, limits.maxEventBytes)
-  const { status } = await runs.report(request, defined(body))
+  const { checkpoint: _, ...said } = call.object(reportBody)
+  const { checkpoint } = rawMembers(call.json(), 'checkpoint')
+  demandSize('checkpoint', checkpoint, limits.maxEventBytes)
+  const raw = checkpoint === null ? {} : { rawCheckpoint: checkpoint }
+  const { status } = await runs.report(request, { ...defined(said), ...raw })
   return json({ run: request.claim.run, status })
 }
 
@@ -113,16 +116,20 @@ async function resume(call: Call, { runs }: Ports): Promise<Answer> {
 
 async function finish(call: Call, { runs, limits }: Ports): Promise<Answer> {
   const request = requestOf(call)
-  const { error, output, deliverTo } = call.optional(finishBody)
-  checkSize('output', output, limits.maxEventBytes)
-  if (error !== undefined && output !== undefined) {
-    throw new HeldlineError('invalid_request', 'unable to finish; it has an output or an error')
+  const { error, deliverTo } = call.optional(finishBody)
+  const output = call.body === undefined ? null : rawMembers(call.body, 'output').output
+  demandSize('output', output, limits.maxEventBytes)
+  if (error !== undefined && output !== null) {
+    throw new HeldlineError(
+      'invalid_request',
+      'unable to finish; a run has an output or an error, not both',
+    )
   }
   const to = deliverTo === undefined ? {} : { deliverTo }
   const status = await runs.finish(
     request,
     error === undefined
-      ? { status: 'finished', ...to, ...(output !== undefined && { output }) }
+      ? { status: 'finished', ...to, ...(output !== null && { rawOutput: output }) }
       : { status: 'failed', ...to, error },
   )
   return json({ run: request.claim.run, status })

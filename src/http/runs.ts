@@ -1,3 +1,4 @@
+import { demandSize } from '../core/raw-data.ts'
 import { HeldlineError } from '../protocol/errors.ts'
 import {
   adoptAnswer,
@@ -15,7 +16,6 @@ import type { Call } from './call.ts'
 import { defined } from './defined.ts'
 import type { HttpPorts } from './ports.ts'
 import type { Route } from './route.ts'
-import { checkSize } from './size.ts'
 
 type Ports = Pick<HttpPorts, 'runs' | 'limits'>
 
@@ -85,7 +85,7 @@ export function runRoutes(ports: Ports): readonly Route[] {
 async function start(call: Call, { runs, limits }: Ports): Promise<Answer> {
   const { session, by } = call
   const body = call.optional(startBody)
-  checkSize('metadata', body.metadata, limits.maxEventBytes)
+  demandSize('metadata', JSON.stringify(body.metadata ?? {}), limits.maxEventBytes)
   const { leaseMs = limits.defaultLeaseMs } = body
   if (leaseMs < limits.minLeaseMs || leaseMs > limits.maxLeaseMs) {
     throw new HeldlineError(

@@ -174,7 +174,7 @@ describe('what an agent says of itself [P-10.5]', () => {
   test('is told to people, and what is left out stays', async () => {
     const { start, report, node, story } = await open()
     await start()
-    await report({ step: 'plan', checkpoint: { at: 1 } })
+    await report({ step: 'plan', rawCheckpoint: '{"at":1}' })
     await report({ detail: 'reading' })
     expect((await node.views.at(SESSION)).runs.get('r1')).toMatchObject({
       status: 'thinking',

@@ -31,7 +31,7 @@ export function agentAt({ runs }: { readonly runs: Runs }) {
     finish: (output?: unknown, epoch = 1, run = 'r1') =>
       runs.finish(held(epoch, run), {
         status: 'finished',
-        ...(output !== undefined && { output }),
+        ...(output !== undefined && { rawOutput: JSON.stringify(output) }),
       }),
     fail: (message: string, epoch = 1, run = 'r1') =>
       runs.finish(held(epoch, run), { status: 'failed', error: { message } }),

@@ -56,7 +56,7 @@ const steps = fc.array(
 /** A store each of whose answers takes a while, so that what is under way at once is mixed. */
 function slowed(store: Store, random: FakeRandom): Store {
   const pause = async (): Promise<void> => {
-    for (let turns = random.int(0, 8); turns > 0; turns--) await null
+    for (let turns = random.int(0, 8); turns > 0; turns--) await Promise.resolve()
   }
   return new Proxy(store, {
     get(target, key: keyof Store) {

@@ -243,7 +243,7 @@ describe('taking a run over', () => {
     const epochs = (await Promise.all([1, 2, 3, 4, 5].map((p) => adopt(`p${p}`)))).map(
       ({ epoch }) => epoch,
     )
-    expect(epochs.toSorted()).toEqual([2, 3, 4, 5, 6])
+    expect(epochs.toSorted((a, b) => a - b)).toEqual([2, 3, 4, 5, 6])
     expect(await refusal(append([begun('a')], 5))).toBe('run_fenced')
     expect(await refusal(append([begun('a')], 6))).toBe(null)
   })
@@ -418,7 +418,7 @@ describe('what people see of runs', () => {
     await start({ trigger: 'm1', agent: 'coder' })
     await start({ run: 'r2' })
     await append([begun('a'), spoken('b'), begun('c')])
-    await report({ step: 'reading', detail: 'src/main.ts', checkpoint: { at: 3 } })
+    await report({ step: 'reading', detail: 'src/main.ts', rawCheckpoint: '{"at":3}' })
     await finish({ n: 1 }, 1, 'r2')
     expect(await runs.get(SESSION, 'r1')).toMatchObject({
       id: 'r1',

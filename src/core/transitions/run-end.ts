@@ -4,6 +4,7 @@ import type { SessionId } from '../../protocol/ids.ts'
 import type { RunFailed, RunStatus } from '../../protocol/run-events.ts'
 import type { Known, Transition } from '../commit.ts'
 import type { Random } from '../random.ts'
+import { rawEventOf, withRaw } from '../raw-data.ts'
 import { DEADLINE, FIELD } from '../record.ts'
 import { guardOf, joinParts, listText, parseList, type CommitParts } from './commit-parts.ts'
 import { pendingDeliveries } from './run-deliveries.ts'
@@ -23,7 +24,8 @@ import { eventOf } from './session.ts'
 export type Ending =
   | {
       readonly status: 'finished'
-      readonly output?: unknown
+      /** JSON text. */
+      readonly rawOutput?: string
       readonly deliverTo?: readonly string[]
     }
   | {
@@ -128,7 +130,7 @@ export function endParts(
     guards: [FIELD.run(run), FIELD.runInfo(run), FIELD.runOpen(run), FIELD.live].map((field) =>
       guardOf(known, field),
     ),
-    events: [eventOf(`run.${ending.status}`, lastData(run, ending), { ...by, run }, random)],
+    events: [rawEventOf(`run.${ending.status}`, lastData(run, ending), { ...by, run }, random)],
     writes: [
       { field: FIELD.run(run), value: runText({ epoch, status: ending.status, said: false }) },
       { field: FIELD.live, value: listText(live.filter((id) => id !== run)) },
@@ -144,17 +146,14 @@ export function endParts(
   )
 }
 
-function lastData(run: string, ending: Ending): object {
+/** JSON text. */
+function lastData(run: string, ending: Ending): string {
   switch (ending.status) {
     case 'finished':
-      return { run, ...(ending.output !== undefined && { output: ending.output }) }
+      return withRaw({ run }, { output: ending.rawOutput ?? null })
     case 'failed':
-      return { run, error: ending.error }
+      return withRaw({ run, error: ending.error }, {})
     case 'cancelled':
-      return {
-        run,
-        ...(ending.reason !== undefined && { reason: ending.reason }),
-        ...(ending.input !== undefined && { input: ending.input }),
-      }
+      return withRaw({ run, reason: ending.reason, input: ending.input }, {})
   }
 }

@@ -4,6 +4,7 @@ import type { SessionId } from '../../protocol/ids.ts'
 import type { LiveStatus, RunStatus } from '../../protocol/run-events.ts'
 import type { Decision, Transition } from '../commit.ts'
 import type { Random } from '../random.ts'
+import { rawEventOf, withRaw } from '../raw-data.ts'
 import { DEADLINE, FIELD } from '../record.ts'
 import { guardOf, joinParts, listText, parseList } from './commit-parts.ts'
 import { unknownEffects } from './run-effects.ts'
@@ -32,7 +33,8 @@ export interface Report {
   readonly status?: 'thinking' | 'stalled'
   readonly step?: string
   readonly detail?: string
-  readonly checkpoint?: unknown
+  /** JSON text. */
+  readonly rawCheckpoint?: string
 }
 
 export interface BeatRequest {
@@ -52,6 +54,11 @@ export function beat(
   random: Random,
 ): Transition<Beat> {
   const { run } = claim
+  const statusEvent = (status: LiveStatus, said: Report | null) => {
+    const fields = { run, status, step: said?.step, detail: said?.detail }
+    const data = withRaw(fields, { checkpoint: said?.rawCheckpoint ?? null })
+    return rawEventOf('run.status', data, { ...by, run }, random)
+  }
   return {
     session,
     reads: [FIELD.run(run), FIELD.runInfo(run), FIELD.inputs],
@@ -66,11 +73,10 @@ export function beat(
       const next = statusAfter(field, status, report)
       const value = runText({ epoch: field.epoch, status: next, said: next === 'stalled' })
       const told = report !== null || next !== status
-      const data = { run, ...report, status: next }
       return {
         commit: {
           guards: [guard],
-          events: told ? [eventOf('run.status', data, { ...by, run }, random)] : [],
+          events: told ? [statusEvent(next, report)] : [],
           writes: value === guard.equals ? [] : [{ field: guard.field, value }],
           deadlines: [leaseFrom(run, next, leaseMs)],
         },
