@@ -28,7 +28,7 @@ export const places: Readonly<Record<string, Place>> = {
   compat: server,
   demo: server,
   client: { ours: sdk, isomorphic: true },
-  agent: { ours: sdk },
+  agent: { ours: ['protocol'], isomorphic: true },
   react: { ours: sdk, isomorphic: true },
   adapters: { ours: sdk },
   cli: { ours: sdk },

@@ -1,0 +1,135 @@
+import { AgentError, agentClosed, endsRun } from './agent-error.ts'
+import { textOr } from './fields.ts'
+import type { MessageOptions } from './message-writer.ts'
+import { Run, type Attached } from './run.ts'
+import type { SessionApi } from './session-api.ts'
+import { SessionWatch } from './session-watch.ts'
+import { startRun, type NotStarted, type StartOptions } from './start-run.ts'
+import { State } from './state.ts'
+
+export interface RunOptions extends StartOptions {
+  /** What its messages have in common: `role`, `parent`, `metadata`. */
+  readonly message?: MessageOptions
+  /**
+   * When the function throws: `fail` (default) ends the run as failed; `leave` leaves it as it is, for a caller that tries again with
+   * `adopt`. Nobody coming, it is lost with its lease.
+   */
+  readonly onThrow?: 'fail' | 'leave'
+}
+
+/** What became of a run. */
+export type RunResult<Output> =
+  | {
+      readonly started: true
+      readonly run: string
+      readonly status: 'finished'
+      readonly output: Output
+    }
+  /** Ended against the agent's will: `cancelled`, `lost`, or `fenced` (another process holds it). */
+  | { readonly started: true; readonly run: string; readonly status: string }
+  /** It was there already, in other hands, or over: nothing was done. */
+  | { readonly started: false; readonly run: string; readonly status: string }
+
+/** One session, as its agents use it. */
+export class AgentSession {
+  readonly id: string
+  /** The session's shared values. */
+  readonly state: State
+  readonly #api: SessionApi
+  readonly #watch: SessionWatch
+  readonly #live = new Set<Run>()
+  #closing: Promise<void> | null = null
+
+  /** For `Agent.session`. */
+  constructor(api: SessionApi) {
+    this.id = api.session
+    this.state = new State(api)
+    this.#api = api
+    this.#watch = new SessionWatch(api)
+  }
+
+  /** Creates the session where it is not there. */
+  async open(metadata?: Readonly<Record<string, unknown>>): Promise<void> {
+    const body = metadata === undefined ? {} : { metadata }
+    await this.#api.json({ method: 'PUT', path: '', body })
+  }
+
+  /**
+   * Starts a run, lets `act` work, and records the end: what it returns is the output; when it throws, the run has failed, and this throws the same. A trigger
+   * that has a run already has `started: false` at once. Resolves also when the run ended against the agent's will: then whatever `act` does is dropped.
+   * @throws AgentError what a start is refused with; what `act` throws
+   */
+  async run<Output>(
+    options: RunOptions,
+    act: (run: Run) => Output | Promise<Output>,
+  ): Promise<RunResult<Output>> {
+    const run = await this.#start(options)
+    if (!(run instanceof Run)) return { started: false, ...run }
+    return this.#perform(run, act, options.onThrow ?? 'fail')
+  }
+
+  /**
+   * Starts a run that is ended by hand: with `finish` or `fail`. With `await using` it fails when it is left without an end.
+   * @returns `null` where it is in other hands, or over
+   */
+  async start(options: RunOptions = {}): Promise<Run | null> {
+    const run = await this.#start(options)
+    return run instanceof Run ? run : null
+  }
+
+  async #start(options: RunOptions): Promise<Run | NotStarted> {
+    if (this.#closing !== null) throw agentClosed()
+    const { message, onThrow: _onThrow, ...start } = options
+    const held = await startRun(this.#api, start)
+    if (!('epoch' in held)) return held
+    const run = new Run(this.#api, held, this.#watch, {
+      goOn: start.adopt === 'continue',
+      ...(message !== undefined && { message }),
+    })
+    this.#live.add(run)
+    run.over.addEventListener('abort', () => this.#live.delete(run))
+    if (this.#closing !== null) await run.interrupt(agentClosed())
+    return run
+  }
+
+  /** How many of each kind are attached. */
+  async attached(): Promise<Attached> {
+    const { attached } = await this.#api.json({ path: '/presence' })
+    return attached as Attached
+  }
+
+  /** Interrupts what is under way, and waits until the end of each run is recorded. Idempotent. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
+    // Not for what works in them: it may not look at the signal.
+    await Promise.allSettled([...this.#live].map((run) => run.interrupt(agentClosed())))
+  }
+
+  async #perform<Output>(
+    run: Run,
+    act: (run: Run) => Output | Promise<Output>,
+    onThrow: 'fail' | 'leave',
+  ): Promise<RunResult<Output>> {
+    try {
+      const output = await act(run)
+      await run.finish(output)
+      return { started: true, run: run.id, status: 'finished', output }
+    } catch (error) {
+      const ended = endOf(run, error)
+      if (ended !== null) return { started: true, run: run.id, status: ended }
+      await (onThrow === 'leave' ? run.leave() : run.fail(error).catch(() => undefined))
+      throw error
+    }
+  }
+}
+
+/** How the run ended without this agent, if it did. What is thrown then follows from that. */
+function endOf(run: Run, error: unknown): string | null {
+  const reason: unknown = run.signal.aborted ? run.signal.reason : error
+  if (!endsRun(reason) || !(reason instanceof AgentError)) return null
+  return reason.code === 'run_over' ? textOr(reason.facts['runStatus'], 'over') : 'fenced'
+}

@@ -1,0 +1,213 @@
+import { AgentError, endsRun } from './agent-error.ts'
+import type { Timer } from './clock.ts'
+import { joinDrafts, weigh, type Draft } from './draft.ts'
+import { insist, type Patience } from './insist.ts'
+import { jsonText } from './json-text.ts'
+
+export interface AppenderOptions extends Patience {
+  /** Appends the events, of which the first has this seq. The same seq is only ever sent with the same text. */
+  readonly send: (text: string, seq: number, signal: AbortSignal) => Promise<void>
+  /** Nothing can be appended any more, now or ever. */
+  readonly onEnd: (error: unknown) => void
+}
+
+/** What waits at most so long, or until there is so much of it, goes in one request. */
+const FLUSH_MS = 25
+const FLUSH_BYTES = 4 * 1024
+/** From here on whoever writes waits. */
+const HIGH_BYTES = 64 * 1024
+/** Whoever does not wait is refused here. */
+const HARD_BYTES = 1024 * 1024
+/** Of one request: well below what the server takes. */
+const BATCH_BYTES = 64 * 1024
+const BATCH_EVENTS = 250
+
+interface Entry {
+  draft: Draft
+  bytes: number
+  /** The number of the last write in it. */
+  upTo: number
+}
+
+interface Waiter {
+  readonly holds: () => boolean
+  readonly resolve: () => void
+  readonly reject: (error: unknown) => void
+}
+
+/** What one message is written through: it ends with the first batch that is refused. */
+export interface Lane {
+  /** Resolves at once, or, where much waits already, when there is room. @throws AgentError what an earlier write was refused with */
+  write(draft: Draft): Promise<void>
+}
+
+/**
+ * Writes a run's events in batches, one request at a time. Events are numbered by a producer that is this process alone, and a batch is sent
+ * again, the very same, until what became of it is known: so nothing is doubled, lost or out of order. [P-2.6] [P-2.7]
+ */
+export class Appender {
+  readonly #options: AppenderOptions
+  readonly #stop = new AbortController()
+  #entries: Entry[] = []
+  #bytes = 0
+  /** When the oldest that waits was written. */
+  #since = 0
+  #timer: Timer | null = null
+  #sending = false
+  #sendingBytes = 0
+  #seq = 0
+  #written = 0
+  #settled = 0
+  #waiters: Waiter[] = []
+  #generation = 0
+  #failure: { readonly error: unknown; readonly final: boolean } | null = null
+
+  constructor(options: AppenderOptions) {
+    this.#options = options
+  }
+
+  /** For one message. A refusal ends the lanes that were there, since what they wrote is not there; a new one begins anew. */
+  lane(): Lane {
+    if (this.#failure?.final === false) this.#failure = null
+    const generation = this.#generation
+    let refused: { readonly error: unknown } | null = null
+    return {
+      write: async (draft) => {
+        if (refused === null && this.#generation !== generation) refused = { error: this.#last }
+        if (refused !== null) throw refused.error
+        await this.#write(draft)
+      },
+    }
+  }
+
+  #last: unknown = null
+
+  /** Resolves when all that was written until now is in the log. @throws what it was refused with */
+  flush(): Promise<void> {
+    const target = this.#written
+    if (this.#failure === null) this.#pump()
+    return this.#wait(() => this.#settled >= target)
+  }
+
+  /** Nothing is sent from now on. Idempotent. */
+  stop(reason: unknown): void {
+    this.#fail(reason, true)
+  }
+
+  async #write(draft: Draft): Promise<void> {
+    if (this.#failure !== null) throw this.#failure.error
+    if (this.#bytes > HARD_BYTES) {
+      throw new AgentError('buffer_full', 'unable to write; await what was written before')
+    }
+    this.#push(draft)
+    if (this.#bytes >= FLUSH_BYTES) this.#pump()
+    else this.#arm(FLUSH_MS)
+    await this.#wait(() => this.#bytes + this.#sendingBytes <= HIGH_BYTES)
+  }
+
+  #push(draft: Draft): void {
+    this.#written++
+    const last = this.#entries.at(-1)
+    const joined = last === undefined ? null : joinDrafts(last.draft, draft)
+    const bytes = weigh(draft)
+    if (this.#entries.length === 0) this.#since = this.#options.clock.now()
+    this.#bytes += bytes
+    if (last !== undefined && joined !== null) {
+      last.draft = joined
+      last.bytes += bytes
+      last.upTo = this.#written
+    } else this.#entries.push({ draft, bytes, upTo: this.#written })
+  }
+
+  #arm(ms: number): void {
+    if (this.#sending) return
+    this.#timer ??= this.#options.clock.after(ms, () => this.#pump())
+  }
+
+  #pump(): void {
+    this.#timer?.cancel()
+    this.#timer = null
+    if (this.#sending || this.#entries.length === 0 || this.#failure !== null) return
+    this.#sending = true
+    this.#sendBatch(this.#take())
+      .catch((error: unknown) => this.#refused(error))
+      .finally(() => {
+        this.#sending = false
+        this.#sendingBytes = 0
+        this.#wake()
+        this.#goOn()
+      })
+  }
+
+  /** What came meanwhile goes as soon as it is much, or old, or somebody waits for it. */
+  #goOn(): void {
+    if (this.#entries.length === 0) return
+    const ageMs = this.#options.clock.now() - this.#since
+    const due = this.#bytes >= FLUSH_BYTES || ageMs >= FLUSH_MS || this.#waiters.length > 0
+    if (due) this.#pump()
+    else this.#arm(FLUSH_MS - ageMs)
+  }
+
+  #take(): readonly Entry[] {
+    let bytes = 0
+    let count = 0
+    for (const entry of this.#entries) {
+      if (count > 0 && (bytes + entry.bytes > BATCH_BYTES || count === BATCH_EVENTS)) break
+      bytes += entry.bytes
+      count++
+    }
+    this.#bytes -= bytes
+    this.#sendingBytes = bytes
+    return this.#entries.splice(0, count)
+  }
+
+  async #sendBatch(batch: readonly Entry[]): Promise<void> {
+    const { send } = this.#options
+    const text = `[${batch.map(({ draft }) => jsonText(draft)).join(',')}]`
+    const { signal } = this.#stop
+    await insist(this.#options, () => send(text, this.#seq, signal), signal)
+    this.#seq += batch.length
+    this.#settled = batch.at(-1)?.upTo ?? this.#settled
+  }
+
+  /**
+   * A refusal has no effect, so the seq is free for what comes next; but what was written after it built on it, and goes too. Where the outcome
+   * stays unknown, nothing can follow.
+   */
+  #refused(error: unknown): void {
+    const refused = error instanceof AgentError && !error.retryable
+    const final = !refused || endsRun(error) || error.code.startsWith('producer_')
+    this.#fail(error, final)
+  }
+
+  #fail(error: unknown, final: boolean): void {
+    if (this.#failure?.final === true) return
+    this.#failure = { error, final }
+    this.#last = error
+    this.#generation++
+    this.#entries = []
+    this.#bytes = 0
+    this.#settled = this.#written
+    this.#timer?.cancel()
+    this.#timer = null
+    for (const waiter of this.#waiters.splice(0)) waiter.reject(error)
+    if (!final) return
+    this.#stop.abort(error)
+    this.#options.onEnd(error)
+  }
+
+  async #wait(holds: () => boolean): Promise<void> {
+    if (this.#failure !== null) throw this.#failure.error
+    if (holds()) return
+    await new Promise<void>((resolve, reject) => this.#waiters.push({ holds, resolve, reject }))
+  }
+
+  #wake(): void {
+    const waiting = this.#waiters
+    this.#waiters = []
+    for (const waiter of waiting) {
+      if (waiter.holds()) waiter.resolve()
+      else this.#waiters.push(waiter)
+    }
+  }
+}

@@ -1,0 +1,43 @@
+import { AgentError } from './agent-error.ts'
+import { sleep, type Clock } from './clock.ts'
+
+const BASE_MS = 100
+const CAP_MS = 5000
+
+export interface Patience {
+  readonly clock: Clock
+  readonly random: () => number
+  /** From the first failure on, so long is tried again. */
+  readonly retryForMs: number
+}
+
+/** Full jitter: 0–100 ms, 0–200 ms … 0–5 s. @param attempt how many attempts have failed, from 0 */
+export function backoffMs(attempt: number, random: () => number): number {
+  return Math.floor(random() * Math.min(CAP_MS, BASE_MS * 2 ** Math.min(attempt, 10)))
+}
+
+/**
+ * Sends the same again, with the same ids, until what became of it is known: an outcome that is unknown, and a refusal that may be over
+ * soon, are tried again. [P-2.7]
+ * @throws AgentError a refusal for good; the last failure when the time is over
+ * @throws the reason of the signal
+ */
+export async function insist<T>(
+  { clock, random, retryForMs }: Patience,
+  attempt: () => Promise<T>,
+  signal?: AbortSignal,
+): Promise<T> {
+  const began = clock.now()
+  for (let failed = 0; ; failed++) {
+    signal?.throwIfAborted()
+    try {
+      return await attempt()
+    } catch (error) {
+      signal?.throwIfAborted()
+      if (!(error instanceof AgentError) || !error.retryable) throw error
+      const waitMs = Math.max(error.retryAfterMs ?? 0, backoffMs(failed, random))
+      if (clock.now() + waitMs - began > retryForMs) throw error
+      await sleep(clock, waitMs, signal)
+    }
+  }
+}

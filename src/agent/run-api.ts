@@ -1,0 +1,67 @@
+import type { HttpRequest } from './http.ts'
+import type { SessionApi } from './session-api.ts'
+
+type Json = Readonly<Record<string, unknown>>
+
+/** The requests of a run, by the epoch that this process holds it with. [P-10] */
+export class RunApi {
+  readonly run: string
+  readonly epoch: number
+  readonly session: SessionApi
+  readonly #headers: Readonly<Record<string, string>>
+
+  constructor(session: SessionApi, run: string, epoch: number) {
+    this.session = session
+    this.run = run
+    this.epoch = epoch
+    this.#headers = { 'run-epoch': String(epoch) }
+  }
+
+  /** To a path of the run, sent until the outcome is known: what it says may be said again. */
+  post(verb: string, body: object, signal?: AbortSignal): Promise<Json> {
+    return this.session.json(this.#request(`${this.#path}/${verb}`, body, signal))
+  }
+
+  /** To a path of the session, in the name of the run. */
+  postBeside(path: string, body: object, signal?: AbortSignal): Promise<Json> {
+    return this.session.json(this.#request(path, body, signal))
+  }
+
+  /** As `postBeside`, once. */
+  postBesideOnce(path: string, body: object, signal?: AbortSignal): Promise<Json> {
+    return this.session.once(this.#request(path, body, signal))
+  }
+
+  /** A sign of life, sent once: the next one follows anyway. */
+  beat(signal: AbortSignal): Promise<Json> {
+    return this.session.once(this.#request(`${this.#path}/heartbeat`, {}, signal))
+  }
+
+  /** Sent once: the appender knows when to send it again, with the same seq. */
+  async append(text: string, producer: string, seq: number, signal: AbortSignal): Promise<void> {
+    await this.session.once({
+      method: 'POST',
+      path: `${this.#path}/events`,
+      text,
+      headers: {
+        ...this.#headers,
+        'producer-id': producer,
+        'producer-epoch': String(this.epoch),
+        'producer-seq': String(seq),
+      },
+      signal,
+    })
+  }
+
+  read(): Promise<Json> {
+    return this.session.json({ path: this.#path })
+  }
+
+  get #path(): string {
+    return `/runs/${encodeURIComponent(this.run)}`
+  }
+
+  #request(path: string, body: object, signal: AbortSignal | undefined): HttpRequest {
+    return { method: 'POST', path, body, headers: this.#headers, signal }
+  }
+}

@@ -1,0 +1,106 @@
+import type { WireEvent } from '../protocol/event.ts'
+import { AgentError, endsRun } from './agent-error.ts'
+import type { Timer } from './clock.ts'
+import type { RunApi } from './run-api.ts'
+import type { SessionWatch } from './session-watch.ts'
+
+const BEATS_A_LEASE = 5
+const OVER = new Set(['run.cancelled', 'run.lost', 'run.finished', 'run.failed'])
+
+/**
+ * Keeps a run alive while its agent works, and tells the agent when it is no longer its own: by the answer to a heartbeat, by a refusal, or by what
+ * the session's events say, whichever comes first.
+ */
+export class RunLife {
+  readonly #api: RunApi
+  readonly #leaseMs: number
+  readonly #abort = new AbortController()
+  readonly #over = new AbortController()
+  #timer: Timer | null = null
+  #unwatch: (() => void) | null = null
+  #closed = false
+
+  constructor(api: RunApi, leaseMs: number) {
+    this.#api = api
+    this.#leaseMs = leaseMs
+  }
+
+  /** Fires when the run is over, or not this process's, against the agent's will. */
+  get signal(): AbortSignal {
+    return this.#abort.signal
+  }
+
+  /** Fires then, and when the agent itself has ended it. */
+  get over(): AbortSignal {
+    return this.#over.signal
+  }
+
+  /** The first heartbeat follows the moment from which events are heard: so there is no gap between the two. */
+  begin(watch: SessionWatch): void {
+    this.#schedule()
+    this.#unwatch = watch.add(
+      (event) => this.#hear(event),
+      () => void this.#beat(),
+    )
+  }
+
+  /** This process ends the run: what it hears of that is its own word. The signs of life go on until the end is known. */
+  deafen(): void {
+    this.#unwatch?.()
+  }
+
+  /** The run is over, or not this process's: the signal fires. Idempotent; the first reason stays. */
+  end(reason: unknown): void {
+    if (this.#closed) return
+    this.close()
+    this.#abort.abort(reason)
+  }
+
+  /** No more signs of life, and no word of it. Idempotent. */
+  close(): void {
+    if (this.#closed) return
+    this.#closed = true
+    this.#timer?.cancel()
+    this.#unwatch?.()
+    this.#over.abort()
+  }
+
+  #schedule(): void {
+    if (this.#closed) return
+    const { clock } = this.#api.session.ports
+    this.#timer?.cancel()
+    this.#timer = clock.after(this.#leaseMs / BEATS_A_LEASE, () => void this.#beat())
+  }
+
+  async #beat(): Promise<void> {
+    if (this.#closed) return
+    this.#schedule()
+    try {
+      const { live, status } = await this.#api.beat(this.signal)
+      if (live === false) this.end(runOver(String(status)))
+    } catch (error) {
+      // Anything else is tried again with the next beat; a lease has several.
+      if (endsRun(error)) this.end(error)
+    }
+  }
+
+  #hear(event: WireEvent): void {
+    // The shape is the contract's. [P-10.11]
+    const { run, epoch } = event.data as { readonly run?: string; readonly epoch?: number }
+    if (run !== this.#api.run) return
+    if (OVER.has(event.type)) return this.end(runOver(event.type.slice('run.'.length)))
+    if (event.type === 'run.resumed' && epoch !== undefined && epoch > this.#api.epoch) {
+      this.end(
+        new AgentError('run_fenced', 'unable to go on; another process holds the run', {
+          facts: { epoch },
+        }),
+      )
+    }
+  }
+}
+
+function runOver(status: string): AgentError {
+  return new AgentError('run_over', `unable to go on; the run is ${status}`, {
+    facts: { runStatus: status },
+  })
+}

@@ -1,0 +1,85 @@
+import type { Message } from '../protocol/fold/message.ts'
+import type { Appender } from './appender.ts'
+import { MessageWriter, type MessageOptions } from './message-writer.ts'
+
+/**
+ * The messages of a run, named by the run and their order: the same names when the run is tried again. There is one at a time that what is written
+ * goes to; a second stream that is piped meanwhile has one of its own.
+ */
+export class RunMessages {
+  readonly #run: string
+  readonly #appender: Appender
+  readonly #defaults: MessageOptions
+  readonly #earlier: ReadonlyMap<string, Message>
+  readonly #piped = new Set<MessageWriter>()
+  #count = 0
+  #current: MessageWriter | null = null
+  /** The part that text without a stream goes on in. */
+  #textPart: string | null = null
+
+  /** @param earlier what an earlier process of the run wrote @param goOn write on in its last open message */
+  constructor(
+    run: string,
+    appender: Appender,
+    defaults: MessageOptions,
+    earlier: readonly Message[],
+    goOn: boolean,
+  ) {
+    this.#run = run
+    this.#appender = appender
+    this.#defaults = defaults
+    this.#earlier = new Map(earlier.map((message) => [message.id, message]))
+    if (!goOn) return
+    this.#count = earlier.length
+    const open = earlier.findLast((message) => message.status === 'open')
+    if (open !== undefined)
+      this.#current = new MessageWriter(open.id, appender.lane(), {}, open, true)
+  }
+
+  /** What is written goes to this one. */
+  get current(): MessageWriter {
+    if (this.#current === null || this.#current.over) this.#current = this.#open({})
+    return this.#current
+  }
+
+  /** Ends the message, and begins another one with the next thing that is written. */
+  async next(options: MessageOptions): Promise<void> {
+    const before = this.#current
+    this.#current = this.#open(options)
+    if (before !== null && !this.#piped.has(before)) await before.end()
+  }
+
+  /** The current one, unless another stream goes there already. */
+  take(): MessageWriter {
+    const busy = this.#current !== null && this.#piped.has(this.#current)
+    const message = busy ? this.#open({}) : this.current
+    this.#piped.add(message)
+    return message
+  }
+
+  /** The stream is over; what comes next is another message. */
+  giveBack(message: MessageWriter): void {
+    this.#piped.delete(message)
+    if (this.#current === message && message.over) this.#current = null
+  }
+
+  /** Ends the current one, if there is one. */
+  async end(): Promise<void> {
+    await this.#current?.end()
+  }
+
+  async addText(text: string): Promise<void> {
+    if (text === '') return
+    const { current } = this
+    const goesOn = this.#textPart !== null && current.lastPart === this.#textPart
+    const part = goesOn && this.#textPart !== null ? this.#textPart : current.nextPart()
+    this.#textPart = part
+    await current.addText(part, 'text', text)
+  }
+
+  #open(options: MessageOptions): MessageWriter {
+    const id = `${this.#run}.m${++this.#count}`
+    const earlier = this.#earlier.get(id) ?? null
+    return new MessageWriter(id, this.#appender.lane(), { ...this.#defaults, ...options }, earlier)
+  }
+}

@@ -1,0 +1,26 @@
+import type { MessageWriter } from './message-writer.ts'
+
+/** The call as a part of the message, then its result in its place. */
+export async function runTool<T>(
+  message: MessageWriter,
+  name: string,
+  args: unknown,
+  act: ((signal: AbortSignal) => T | Promise<T>) | undefined,
+  signal: AbortSignal,
+): Promise<T | undefined> {
+  signal.throwIfAborted()
+  const id = message.nextPart()
+  const called = { type: 'tool', id, name, call: id, state: 'called', input: args }
+  await message.put(called)
+  if (act === undefined) return undefined
+  try {
+    const output = await act(signal)
+    await message.put({ ...called, state: 'done', output })
+    return output
+  } catch (error) {
+    signal.throwIfAborted()
+    const reason = error instanceof Error ? error.message : String(error)
+    await message.put({ ...called, state: 'failed', error: reason })
+    throw error
+  }
+}

@@ -1,0 +1,251 @@
+import { AgentError, endsRun } from './agent-error.ts'
+import { Appender } from './appender.ts'
+import { Effects, type EffectName } from './effects.ts'
+import { Inputs, type AgentInput, type InputsOptions } from './inputs.ts'
+import type { MessageOptions } from './message-writer.ts'
+import { mintId } from './mint-id.ts'
+import { pipeInto, type Piped, type PipeOptions } from './pipe/pipe.ts'
+import type { Pipeable } from './pipe/read-stream.ts'
+import { ask, type Ask } from './questions.ts'
+import { RunApi } from './run-api.ts'
+import { RunLife } from './run-life.ts'
+import { RunMessages } from './run-messages.ts'
+import { runTool } from './run-tool.ts'
+import type { SessionApi } from './session-api.ts'
+import type { SessionWatch } from './session-watch.ts'
+import type { Held } from './start-run.ts'
+import { State } from './state.ts'
+
+export interface Report {
+  /** What it is at, in a word or two. */
+  readonly step?: string
+  readonly detail?: string
+  /** `stalled`: the agent itself knows that it does not get on. */
+  readonly status?: 'thinking' | 'stalled'
+}
+
+/** How many members of each kind are attached to the session now. */
+export interface Attached {
+  readonly human: number
+  readonly agent: number
+  readonly supervisor: number
+}
+
+/** What an agent does within a run. Everything is in the session as soon as it is acknowledged, whether or not anybody watches. */
+export class Run {
+  readonly id: string
+  /** Counts the processes that have held the run. */
+  readonly epoch: number
+  /** An earlier process began it. */
+  readonly resumed: boolean
+  /** What the earlier process last said with `checkpoint`; `null` where it said nothing. */
+  readonly lastCheckpoint: unknown
+  /** Fires when the run is over against the agent's will: cancelled, lost, or taken over by another process. The reason is an `AgentError`. */
+  readonly signal: AbortSignal
+  /** Fires then, and when the agent itself has ended it. */
+  readonly over: AbortSignal
+  readonly state: State
+  readonly #api: RunApi
+  readonly #life: RunLife
+  readonly #appender: Appender
+  readonly #messages: RunMessages
+  readonly #effects: Effects
+  readonly #inputs: Inputs
+  #ending: Promise<void> | null = null
+  #failed: Error | null = null
+
+  /** For `Session.start`. */
+  constructor(
+    session: SessionApi,
+    held: Held,
+    watch: SessionWatch,
+    options: { readonly goOn: boolean; readonly message?: MessageOptions },
+  ) {
+    const api = new RunApi(session, held.run, held.epoch)
+    const life = new RunLife(api, held.leaseMs)
+    // Seqs are this process's own: one that begins anew with the same epoch has another name.
+    const producer = `${held.run.slice(0, 90)}~${mintId(session.ports.clock.now())}`
+    this.#appender = new Appender({
+      ...session.ports,
+      send: (text, seq, signal) => api.append(text, producer, seq, signal),
+      onEnd: (error) => life.end(error),
+    })
+    this.#messages = new RunMessages(
+      held.run,
+      this.#appender,
+      options.message ?? {},
+      held.earlier?.messages ?? [],
+      options.goOn,
+    )
+    this.id = held.run
+    this.epoch = held.epoch
+    this.resumed = held.earlier !== null
+    this.lastCheckpoint = held.earlier?.checkpoint ?? null
+    this.signal = life.signal
+    this.over = life.over
+    this.state = new State(session)
+    this.#api = api
+    this.#life = life
+    this.#effects = new Effects(api, held.fresh, life.signal)
+    this.#inputs = new Inputs(api, watch, life.over)
+    life.signal.addEventListener('abort', () => this.#appender.stop(life.signal.reason))
+    life.begin(watch)
+  }
+
+  /** Adds text to the message; the first begins it. What comes within 25 ms goes together. */
+  text(text: string): Promise<void> {
+    const written = this.#messages.addText(text)
+    // Whoever does not wait for it hears of a failure when the run ends.
+    written.catch(() => undefined)
+    return written
+  }
+
+  /**
+   * Writes a stream into the message, and ends the message: text or bytes, iterable or stream, or the chunks of AI SDK, AG-UI or LangGraph. A second one
+   * meanwhile has a message of its own.
+   * @throws AgentError `stream_failed`; what the stream throws; the reason of the signal
+   */
+  async pipe(stream: Pipeable, options: PipeOptions = {}): Promise<Piped> {
+    this.signal.throwIfAborted()
+    const message = this.#messages.take()
+    const hooks = {
+      step: (step: string) => this.#tell({ step: step.slice(0, 200) }),
+      checkpoint: (checkpoint: unknown) => this.#tell({ checkpoint }),
+    }
+    try {
+      return await pipeInto(message, stream, this.signal, hooks, options)
+    } finally {
+      this.#messages.giveBack(message)
+    }
+  }
+
+  /** Ends the message; what is written next begins another one. */
+  message(options: MessageOptions = {}): Promise<void> {
+    return this.#messages.next(options)
+  }
+
+  /** Shows a tool's call, and, when `act` is done, its result in the same place. @returns what `act` returns @throws what `act` throws */
+  tool<T = undefined>(
+    name: string,
+    args: unknown,
+    act?: (signal: AbortSignal) => T | Promise<T>,
+  ): Promise<T | undefined> {
+    return runTool(this.#messages.current, name, args, act, this.signal)
+  }
+
+  /** Tells people what it is at. */
+  async status(report: Report): Promise<void> {
+    await this.#api.post('status', report, this.signal)
+  }
+
+  /** What a process that adopts the run needs to go on. All that was written before is in the log first. */
+  async checkpoint(checkpoint: unknown): Promise<void> {
+    await this.flush()
+    await this.#api.post('status', { checkpoint }, this.signal)
+  }
+
+  /** What people send to the run, as it comes. */
+  inputs(options?: InputsOptions): AsyncGenerator<AgentInput, void> {
+    return this.#inputs[Symbol.asyncIterator](options)
+  }
+
+  /** What people sent so far: for between two steps. */
+  takeInputs(options?: InputsOptions): Promise<readonly AgentInput[]> {
+    return this.#inputs.take(options)
+  }
+
+  /** Asks people, and waits for the answer. @throws AgentError `question_closed`; the reason of the signal */
+  async ask(asked: Ask): Promise<unknown> {
+    await this.flush()
+    return ask(this.#api, asked, this.signal)
+  }
+
+  /**
+   * Makes something happen at most once, over crashes and retries; where it has, the recorded result is the answer.
+   * @throws EffectUnknownError nobody can tell whether it happened
+   */
+  effect<T>(name: EffectName, act: () => T | Promise<T>): Promise<T> {
+    // What is recorded came from `act`, of this process or an earlier one.
+    return this.#effects.run(name, act) as Promise<T>
+  }
+
+  /** Who is there: to choose between every token and a word now and then. */
+  async attached(): Promise<Attached> {
+    const { attached } = await this.#api.session.json({ path: '/presence', signal: this.signal })
+    return attached as Attached
+  }
+
+  /** Resolves when all that was written is in the log. @throws AgentError what it was refused with */
+  flush(): Promise<void> {
+    return this.#appender.flush()
+  }
+
+  /** Ends it as finished, with all that was written before it. Again is the same. @throws AgentError `run_over`, `run_fenced` */
+  finish(output?: unknown): Promise<void> {
+    if (this.#failed !== null) return Promise.reject(this.#failed)
+    this.#ending ??= this.#messages
+      .end()
+      .then(() => this.flush())
+      .then(() => this.#end(output === undefined ? {} : { output }))
+    return this.#ending
+  }
+
+  /** Ends it as failed. After another end it changes nothing. */
+  async fail(reason: unknown): Promise<void> {
+    if (this.#ending !== null) return this.#ending
+    this.#failed = reason instanceof Error ? reason : new Error('failed')
+    this.#ending = this.#fail(reason)
+    return this.#ending
+  }
+
+  /** No word of it any more, and no sign of life: it is left to whoever adopts it. */
+  async leave(): Promise<void> {
+    await this.flush().catch(() => undefined)
+    this.#life.close()
+  }
+
+  /** The agent goes away: the signal fires, and the run has failed. */
+  interrupt(reason: unknown): Promise<void> {
+    this.#life.end(reason)
+    return this.fail(reason)
+  }
+
+  /** One that nobody ended has failed. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    const error = new AgentError('not_finished', 'the agent left without an end')
+    await this.fail(error).catch(() => undefined)
+  }
+
+  async #fail(reason: unknown): Promise<void> {
+    try {
+      await this.flush()
+    } catch {
+      // What it wrote last is missing: that it failed is still to be said.
+    }
+    await this.#end({ error: errorBody(reason) })
+  }
+
+  async #end(body: object): Promise<void> {
+    this.#life.deafen()
+    try {
+      // Not by the signal: the end is to be recorded, whatever the agent was told meanwhile.
+      await this.#api.post('finish', body)
+      this.#life.close()
+    } catch (error) {
+      if (endsRun(error)) this.#life.end(error)
+      this.#life.close()
+      throw error
+    }
+  }
+
+  /** Best effort: what a framework says of itself on the way. */
+  #tell(body: object): void {
+    void this.#api.post('status', body, this.signal).catch(() => undefined)
+  }
+}
+
+function errorBody(error: unknown): { readonly message: string; readonly code?: string } {
+  const message = (error instanceof Error ? error.message : String(error)).toWellFormed()
+  const code = error instanceof AgentError ? { code: error.code.slice(0, 64) } : {}
+  return { message: message.slice(0, 2000) || 'failed', ...code }
+}

@@ -1,0 +1,43 @@
+import type { Clock } from './clock.ts'
+import type { Http, HttpAnswer, HttpRequest } from './http.ts'
+import { insist, type Patience } from './insist.ts'
+
+export interface ApiPorts extends Patience {
+  readonly http: Http
+  readonly clock: Clock
+}
+
+type Json = Readonly<Record<string, unknown>>
+
+/** The requests of one session: each is sent again until what became of it is known. */
+export class SessionApi {
+  readonly session: string
+  readonly ports: ApiPorts
+  readonly #base: string
+
+  constructor(session: string, ports: ApiPorts) {
+    this.session = session
+    this.ports = ports
+    this.#base = `/v1/sessions/${encodeURIComponent(session)}`
+  }
+
+  /** For requests that may be sent any number of times. @throws AgentError */
+  json(request: HttpRequest): Promise<Json> {
+    return insist(this.ports, () => this.once(request), request.signal)
+  }
+
+  /** As `json`, with the answer's headers. */
+  ask(request: HttpRequest): Promise<HttpAnswer> {
+    const { http } = this.ports
+    return insist(this.ports, () => http.ask(this.#placed(request)), request.signal)
+  }
+
+  /** Sent once. */
+  once(request: HttpRequest): Promise<Json> {
+    return this.ports.http.json(this.#placed(request))
+  }
+
+  #placed(request: HttpRequest): HttpRequest {
+    return { ...request, path: this.#base + request.path }
+  }
+}

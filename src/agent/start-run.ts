@@ -1,0 +1,122 @@
+import type { Message } from '../protocol/fold/message.ts'
+import { AgentError } from './agent-error.ts'
+import { numberOr, textOr } from './fields.ts'
+import { mintId } from './mint-id.ts'
+import type { SessionApi } from './session-api.ts'
+
+export interface StartOptions {
+  /** What the run answers: an input's or a message's id. One run a trigger, however often it is asked for. */
+  readonly trigger?: string
+  /** The agent's name. */
+  readonly agent?: string
+  /** The run's id, at most 110 characters; minted where it is left out. */
+  readonly run?: string
+  /**
+   * Names this process to the server. Left out, every start is another process's. Given the same as an earlier attempt, the run that
+   * attempt started is gone on with.
+   */
+  readonly producer?: string
+  /** Without a sign of life for so long the run is lost. 5 s to 24 h; default 25 s. */
+  readonly leaseMs?: number
+  /** Subjects that the result has to reach. */
+  readonly deliverTo?: readonly string[]
+  readonly metadata?: Readonly<Record<string, unknown>>
+  /**
+   * Where the run is there already, in the hands of another process or of none: takes it over, as an activity does that is tried again. `rewrite` begins
+   * its messages anew, in their places; `continue` writes on where the earlier process stopped. Default: leaves it alone.
+   */
+  readonly adopt?: 'rewrite' | 'continue'
+}
+
+/** A run that this process holds. */
+export interface Held {
+  readonly run: string
+  readonly epoch: number
+  readonly leaseMs: number
+  /** Nobody held it with this epoch before: what is reserved with it was reserved by this process. */
+  readonly fresh: boolean
+  /** What an earlier process left; `null` where there was none. */
+  readonly earlier: Earlier | null
+}
+
+export interface Earlier {
+  readonly checkpoint: unknown
+  /** Its messages, in order. */
+  readonly messages: readonly Message[]
+}
+
+/** Somebody else has it, or it is over. */
+export interface NotStarted {
+  readonly run: string
+  readonly status: string
+}
+
+const MAX_RUN_LETTERS = 110
+const DEFAULT_LEASE_MS = 25_000
+
+/**
+ * Starts a run, or goes on with it where the options say so. The request may be sent again without harm: the run's id and the producer are named
+ * before. [P-10.1] [P-10.2]
+ */
+export async function startRun(api: SessionApi, options: StartOptions): Promise<Held | NotStarted> {
+  const { clock } = api.ports
+  const { run = mintId(clock.now()), producer = mintId(clock.now()), adopt, ...rest } = options
+  if (run.length > MAX_RUN_LETTERS) {
+    throw new AgentError('invalid_request', `unable to start; ${run} is too long for a run's id`)
+  }
+  const body = { ...rest, run, producer }
+  const answer = await api.json({ method: 'POST', path: '/runs', body })
+  const named = textOr(answer['run'], run)
+  const status = textOr(answer['status'], '')
+  const leaseMs = numberOr(answer['leaseMs'], options.leaseMs ?? DEFAULT_LEASE_MS)
+  // A start whose answer was lost is answered as one of before: by this very producer.
+  const mine = answer['created'] === true || options.producer === undefined
+  const epoch = answer['epoch']
+  if (typeof epoch === 'number') {
+    const earlier = mine ? null : await earlierOf(api, named)
+    return { run: named, epoch, leaseMs, fresh: mine, earlier }
+  }
+  if (adopt === undefined || status === 'finished') return { run: named, status }
+  return adoptRun(api, named, producer, leaseMs)
+}
+
+async function adoptRun(
+  api: SessionApi,
+  run: string,
+  producer: string,
+  leaseMs: number,
+): Promise<Held | NotStarted> {
+  const path = `/runs/${encodeURIComponent(run)}/adopt`
+  try {
+    const answer = await api.json({ method: 'POST', path, body: { producer } })
+    const epoch = numberOr(answer['epoch'], Number.NaN)
+    if (!Number.isInteger(epoch)) throw new AgentError('invalid_answer', 'unable to adopt the run')
+    return { run, epoch, leaseMs, fresh: true, earlier: await earlierOf(api, run) }
+  } catch (error) {
+    if (!(error instanceof AgentError) || error.code !== 'run_over') throw error
+    return { run, status: textOr(error.facts['runStatus'], 'over') }
+  }
+}
+
+const PAGE = 100
+const MAX_PAGES = 20
+
+async function earlierOf(api: SessionApi, run: string): Promise<Earlier> {
+  const { checkpoint = null } = await api.json({ path: `/runs/${encodeURIComponent(run)}` })
+  return { checkpoint, messages: await messagesOf(api, run) }
+}
+
+/** The run's messages, from the latest back to where there are none of it any more. */
+async function messagesOf(api: SessionApi, run: string): Promise<readonly Message[]> {
+  let found: Message[] = []
+  let before: string | undefined
+  for (let page = 0; page < MAX_PAGES; page++) {
+    const answer = await api.json({ path: '/messages', query: { limit: PAGE, before } })
+    // The shape is the contract's. [P-9.6]
+    const messages = answer['messages'] as readonly Message[]
+    found = [...messages.filter((message) => message.run === run), ...found]
+    before = messages[0]?.id
+    if (answer['more'] !== true || before === undefined) break
+  }
+  return found.toSorted((a, b) => a.first - b.first)
+}
