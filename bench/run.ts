@@ -15,6 +15,7 @@ import { tokens } from './scenarios/b3-tokens.ts'
 import { resumes } from './scenarios/b4-resume.ts'
 import { lateJoiners } from './scenarios/b5-late-join.ts'
 import { atRest } from './scenarios/b6-idle.ts'
+import { runs } from './scenarios/b9-runs.ts'
 
 const ALL: Readonly<Record<ScenarioId, Scenario>> = {
   B1: fanOut,
@@ -23,6 +24,7 @@ const ALL: Readonly<Record<ScenarioId, Scenario>> = {
   B4: resumes,
   B5: lateJoiners,
   B6: atRest,
+  B9: runs,
 }
 const RESULTS = new URL('results/', import.meta.url)
 

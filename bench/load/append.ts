@@ -14,7 +14,13 @@ import { assertNoErrors, newTally, openReaders, Reader } from './reader.ts'
 import type { Target } from './target.ts'
 
 export type How =
-  | { readonly kind: 'http'; readonly connections: number; readonly batch: number }
+  | {
+      readonly kind: 'http'
+      readonly connections: number
+      readonly batch: number
+      /** In whose name it appends: a run that lives, of epoch 1. */
+      readonly run?: string
+    }
   | { readonly kind: 'stream' | 'socket'; readonly window: number }
 
 export interface AppendParams {
@@ -79,7 +85,7 @@ function publisherOf({ target, session, how }: AppendParams): Publisher {
   if (target.dialect === 'centrifuge') return new CentrifugePublisher(target, session, window)
   switch (how.kind) {
     case 'http':
-      return new HttpPublisher(target, session, how.connections, how.batch)
+      return new HttpPublisher(target, session, how.connections, how.batch, how.run)
     case 'socket':
       return new SocketPublisher(target, session, how.window)
     case 'stream':

@@ -59,3 +59,30 @@ export async function populate(params: PopulateParams): Promise<void> {
   }
   await Promise.all(Array.from({ length: 32 }, work))
 }
+
+export interface StartRunsParams {
+  readonly port: number
+  readonly prefix: string
+  readonly sessions: number
+  readonly runsEach: number
+  readonly leaseMs: number
+}
+
+/** Makes sessions with runs that live and say nothing. */
+export async function startRuns(params: StartRunsParams): Promise<void> {
+  const { port, prefix, sessions, runsEach, leaseMs } = params
+  let next = 0
+  const work = async (): Promise<void> => {
+    const connection = new HttpConnection(port)
+    while (next < sessions) {
+      const path = `/v1/sessions/${prefix}${next++}`
+      good(await connection.request(requestBytes('PUT', path, '{}')))
+      for (let i = 0; i < runsEach; i++) {
+        const body = JSON.stringify({ run: `r${i}`, leaseMs })
+        good(await connection.request(requestBytes('POST', `${path}/runs`, body)))
+      }
+    }
+    connection.close()
+  }
+  await Promise.all(Array.from({ length: 16 }, work))
+}

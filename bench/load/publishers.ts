@@ -92,11 +92,14 @@ export class HttpPublisher extends Base {
   readonly #count: number
   #connections: HttpConnection[] = []
 
-  constructor(target: Target, session: string, connections: number, batch = 1) {
+  /** @param run the run, of epoch 1, in whose name it appends */
+  constructor(target: Target, session: string, connections: number, batch = 1, run?: string) {
     super()
     this.#port = target.publishPort ?? target.port
     const body = batch === 1 ? EVENT : `[${Array.from({ length: batch }, () => EVENT).join(',')}]`
-    this.#request = requestBytes('POST', `/v1/sessions/${session}/events`, body)
+    const path = `/v1/sessions/${session}${run === undefined ? '' : `/runs/${run}`}/events`
+    const headers: Record<string, string> = run === undefined ? {} : { 'Run-Epoch': '1' }
+    this.#request = requestBytes('POST', path, body, headers)
     this.#events = batch
     this.#count = connections
   }

@@ -2,12 +2,23 @@ import { append } from './append.ts'
 import { hold, release } from './idle.ts'
 import { lateJoin } from './late-join.ts'
 import { latency } from './latency.ts'
-import { populate, preload } from './preload.ts'
+import { populate, preload, startRuns } from './preload.ts'
 import { pump } from './pump.ts'
 import { resume } from './resume.ts'
 
 /** The load process: does the tasks that the run asks for, one at a time. */
-const TASKS = { append, hold, lateJoin, latency, populate, preload, pump, release, resume }
+const TASKS = {
+  append,
+  hold,
+  lateJoin,
+  latency,
+  populate,
+  preload,
+  pump,
+  release,
+  resume,
+  startRuns,
+}
 
 export type Tasks = typeof TASKS
 export interface Order {
