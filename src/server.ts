@@ -10,6 +10,7 @@ import { TokenVerifier } from './auth/tokens.ts'
 import type { ConnectionPorts } from './core/connection.ts'
 import { Courier } from './core/courier.ts'
 import { Deliveries } from './core/deliveries.ts'
+import { Effects } from './core/effects.ts'
 import { Hub } from './core/hub.ts'
 import { Inputs } from './core/inputs.ts'
 import { Keeper } from './core/keeper.ts'
@@ -31,7 +32,7 @@ import { AnswerSchemas } from './http/answer-schemas.ts'
 import { createHttp } from './http/app.ts'
 import type { LoadedConfig } from './load-config.ts'
 import { openStore, type OpenedStore } from './store/open.ts'
-import { SystemClock, SystemRandom } from './system-ports.ts'
+import { sha256, SystemClock, SystemRandom } from './system-ports.ts'
 import { HttpWebhookSender } from './webhooks/sender.ts'
 
 export interface HeldlineServer {
@@ -138,6 +139,7 @@ interface Core {
   readonly inputs: Inputs
   readonly questions: Questions
   readonly state: SharedState
+  readonly effects: Effects
 }
 
 function assembleCore(ports: CorePorts): Core {
@@ -151,7 +153,8 @@ function assembleCore(ports: CorePorts): Core {
   const inputs = new Inputs({ ...ports, views, keeper })
   const questions = new Questions({ ...ports, keeper, schemas: new AnswerSchemas() })
   const state = new SharedState({ ...ports, keeper })
-  const agents = { runs, inputs, questions, state }
+  const effects = new Effects({ ...ports, views, keeper, hash: sha256 })
+  const agents = { runs, inputs, questions, state, effects }
   return { views, hub, keeper, presence, deliveries, sessions, ...agents }
 }
 

@@ -1,5 +1,6 @@
-import { randomFillSync } from 'node:crypto'
+import { hash, randomFillSync } from 'node:crypto'
 import type { Clock, Timer } from './core/clock.ts'
+import type { Hash } from './core/hash.ts'
 import type { Random } from './core/random.ts'
 import { GENESIS_TAG, type Epoch, type Tag } from './protocol/ids.ts'
 
@@ -89,3 +90,6 @@ export class SystemRandom implements Random {
     return start
   }
 }
+
+/** SHA-256, as hex. */
+export const sha256: Hash = (text) => hash('sha256', text, 'hex')

@@ -36,7 +36,7 @@ const rest = shape('tip? metadata% createdAt#? closedAt#?', {
   inputs: listOf(input),
   questions: listOf(question),
   state: listOf(shape('key version#')),
-  effects: listOf(shape('id run tool? status at#')),
+  effects: listOf(shape('id run tool? status at# serial#')),
   deliveries: listOf(shape('id run to status at#')),
   controller: optional(nullable(shape('subject kind'))),
 })

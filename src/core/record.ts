@@ -50,7 +50,7 @@ export const FIELD = {
   state: (key: string) => `state:${key}`,
   /** JSON of the keys of the state with the bytes of each. */
   stateIndex: 'state-index',
-  /** JSON of an effect: who reserved it, and its result. */
+  /** JSON of an effect: see EffectRecord. */
   effect: (key: string) => `effect:${key}`,
   /** JSON of the ids of the effects that a run has reserved and not recorded. */
   runEffects: (run: string) => `run-effects:${run}`,

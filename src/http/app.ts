@@ -1,5 +1,6 @@
 import fastify, { type FastifyInstance } from 'fastify'
 import { BodyDeadlines } from './body-deadlines.ts'
+import { effectRoutes } from './effects.ts'
 import { eventRoutes } from './event-routes.ts'
 import { deliveryRoutes } from './deliveries.ts'
 import { installHooks } from './hooks.ts'
@@ -83,6 +84,7 @@ export function allRoutes(
     ...deliveryRoutes(ports),
     ...verbRoutes(ports),
     ...stateRoutes(ports),
+    ...effectRoutes(ports),
     ...tokenRoutes(ports),
     ...probeRoutes(ports),
     ...connectRoutes(),

@@ -62,4 +62,9 @@ export const RIGHTS: Readonly<Record<string, Need>> = {
   'PATCH /v1/sessions/{session}/state/{key} application/merge-patch+json': 'state',
   'PATCH /v1/sessions/{session}/state/{key} application/json-patch+json': 'state',
   'DELETE /v1/sessions/{session}/state/{key}': 'state',
+  'POST /v1/sessions/{session}/effects': 'publish',
+  'GET /v1/sessions/{session}/effects': ['history', 'publish', 'control', 'manage'],
+  'GET /v1/sessions/{session}/effects/{effect}': ['history', 'publish', 'control', 'manage'],
+  'POST /v1/sessions/{session}/effects/{effect}/done': 'publish',
+  'POST /v1/sessions/{session}/effects/{effect}/decide': ['manage', 'control'],
 }

@@ -21,6 +21,8 @@ export const effectReserved = z.strictObject({
 export const effectDone = z.strictObject({ effect: idSchema, result: z.optional(z.unknown()) })
 /** Whoever reserved it died before it said what became of it. */
 export const effectUnknown = z.strictObject({ effect: idSchema, run: idSchema })
+/** Somebody has decided that one that is unknown may be tried again. */
+export const effectRetried = z.strictObject({ effect: idSchema, run: idSchema })
 
 export const controllerSchema = z.strictObject({
   subject: text(256),

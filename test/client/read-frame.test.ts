@@ -99,7 +99,14 @@ const question = maybe({
   serial: number,
 })
 const entry = maybe({ key: text, version: number, value: json })
-const effect = maybe({ id: text, run: text, tool: name, status: text, at: number })
+const effect = maybe({
+  id: text,
+  run: text,
+  tool: name,
+  status: text,
+  at: number,
+  serial: number,
+})
 const delivery = maybe({ id: text, run: text, to: text, status: text, serial: number, at: number })
 const controller = fc.option(maybe({ subject: text, kind: text }, { member: text }))
 const rest = maybe(

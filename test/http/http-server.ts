@@ -6,6 +6,7 @@ import { Tickets } from '../../src/auth/tickets.ts'
 import { TokenVerifier } from '../../src/auth/tokens.ts'
 import type { Grant } from '../../src/core/access.ts'
 import { Deliveries } from '../../src/core/deliveries.ts'
+import { Effects } from '../../src/core/effects.ts'
 import { Hub } from '../../src/core/hub.ts'
 import { Inputs } from '../../src/core/inputs.ts'
 import { Keeper } from '../../src/core/keeper.ts'
@@ -27,7 +28,7 @@ import { CAPABILITIES, type Capability } from '../../src/protocol/capabilities.t
 import { parseSessionId, type SessionId } from '../../src/protocol/ids.ts'
 import { LocalSignals } from '../../src/store/local-signals.ts'
 import { MemoryStore } from '../../src/store/memory.ts'
-import { SystemClock, SystemRandom } from '../../src/system-ports.ts'
+import { sha256, SystemClock, SystemRandom } from '../../src/system-ports.ts'
 
 export const KEY = 'agent:the-secret-of-the-key'
 export const ORIGIN = 'https://app.example.com'
@@ -94,6 +95,7 @@ export async function startHttp(options: HttpServerOptions = {}) {
   const inputs = new Inputs({ ...ports, views, keeper })
   const questions = new Questions({ ...ports, keeper, schemas: new AnswerSchemas() })
   const state = new SharedState({ ...ports, keeper })
+  const effects = new Effects({ ...ports, views, keeper, hash: sha256 })
   const tickets = new Tickets(store, random, () => clock.now())
   const mint = new TokenMint(TOKEN_SECRET, null, clock)
   let draining = false
@@ -104,6 +106,7 @@ export async function startHttp(options: HttpServerOptions = {}) {
     inputs,
     questions,
     state,
+    effects,
     views,
     presence,
     deliveries,

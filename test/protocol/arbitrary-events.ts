@@ -77,6 +77,7 @@ export const recordEvents: fc.Arbitrary<Said> = fc.oneof(
   event('effect.reserved', { effect, run, attempt: count }, { tool: text }),
   event('effect.done', { effect }, { result: json }),
   event('effect.unknown', { effect, run }),
+  event('effect.retried', { effect, run }),
   event(
     'control.taken',
     { subject, kind: fc.constantFrom('human', 'agent', 'supervisor') },

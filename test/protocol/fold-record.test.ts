@@ -144,7 +144,7 @@ test('the state holds each key with its version and value, until it is deleted [
   expect([...at.state.values()]).toEqual([{ key: 'a', version: 2, value: 'new' }])
 })
 
-test('effects are in the view until they are known to be done [P-13.4]', () => {
+test('effects are in the view until they are done, or to be tried again; of those that are unknown, 200 [P-13.4]', () => {
   const reserved = (effect: string) =>
     said('effect.reserved', { effect, run: 'r', tool: 'mail', attempt: 1 })
   const at = view(
@@ -153,11 +153,16 @@ test('effects are in the view until they are known to be done [P-13.4]', () => {
     reserved('c'),
     said('effect.done', { effect: 'a' }),
     said('effect.unknown', { effect: 'b', run: 'r' }),
+    reserved('d'),
+    said('effect.unknown', { effect: 'd', run: 'r' }),
+    said('effect.retried', { effect: 'd', run: 'r' }),
   )
   expect([...at.effects.values()]).toEqual([
-    { id: 'b', run: 'r', tool: 'mail', status: 'unknown', at: 1050 },
-    { id: 'c', run: 'r', tool: 'mail', status: 'reserved', at: 1030 },
+    { id: 'b', run: 'r', tool: 'mail', status: 'unknown', at: 1050, serial: 5 },
+    { id: 'c', run: 'r', tool: 'mail', status: 'reserved', at: 1030, serial: 3 },
   ])
+  const unknown = many(203, 'e').map((effect) => said('effect.unknown', { effect, run: 'r' }))
+  expect(view(reserved('first'), ...unknown).effects.size).toBe(201)
 })
 
 test('the controller is whoever took control last, until it is released [P-14.1] (S3-06)', () => {

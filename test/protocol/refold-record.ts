@@ -133,12 +133,14 @@ function retakeQuestion(questions: PlainData[], event: WireEvent, data: Loose): 
 
 function retakeEffect(effects: PlainData[], event: WireEvent, data: Loose): PlainData[] {
   const { effect: id, run } = data
-  const { at } = event
+  const { at, serial } = event
   const before = effects.find((one) => one['id'] === id)
-  if (event.type === 'effect.done') return effects.filter((one) => one !== before)
+  if (event.type === 'effect.done' || event.type === 'effect.retried') {
+    return effects.filter((one) => one !== before)
+  }
   const status = event.type === 'effect.unknown' ? 'unknown' : 'reserved'
   const tool = (status === 'unknown' ? before?.['tool'] : data.tool) ?? null
-  return put(effects, { id, run, tool, status, at })
+  return put(effects, { id, run, tool, status, at, serial })
 }
 
 function retakeDelivery(view: Refold, event: WireEvent, data: Loose): PlainData[] {

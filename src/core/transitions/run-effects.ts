@@ -4,20 +4,9 @@ import { FIELD } from '../record.ts'
 import { guardOf, parseList, type CommitParts } from './commit-parts.ts'
 import { eventOf } from './session.ts'
 
-/** An effect as the record keeps it. */
-export interface EffectRecord {
-  readonly run: string
-  /** The epoch of the run that reserved it. */
-  readonly epoch: number
-  readonly tool: string | null
-  readonly attempt: number
-  readonly status: 'reserved' | 'done' | 'unknown'
-  readonly result?: unknown
-}
-
 /**
- * What a run has reserved and not recorded, once the process that did so is gone: nobody can tell whether it happened. Each effect's
- * own field is read when somebody asks for it; that it is not `reserved` by an epoch that lives is known from the run. [P-13.3]
+ * What a run has reserved and not recorded, once the process that did so is gone: nobody can tell whether it happened. Told here, with
+ * the end of its hold on the run; each effect's own field stays, since what it is follows from the run. See effectStatus. [P-13.3]
  */
 export function unknownEffects(known: Known, run: string, random: Random): Partial<CommitParts> {
   const field = FIELD.runEffects(run)

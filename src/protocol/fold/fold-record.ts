@@ -18,13 +18,14 @@ export interface StateEntry {
   readonly value: unknown
 }
 
-/** An effect that is not known to be done: `reserved` while it happens, `unknown` when nobody can tell. */
+/** An effect that may be happening: `reserved` while it does, `unknown` when nobody can tell. */
 export interface OpenEffect {
   readonly id: string
   readonly run: string
   readonly tool: string | null
   readonly status: 'reserved' | 'unknown'
   readonly at: number
+  readonly serial: number
 }
 
 /** A result that its person has not taken yet. */
@@ -38,6 +39,8 @@ export interface OpenDelivery {
   readonly at: number
 }
 
+/** Of those that nobody decides on, the latest so many stay; the record has all of them. */
+const UNKNOWN_EFFECTS = 200
 /** Of those that failed, the latest so many stay. */
 export const FAILED_DELIVERIES = 50
 
@@ -55,16 +58,25 @@ export function foldEffect(view: View, event: WireEvent): void {
   switch (event.type) {
     case 'effect.reserved': {
       const { effect: id, run, tool = null } = event.data as EffectReserved
-      view.effects.set(id, { id, run, tool, status: 'reserved', at: event.at })
+      view.effects.set(id, {
+        id,
+        run,
+        tool,
+        status: 'reserved',
+        at: event.at,
+        serial: event.serial,
+      })
       return
     }
     case 'effect.unknown': {
       const { effect: id, run } = event.data as EffectUnknown
       const tool = view.effects.get(id)?.tool ?? null
-      view.effects.set(id, { id, run, tool, status: 'unknown', at: event.at })
+      view.effects.set(id, { id, run, tool, status: 'unknown', at: event.at, serial: event.serial })
+      keepLatest(view.effects, UNKNOWN_EFFECTS, ({ status }) => status === 'unknown')
       return
     }
     case 'effect.done':
+    case 'effect.retried':
       view.effects.delete((event.data as { readonly effect: string }).effect)
   }
 }

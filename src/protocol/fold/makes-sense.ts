@@ -39,6 +39,7 @@ const SHAPES: ReadonlyMap<string, Check> = new Map<string, Check>([
   ['effect.reserved', shape('effect run tool~')],
   ['effect.unknown', shape('effect run')],
   ['effect.done', shape('effect')],
+  ['effect.retried', shape('effect')],
   ['control', shape('subject')],
   ['control.taken', shape('subject kind member~')],
   ['delivery', shape('delivery')],
