@@ -8,7 +8,7 @@ import type { DueDeadline, Store } from './store.ts'
 import { acknowledge, claimTry, failTry, restDelivery } from './transitions/delivery.ts'
 import type { DeliveryRecord } from './transitions/delivery-record.ts'
 import type { Views } from './views.ts'
-import { resultInLog, webhookBody } from './webhook-body.ts'
+import { resultInLog, resultInView, webhookBody } from './webhook-body.ts'
 import type { WebhookOutcome, WebhookSender } from './webhook.ts'
 
 export interface CourierPorts {
@@ -120,12 +120,11 @@ export class Courier {
     const read = Number((await store.fields(session, [field]))?.get(field) ?? 0)
     const view = await views.at(session)
     const open = view.deliveries.get(id)
+    const seen = resultInView(view, record)
     if (open !== undefined && read >= open.serial) return null
-    const run = view.runs.get(record.run)
-    if (run !== undefined) return webhookBody(session, id, record, open, run)
-    const { serial } = open ?? { serial: 0 }
-    const result = serial === 0 ? null : await resultInLog(store, session, record.run, serial)
-    return webhookBody(session, id, record, open, result)
+    const logged =
+      open === undefined ? null : await resultInLog(store, session, record, open.serial)
+    return webhookBody(session, id, record, open, logged ?? seen)
   }
 
   async #acknowledge(session: SessionId, id: string, via: 'read' | 'webhook'): Promise<void> {

@@ -1,22 +1,25 @@
-import type { Run } from '../protocol/fold/fold-run.ts'
 import type { OpenDelivery } from '../protocol/fold/fold-record.ts'
+import type { View } from '../protocol/fold/view.ts'
 import type { SessionId } from '../protocol/ids.ts'
+import { objectMembers } from '../protocol/json.ts'
+import { exceedsBytes } from './bytes.ts'
+import { withRaw } from './raw-data.ts'
 import type { Store } from './store.ts'
 import type { DeliveryRecord } from './transitions/delivery-record.ts'
 
 /** A larger body goes without the result, which can be asked for. */
 const MAX_BODY_BYTES = 256 * 1024
 
-/** What the run came to: of the view, or of the run's last event. */
-export type Result = Pick<Run, 'output' | 'error'>
-
-/** What a webhook is told. Where the result is gone or too large, `omitted` says so. [P-15.3] */
+/**
+ * What a webhook is told. Where the result is gone or too large, `omitted` says so. [P-15.3]
+ * @param rawResult JSON text of what the run came to; `null`: nobody has it any more
+ */
 export function webhookBody(
   session: SessionId,
   delivery: string,
   record: DeliveryRecord,
   open: OpenDelivery | undefined,
-  result: Result | null,
+  rawResult: string | null,
 ): string {
   const head = {
     type: `run.${record.ended}`,
@@ -27,26 +30,37 @@ export function webhookBody(
     serial: open?.serial ?? null,
     at: open?.at ?? null,
   }
-  if (result === null) return JSON.stringify({ ...head, omitted: true })
-  const { output, error } = result
-  const whole = JSON.stringify({ ...head, ...(record.ended === 'failed' ? { error } : { output }) })
-  // A character is three bytes at most, so that few texts are looked at twice.
-  const fits =
-    whole.length * 3 <= MAX_BODY_BYTES || new TextEncoder().encode(whole).length <= MAX_BODY_BYTES
-  return fits ? whole : JSON.stringify({ ...head, omitted: true })
+  const whole = withRaw(head, { [resultName(record)]: rawResult })
+  if (rawResult !== null && !exceedsBytes(whole, MAX_BODY_BYTES)) return whole
+  return JSON.stringify({ ...head, omitted: true })
 }
 
-/** The result as the log has it, for a run that the view has let go; `null` where the log has dropped it too. */
+/** What the run came to, as the bytes that came, from its last event; `null` where the log has dropped that. */
 export async function resultInLog(
   store: Store,
   session: SessionId,
-  run: string,
+  record: DeliveryRecord,
   serial: number,
-): Promise<Result | null> {
+): Promise<string | null> {
   const page = await store.read(session, { after: serial - 1, limit: 1, maxBytes: 1 })
   const event = page?.events[0]
   if (event?.serial !== serial) return null
-  // The log holds only what was an event when it was appended.
-  const { data } = JSON.parse(event.text) as { readonly data: Partial<Result> & { run?: string } }
-  return data.run === run ? { output: data.output ?? null, error: data.error ?? null } : null
+  // The log holds only what was an event when it was appended: an object with an object as its data.
+  const data = memberOf(event.text, 'data') ?? '{}'
+  if (memberOf(data, 'run') !== JSON.stringify(record.run)) return null
+  return memberOf(data, resultName(record)) ?? 'null'
+}
+
+/** What the run came to as the view has it, for as long as it does. */
+export function resultInView(view: View, record: DeliveryRecord): string | null {
+  const run = view.runs.get(record.run)
+  return run === undefined ? null : JSON.stringify(run[resultName(record)])
+}
+
+function resultName({ ended }: DeliveryRecord): 'output' | 'error' {
+  return ended === 'failed' ? 'error' : 'output'
+}
+
+function memberOf(text: string, name: string): string | null {
+  return objectMembers(text).find(({ key }) => key === name)?.raw ?? null
 }

@@ -4,7 +4,7 @@ import { cancelRun } from '../../src/core/transitions/run-end.ts'
 import { startRun } from '../../src/core/transitions/run-start.ts'
 import { markRead } from '../../src/core/transitions/read.ts'
 import { webhookBody } from '../../src/core/webhook-body.ts'
-import { endRun, type EndedRun } from '../support/ended-run.ts'
+import { endRun, OUTPUT, type EndedRun } from '../support/ended-run.ts'
 import { failed, FakeSender } from '../support/fake-sender.ts'
 import { RETRY_MS, type SimNode } from '../support/sim-node.ts'
 import { BY, refusal, SESSION, World } from './world.ts'
@@ -177,6 +177,7 @@ describe('[P-15.2] [S2-10] what is not read in time is sent', () => {
       },
     ])
     expect(sender.sent[0]?.id).toBe(delivery)
+    expect(sender.sent[0]?.body).toContain(`"output":${OUTPUT}`)
     await read('ada')
     await clock.advance(10 * HOUR)
     expect(sender.sent).toHaveLength(1)
@@ -328,11 +329,12 @@ describe('[P-15.2] [S2-10] what is not read in time is sent', () => {
     expect(world.nodes[0]?.log.at('warn')).toEqual([])
   })
 
-  test('[P-15.3] a result that the view has let go comes from the log, and where that dropped it is left out', async () => {
+  test('[P-15.3] a result comes from the log, or from the view where that dropped it, and else is left out', async () => {
     const { end, clock, sender, store, node } = await open()
     await end({ deliverAfterMs: HOUR })
     await end({ name: 'r2', deliverAfterMs: 2 * HOUR })
     for (let i = 0; i < 60; i++) await end({ name: `later${i}`, deliverTo: [] })
+    await end({ name: 'r3', deliverAfterMs: 3 * HOUR })
     expect((await node.views.at(SESSION)).runs.has('r1')).toBe(false)
     await clock.advance(HOUR + 2000)
     expect(sender.bodies()).toMatchObject([{ run: 'r1', output: { answer: 42 } }])
@@ -343,6 +345,8 @@ describe('[P-15.2] [S2-10] what is not read in time is sent', () => {
     await clock.advance(HOUR)
     expect(sender.bodies()[1]).toMatchObject({ run: 'r2', to: 'ada', omitted: true })
     expect(sender.bodies()[1]).not.toHaveProperty('output')
+    await clock.advance(HOUR)
+    expect(sender.bodies()[2]).toMatchObject({ run: 'r3', output: { answer: 42 } })
   })
 
   test('[P-15.3] a result that is too large is left out', () => {
@@ -355,7 +359,7 @@ describe('[P-15.2] [S2-10] what is not read in time is sent', () => {
     } as const
     const body = (length: number): Record<string, unknown> =>
       JSON.parse(
-        webhookBody(SESSION, 'd', record, undefined, { output: '€'.repeat(length), error: null }),
+        webhookBody(SESSION, 'd', record, undefined, JSON.stringify('€'.repeat(length))),
       ) as Record<string, unknown>
     expect(body(80_000)['output']).toHaveLength(80_000)
     expect(body(90_000)).toMatchObject({ delivery: 'd', omitted: true })

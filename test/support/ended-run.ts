@@ -13,6 +13,8 @@ export interface EndedRun {
   readonly ending?: Exclude<Ending, { status: 'cancelled' }>
 }
 
+/** Digits and spaces that would not survive being parsed. */
+export const OUTPUT = '{"answer": 42.00}'
 const BY = { subject: 'key:agent' }
 
 /** A run from its start to its end, as the agent's requests make it. */
@@ -26,6 +28,6 @@ export async function endRun(
   const start = { session, run: name, info: { ...info, deliverTo, deliverAfterMs }, by: BY }
   await run(store, startRun({ ...start, maxLive: 100 }, random))
   const claim = { run: name, epoch: 1 }
-  const finished = ending ?? { status: 'finished', output: { answer: 42 } }
+  const finished = ending ?? { status: 'finished', rawOutput: OUTPUT }
   await run(store, finishRun({ session, by: BY, claim }, finished, random))
 }

@@ -14,7 +14,7 @@ export interface DeliveryRecord {
   readonly status: 'pending' | 'acked' | 'failed'
   /** Tries of the webhook so far, each counted when it begins. */
   readonly attempts: number
-  /** What the last try came to, in a word. */
+  /** What the last try came to, in a word; absent before the first, and while one is under way. */
   readonly reason?: string
 }
 

@@ -77,7 +77,8 @@ function acked(
  */
 export function claimTry(due: DueDelivery, leaseMs: number): Transition<DeliveryRecord | null> {
   return atDeadline(due, (record) => {
-    const claimed = { ...record, attempts: record.attempts + 1 }
+    const { reason: _, ...rest } = record
+    const claimed = { ...rest, attempts: record.attempts + 1 }
     return { record: claimed, inMs: leaseMs, answer: claimed }
   })
 }
