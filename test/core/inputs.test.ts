@@ -415,6 +415,17 @@ describe('taking an input back', () => {
     expect(await world.types()).toEqual(['session.created'])
   })
 
+  test('while it is on its way leaves nothing waiting, whichever comes first', async () => {
+    for (const first of ['cancel', 'receive']) {
+      const { receive, cancel, start, waiting } = await open()
+      const deeds = [() => cancel(), () => receive()]
+      if (first === 'receive') deeds.reverse()
+      await Promise.all<unknown>(deeds.map((deed) => deed()))
+      expect(await waiting()).toEqual([])
+      expect(await refusal(start({ trigger: 'i1' }))).toBe('run_over')
+    }
+  })
+
   test('of one that another run has taken changes nothing', async () => {
     const { receive, cancel, start, deliver, status } = await open()
     await receive({ mode: 'steer' })

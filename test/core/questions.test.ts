@@ -238,6 +238,18 @@ describe('an answer', () => {
     ])
   })
 
+  test('of each of two questions at once lets the run go on, and two that are asked at once are both waited for', async () => {
+    const world = new World()
+    const { start, put, answer, status } = await open(world)
+    const there = questionsAt(world.node())
+    await start()
+    await Promise.all([put(), there.put({ question: 'q2' })])
+    expect(await world.field(FIELD.runQuestions('r1'))).toMatch(/q1.*q2|q2.*q1/)
+    await Promise.all([answer('a'), there.answer('b', BEN, 'q2')])
+    expect(await status()).toBe('1 thinking')
+    expect((await world.types()).filter((type) => type === 'run.resumed')).toHaveLength(1)
+  })
+
   test('comes to a run that another process has adopted meanwhile [S2-09]', async () => {
     const { start, put, adopt, answer, last, status } = await open()
     await start()
