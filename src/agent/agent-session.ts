@@ -1,5 +1,7 @@
 import { AgentError, agentClosed, endsRun } from './agent-error.ts'
+import type { Message } from '../protocol/fold/message.ts'
 import { textOr } from './fields.ts'
+import { latestMessages } from './latest-messages.ts'
 import type { MessageOptions } from './message-writer.ts'
 import { Run, type Attached } from './run.ts'
 import type { SessionApi } from './session-api.ts'
@@ -84,12 +86,18 @@ export class AgentSession {
     if (!('epoch' in held)) return held
     const run = new Run(this.#api, held, this.#watch, {
       goOn: start.adopt === 'continue',
-      ...(message !== undefined && { message }),
+      trigger: start.trigger,
+      message,
     })
     this.#live.add(run)
     run.over.addEventListener('abort', () => this.#live.delete(run))
     if (this.#closing !== null) await run.interrupt(agentClosed())
     return run
+  }
+
+  /** The latest messages, in the order in which they were started: what a model is to know. */
+  messages(limit = 100): Promise<readonly Message[]> {
+    return latestMessages(this.#api, limit)
   }
 
   /** How many of each kind are attached. */
@@ -109,6 +117,16 @@ export class AgentSession {
     await Promise.allSettled([...this.#live].map((run) => run.interrupt(agentClosed())))
   }
 
+  /** @returns how the run had ended before the agent had heard of it: what was thrown then follows from that */
+  async #giveUp(run: Run, error: unknown, onThrow: 'fail' | 'leave'): Promise<string | null> {
+    try {
+      await (onThrow === 'leave' ? run.leave() : run.fail(error))
+      return null
+    } catch (refusal) {
+      return endOf(run, refusal)
+    }
+  }
+
   async #perform<Output>(
     run: Run,
     act: (run: Run) => Output | Promise<Output>,
@@ -119,9 +137,8 @@ export class AgentSession {
       await run.finish(output)
       return { started: true, run: run.id, status: 'finished', output }
     } catch (error) {
-      const ended = endOf(run, error)
+      const ended = endOf(run, error) ?? (await this.#giveUp(run, error, onThrow))
       if (ended !== null) return { started: true, run: run.id, status: ended }
-      await (onThrow === 'leave' ? run.leave() : run.fail(error).catch(() => undefined))
       throw error
     }
   }

@@ -1,17 +1,29 @@
 import type { InputMode } from '../protocol/input-events.ts'
+import type { Part } from '../protocol/messages.ts'
 import { AgentError } from './agent-error.ts'
 import { sleep } from './clock.ts'
+import { latestMessages } from './latest-messages.ts'
 import type { RunApi } from './run-api.ts'
+import type { SessionApi } from './session-api.ts'
 import type { SessionWatch } from './session-watch.ts'
 
 /** What a person sent to the agent. */
 export interface AgentInput {
   readonly id: string
   readonly mode: InputMode
-  /** The message that says it to people too, and what it says. */
-  readonly message?: string
-  readonly data?: unknown
+  /** The message that says it to people too; `null` where there is none. */
+  readonly message: string | null
+  /** What that message says. */
+  readonly parts: readonly Part[]
+  /** All of its text. */
+  readonly text: string
+  readonly data: unknown
+  /** The subject that sent it. */
+  readonly by: string
 }
+
+/** As it is listed. */
+type Listed = Omit<AgentInput, 'parts' | 'text'> & { readonly run: string | null }
 
 export interface InputsOptions {
   /** Also those that wait for the next run. */
@@ -28,9 +40,12 @@ export class Inputs {
   readonly #api: RunApi
   readonly #watch: SessionWatch
   readonly #over: AbortSignal
+  readonly #trigger: string | undefined
 
-  constructor(api: RunApi, watch: SessionWatch, over: AbortSignal) {
+  /** @param trigger what the run answers is no news to it */
+  constructor(api: RunApi, watch: SessionWatch, over: AbortSignal, trigger: string | undefined) {
     this.#api = api
+    this.#trigger = trigger
     this.#watch = watch
     this.#over = over
   }
@@ -70,6 +85,11 @@ export class Inputs {
     return taken
   }
 
+  /** What the run answers is taken by it, where it is an input that waits. */
+  async takeTrigger(): Promise<void> {
+    if (this.#trigger !== undefined) await this.#deliver({ id: this.#trigger }, {})
+  }
+
   /** The next word of an input, or a while. Listens from now on, so that nothing falls between looking and listening. */
   #next(): { readonly come: Promise<void>; forget(): void } {
     const heard = new AbortController()
@@ -94,10 +114,11 @@ export class Inputs {
     try {
       const answer = await this.#api.session.json({ path: '/inputs', signal: this.#over })
       // The shape is the contract's. [P-11.3]
-      const inputs = answer['inputs'] as readonly (AgentInput & { readonly run?: string | null })[]
-      return inputs.filter(({ mode, run }) =>
-        run === this.#api.run ? true : (run ?? null) === null && (mode === 'steer' || queued),
+      const inputs = answer['inputs'] as readonly Listed[]
+      const mine = inputs.filter(({ id, mode, run }) =>
+        run === null ? mode === 'steer' || (queued && id !== this.#trigger) : run === this.#api.run,
       )
+      return await withText(this.#api.session, mine, this.#over)
     } catch (error) {
       if (this.#over.aborted) return []
       throw error
@@ -105,8 +126,8 @@ export class Inputs {
   }
 
   /** @returns `false` where another run took it, or nobody can any more */
-  async #deliver(input: AgentInput, { step }: InputsOptions): Promise<boolean> {
-    const path = `/inputs/${encodeURIComponent(input.id)}/deliver`
+  async #deliver({ id }: Pick<AgentInput, 'id'>, { step }: InputsOptions): Promise<boolean> {
+    const path = `/inputs/${encodeURIComponent(id)}/deliver`
     try {
       await this.#api.postBeside(path, {
         run: this.#api.run,
@@ -118,4 +139,21 @@ export class Inputs {
       throw error
     }
   }
+}
+
+/** As far back the message of an input that waits is looked for. */
+const MAX_MESSAGES = 300
+
+async function withText(
+  api: SessionApi,
+  inputs: readonly Listed[],
+  signal: AbortSignal,
+): Promise<readonly AgentInput[]> {
+  const said = inputs.some(({ message }) => message !== null)
+  const messages = said ? await latestMessages(api, MAX_MESSAGES, signal) : []
+  return inputs.map(({ run: _run, ...input }) => {
+    const parts = messages.find(({ id }) => id === input.message)?.parts ?? []
+    const text = parts.map((part) => (part.type === 'text' ? (part.text ?? '') : '')).join('')
+    return { ...input, parts, text }
+  })
 }

@@ -43,6 +43,6 @@ export async function ask(api: RunApi, asked: Ask, signal: AbortSignal): Promise
 }
 
 function outcomeOf(found: Readonly<Record<string, unknown>>): string | null {
-  const said = textOr(found['outcome'], textOr(found['status'], null))
-  return said === 'open' ? null : said
+  const status = textOr(found['status'], 'open')
+  return status === 'open' ? null : status
 }

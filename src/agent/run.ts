@@ -4,6 +4,7 @@ import { Effects, type EffectName } from './effects.ts'
 import { Inputs, type AgentInput, type InputsOptions } from './inputs.ts'
 import type { MessageOptions } from './message-writer.ts'
 import { mintId } from './mint-id.ts'
+import { failureOf } from './run-failure.ts'
 import { pipeInto, type Piped, type PipeOptions } from './pipe/pipe.ts'
 import type { Pipeable } from './pipe/read-stream.ts'
 import { ask, type Ask } from './questions.ts'
@@ -31,6 +32,13 @@ export interface Attached {
   readonly supervisor: number
 }
 
+interface RunSetup {
+  /** In the last open message of the earlier process. */
+  readonly goOn: boolean
+  readonly trigger?: string | undefined
+  readonly message?: MessageOptions | undefined
+}
+
 /** What an agent does within a run. Everything is in the session as soon as it is acknowledged, whether or not anybody watches. */
 export class Run {
   readonly id: string
@@ -55,12 +63,7 @@ export class Run {
   #failed: Error | null = null
 
   /** For `Session.start`. */
-  constructor(
-    session: SessionApi,
-    held: Held,
-    watch: SessionWatch,
-    options: { readonly goOn: boolean; readonly message?: MessageOptions },
-  ) {
+  constructor(session: SessionApi, held: Held, watch: SessionWatch, options: RunSetup) {
     const api = new RunApi(session, held.run, held.epoch)
     const life = new RunLife(api, held.leaseMs)
     // Seqs are this process's own: one that begins anew with the same epoch has another name.
@@ -87,9 +90,11 @@ export class Run {
     this.#api = api
     this.#life = life
     this.#effects = new Effects(api, held.fresh, life.signal)
-    this.#inputs = new Inputs(api, watch, life.over)
+    this.#inputs = new Inputs(api, watch, life.over, options.trigger)
     life.signal.addEventListener('abort', () => this.#appender.stop(life.signal.reason))
     life.begin(watch)
+    // Best effort: one that was not marked is still not run twice.
+    this.#inputs.takeTrigger().catch(() => undefined)
   }
 
   /** Adds text to the message; the first begins it. What comes within 25 ms goes together. */
@@ -222,7 +227,7 @@ export class Run {
     } catch {
       // What it wrote last is missing: that it failed is still to be said.
     }
-    await this.#end({ error: errorBody(reason) })
+    await this.#end({ error: failureOf(reason) })
   }
 
   async #end(body: object): Promise<void> {
@@ -242,10 +247,4 @@ export class Run {
   #tell(body: object): void {
     void this.#api.post('status', body, this.signal).catch(() => undefined)
   }
-}
-
-function errorBody(error: unknown): { readonly message: string; readonly code?: string } {
-  const message = (error instanceof Error ? error.message : String(error)).toWellFormed()
-  const code = error instanceof AgentError ? { code: error.code.slice(0, 64) } : {}
-  return { message: message.slice(0, 2000) || 'failed', ...code }
 }

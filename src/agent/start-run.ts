@@ -1,6 +1,7 @@
 import type { Message } from '../protocol/fold/message.ts'
 import { AgentError } from './agent-error.ts'
 import { numberOr, textOr } from './fields.ts'
+import { latestMessages } from './latest-messages.ts'
 import { mintId } from './mint-id.ts'
 import type { SessionApi } from './session-api.ts'
 
@@ -65,7 +66,8 @@ export async function startRun(api: SessionApi, options: StartOptions): Promise<
     throw new AgentError('invalid_request', `unable to start; ${run} is too long for a run's id`)
   }
   const body = { ...rest, run, producer }
-  const answer = await api.json({ method: 'POST', path: '/runs', body })
+  const answer = await orOver(run, api.json({ method: 'POST', path: '/runs', body }))
+  if ('over' in answer) return answer.over as NotStarted
   const named = textOr(answer['run'], run)
   const status = textOr(answer['status'], '')
   const leaseMs = numberOr(answer['leaseMs'], options.leaseMs ?? DEFAULT_LEASE_MS)
@@ -80,6 +82,18 @@ export async function startRun(api: SessionApi, options: StartOptions): Promise<
   return adoptRun(api, named, producer, leaseMs)
 }
 
+type Json = Readonly<Record<string, unknown>>
+
+/** A run that is over, or whose trigger was cancelled before, is not there to be had. */
+async function orOver(run: string, asked: Promise<Json>): Promise<Json | { over: NotStarted }> {
+  try {
+    return await asked
+  } catch (error) {
+    if (!(error instanceof AgentError) || error.code !== 'run_over') throw error
+    return { over: { run, status: textOr(error.facts['runStatus'], 'over') } }
+  }
+}
+
 async function adoptRun(
   api: SessionApi,
   run: string,
@@ -87,36 +101,23 @@ async function adoptRun(
   leaseMs: number,
 ): Promise<Held | NotStarted> {
   const path = `/runs/${encodeURIComponent(run)}/adopt`
-  try {
-    const answer = await api.json({ method: 'POST', path, body: { producer } })
-    const epoch = numberOr(answer['epoch'], Number.NaN)
-    if (!Number.isInteger(epoch)) throw new AgentError('invalid_answer', 'unable to adopt the run')
-    return { run, epoch, leaseMs, fresh: true, earlier: await earlierOf(api, run) }
-  } catch (error) {
-    if (!(error instanceof AgentError) || error.code !== 'run_over') throw error
-    return { run, status: textOr(error.facts['runStatus'], 'over') }
-  }
+  const answer = await orOver(run, api.json({ method: 'POST', path, body: { producer } }))
+  if ('over' in answer) return answer.over as NotStarted
+  const epoch = numberOr(answer['epoch'], Number.NaN)
+  if (!Number.isInteger(epoch)) throw new AgentError('invalid_answer', 'unable to adopt the run')
+  return { run, epoch, leaseMs, fresh: true, earlier: await earlierOf(api, run) }
 }
 
-const PAGE = 100
-const MAX_PAGES = 20
+/** What a run wrote longer ago than that it leaves as it is. */
+const MAX_MESSAGES = 2000
 
 async function earlierOf(api: SessionApi, run: string): Promise<Earlier> {
   const { checkpoint = null } = await api.json({ path: `/runs/${encodeURIComponent(run)}` })
   return { checkpoint, messages: await messagesOf(api, run) }
 }
 
-/** The run's messages, from the latest back to where there are none of it any more. */
+/** The run's messages, in order. */
 async function messagesOf(api: SessionApi, run: string): Promise<readonly Message[]> {
-  let found: Message[] = []
-  let before: string | undefined
-  for (let page = 0; page < MAX_PAGES; page++) {
-    const answer = await api.json({ path: '/messages', query: { limit: PAGE, before } })
-    // The shape is the contract's. [P-9.6]
-    const messages = answer['messages'] as readonly Message[]
-    found = [...messages.filter((message) => message.run === run), ...found]
-    before = messages[0]?.id
-    if (answer['more'] !== true || before === undefined) break
-  }
-  return found.toSorted((a, b) => a.first - b.first)
+  const messages = await latestMessages(api, MAX_MESSAGES)
+  return messages.filter((message) => message.run === run)
 }
