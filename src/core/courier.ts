@@ -23,10 +23,22 @@ export interface CourierPorts {
   readonly retryMs: readonly number[]
 }
 
+/** A delivery that this node is to try, and nobody else for a while. */
+interface Claim {
+  readonly session: SessionId
+  readonly id: string
+  readonly record: DeliveryRecord
+  readonly claimedAt: number
+}
+
+type NotTaken = Exclude<WebhookOutcome, { kind: 'taken' }>
+
 /** So many sends are under way at most: a slow receiver costs this node no more than these. */
 const MAX_SENDS = 16
 /** Longer than a try can take: only where the node died is it tried again by this. */
 const CLAIM_MS = 30_000
+/** A try that begins later than this after its claim could outlive it: it is left to the next. */
+const BEGIN_WITHIN_MS = 15_000
 const PUT_OFF_MS = 2000
 /** What a receiver may ask for at most. */
 const MAX_RETRY_AFTER_MS = 6 * 60 * 60_000
@@ -53,19 +65,21 @@ export class Courier {
 
   /** The deadline of a delivery is due. Resolves when it is claimed or put off; it is sent after that. */
   async due({ session, deadline, at }: DueDeadline): Promise<void> {
-    const { store, sender } = this.#ports
+    const { store, sender, clock } = this.#ports
     if (this.#closing !== null) return
     const due = { session, id: deadline.slice(DEADLINE.delivery('').length), at }
     if (sender === null) return void (await run(store, restDelivery(due)))
     if (this.#taken >= MAX_SENDS) return this.#putOff({ session, deadline, at })
     this.#taken++
+    const claimedAt = clock.now()
     let record: DeliveryRecord | null = null
     try {
       record = await run(store, claimTry(due, CLAIM_MS))
     } finally {
       if (record === null) this.#taken--
     }
-    if (record !== null) this.#start(this.#carry(session, due.id, record, sender))
+    if (record !== null)
+      this.#start(this.#carry({ session, id: due.id, record, claimedAt }, sender))
   }
 
   /** Waits a moment for what is under way. What is cut off then is sent again by whoever looks after its claim. Idempotent. */
@@ -94,27 +108,32 @@ export class Courier {
   }
 
   /** Never throws: whatever goes wrong here is tried again when the claim is over. */
-  async #carry(
-    session: SessionId,
-    id: string,
-    record: DeliveryRecord,
-    sender: WebhookSender,
-  ): Promise<void> {
+  async #carry(claim: Claim, sender: WebhookSender): Promise<void> {
+    const { session, id } = claim
     try {
-      const body = await this.#bodyOf(session, id, record)
-      if (body === null) return await this.#acknowledge(session, id, 'read')
-      const outcome = await sender.send({ id, body }, this.#abort.signal)
-      if (outcome.kind === 'taken') return await this.#acknowledge(session, id, 'webhook')
+      const body = await this.#bodyOf(claim)
+      if (body === null) return await this.#acknowledge(claim, 'read')
+      if (this.#ports.clock.now() - claim.claimedAt > BEGIN_WITHIN_MS) return
+      const outcome = await this.#send(claim, body, sender)
+      if (outcome.kind === 'taken') return await this.#acknowledge(claim, 'webhook')
       // Cut off by ourselves: that says nothing about the receiver.
       if (this.#abort.signal.aborted) return
-      await this.#failed(session, id, record, outcome)
+      await this.#failed(claim, outcome)
     } catch (error) {
       this.#ports.log.warn('delivery.interrupted', { session, delivery: id, error })
     }
   }
 
+  /** Where nodes have died so often that no try is left, whatever it is about this delivery, it is not sent any more. */
+  async #send({ id, record }: Claim, body: string, sender: WebhookSender): Promise<WebhookOutcome> {
+    if (record.attempts > this.#ports.retryMs.length + 1) {
+      return { kind: 'refused', reason: 'interrupted' }
+    }
+    return sender.send({ id, body }, this.#abort.signal)
+  }
+
   /** `null`: its person has read it, and whoever was to say so could not. */
-  async #bodyOf(session: SessionId, id: string, record: DeliveryRecord): Promise<string | null> {
+  async #bodyOf({ session, id, record }: Claim): Promise<string | null> {
     const { store, views } = this.#ports
     const field = FIELD.read(record.to)
     const read = Number((await store.fields(session, [field]))?.get(field) ?? 0)
@@ -127,7 +146,7 @@ export class Courier {
     return webhookBody(session, id, record, open, logged ?? seen)
   }
 
-  async #acknowledge(session: SessionId, id: string, via: 'read' | 'webhook'): Promise<void> {
+  async #acknowledge({ session, id }: Claim, via: 'read' | 'webhook'): Promise<void> {
     const { store, random } = this.#ports
     await this.#inTurn(session, async () => {
       await run(store, acknowledge({ session, ids: [id] }, via, random))
@@ -146,14 +165,10 @@ export class Courier {
     }
   }
 
-  async #failed(
-    session: SessionId,
-    id: string,
-    { attempts }: DeliveryRecord,
-    outcome: Exclude<WebhookOutcome, { kind: 'taken' }>,
-  ): Promise<void> {
+  async #failed({ session, id, record }: Claim, outcome: NotTaken): Promise<void> {
     const { store, random, log } = this.#ports
     const { reason } = outcome
+    const { attempts } = record
     const againInMs = this.#againInMs(attempts, outcome)
     const facts = { session, delivery: id, attempts, reason }
     const request = { session, id, attempts, reason, againInMs }

@@ -2,6 +2,7 @@ import { describe, expect, test, vi } from 'vitest'
 import { run } from '../../src/core/commit.ts'
 import { cancelRun } from '../../src/core/transitions/run-end.ts'
 import { startRun } from '../../src/core/transitions/run-start.ts'
+import { claimTry } from '../../src/core/transitions/delivery.ts'
 import { markRead } from '../../src/core/transitions/read.ts'
 import { webhookBody } from '../../src/core/webhook-body.ts'
 import { endRun, OUTPUT, type EndedRun } from '../support/ended-run.ts'
@@ -273,6 +274,53 @@ describe('[P-15.2] [S2-10] what is not read in time is sent', () => {
     world.node({ sender: other })
     await clock.advance(35_000)
     expect(other.sent.map(({ id }) => id)).toEqual(sender.sent.map(({ id }) => id))
+    expect(await told()).toEqual(['pending ada', 'acked webhook'])
+  })
+
+  test('one that nodes die of again and again is given up', async () => {
+    const { end, told, clock, sender, node } = await open()
+    // Whatever is the matter: its content cannot be made.
+    vi.spyOn(node.views, 'at').mockImplementation(() => new Promise(() => undefined))
+    await end()
+    await clock.advance(62_000)
+    node.sweeper.close()
+    vi.restoreAllMocks()
+    expect(sender.sent).toEqual([])
+    for (let death = 1; death < RETRY_MS.length + 1; death++) {
+      await run(node.ports.store, claimTry(await claimOver(), 30_000))
+    }
+    await node.courier.due(await dueNow())
+    await clock.advance(0)
+    expect(sender.sent).toEqual([])
+    expect(await told()).toEqual(['pending ada', 'failed 8 interrupted'])
+
+    async function dueNow() {
+      await clock.advance(31_000)
+      const [due] = await node.ports.store.due(1)
+      if (due === undefined) throw new Error('nothing is due')
+      return due
+    }
+    async function claimOver() {
+      const { session, deadline, at } = await dueNow()
+      return { session, id: deadline.slice('delivery:'.length), at }
+    }
+  })
+
+  test('a try that could outlive its claim does not begin', async () => {
+    const { end, told, clock, sender, node } = await open()
+    const { views } = node
+    const at = views.at.bind(views)
+    let slow = true
+    vi.spyOn(views, 'at').mockImplementation(async (session) => {
+      if (slow) await clock.sleep(20_000)
+      slow = false
+      return at(session)
+    })
+    await end()
+    await clock.advance(62_000 + 21_000)
+    expect(sender.sent).toEqual([])
+    await clock.advance(12_000)
+    expect(sender.sent).toHaveLength(1)
     expect(await told()).toEqual(['pending ada', 'acked webhook'])
   })
 
