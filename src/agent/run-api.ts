@@ -23,13 +23,14 @@ export class RunApi {
   }
 
   /** To a path of the session, in the name of the run. */
-  postBeside(path: string, body: object, signal?: AbortSignal): Promise<Json> {
-    return this.session.json(this.#request(path, body, signal))
-  }
-
-  /** As `postBeside`, once. */
-  postBesideOnce(path: string, body: object, signal?: AbortSignal): Promise<Json> {
-    return this.session.once(this.#request(path, body, signal))
+  postBeside(
+    path: string,
+    body: object,
+    signal?: AbortSignal,
+    headers?: Readonly<Record<string, string>>,
+  ): Promise<Json> {
+    const request = this.#request(path, body, signal)
+    return this.session.json({ ...request, headers: { ...request.headers, ...headers } })
   }
 
   /** A sign of life, sent once: the next one follows anyway. */

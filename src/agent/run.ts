@@ -89,7 +89,7 @@ export class Run {
     this.state = new State(session)
     this.#api = api
     this.#life = life
-    this.#effects = new Effects(api, held.fresh, life.signal)
+    this.#effects = new Effects(api, life.signal)
     this.#inputs = new Inputs(api, watch, life.over, options.trigger)
     life.signal.addEventListener('abort', () => this.#appender.stop(life.signal.reason))
     life.begin(watch)

@@ -34,8 +34,6 @@ export interface Held {
   readonly run: string
   readonly epoch: number
   readonly leaseMs: number
-  /** Nobody held it with this epoch before: what is reserved with it was reserved by this process. */
-  readonly fresh: boolean
   /** What an earlier process left; `null` where there was none. */
   readonly earlier: Earlier | null
 }
@@ -76,7 +74,7 @@ export async function startRun(api: SessionApi, options: StartOptions): Promise<
   const epoch = answer['epoch']
   if (typeof epoch === 'number') {
     const earlier = mine ? null : await earlierOf(api, named)
-    return { run: named, epoch, leaseMs, fresh: mine, earlier }
+    return { run: named, epoch, leaseMs, earlier }
   }
   if (adopt === undefined || status === 'finished') return { run: named, status }
   return adoptRun(api, named, producer, leaseMs)
@@ -105,7 +103,7 @@ async function adoptRun(
   if ('over' in answer) return answer.over as NotStarted
   const epoch = numberOr(answer['epoch'], Number.NaN)
   if (!Number.isInteger(epoch)) throw new AgentError('invalid_answer', 'unable to adopt the run')
-  return { run, epoch, leaseMs, fresh: true, earlier: await earlierOf(api, run) }
+  return { run, epoch, leaseMs, earlier: await earlierOf(api, run) }
 }
 
 /** What a run wrote longer ago than that it leaves as it is. */
