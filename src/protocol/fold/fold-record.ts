@@ -1,6 +1,7 @@
 import type { WireEvent } from '../event.ts'
 import type {
   Controller,
+  DeliveryAcked,
   DeliveryFailed,
   DeliveryPending,
   EffectReserved,
@@ -106,6 +107,6 @@ export function foldDelivery(view: View, event: WireEvent): void {
       return
     }
     case 'delivery.acked':
-      view.deliveries.delete((event.data as { readonly delivery: string }).delivery)
+      view.deliveries.delete((event.data as DeliveryAcked).delivery)
   }
 }
