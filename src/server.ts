@@ -10,6 +10,7 @@ import { TokenVerifier } from './auth/tokens.ts'
 import type { ConnectionPorts } from './core/connection.ts'
 import { Courier } from './core/courier.ts'
 import { Deliveries } from './core/deliveries.ts'
+import { Control } from './core/control.ts'
 import { Effects } from './core/effects.ts'
 import { Hub } from './core/hub.ts'
 import { Inputs } from './core/inputs.ts'
@@ -140,6 +141,7 @@ interface Core {
   readonly questions: Questions
   readonly state: SharedState
   readonly effects: Effects
+  readonly control: Control
 }
 
 function assembleCore(ports: CorePorts): Core {
@@ -154,7 +156,8 @@ function assembleCore(ports: CorePorts): Core {
   const questions = new Questions({ ...ports, keeper, schemas: new AnswerSchemas() })
   const state = new SharedState({ ...ports, keeper })
   const effects = new Effects({ ...ports, views, keeper, hash: sha256 })
-  const agents = { runs, inputs, questions, state, effects }
+  const control = new Control({ ...ports, keeper })
+  const agents = { runs, inputs, questions, state, effects, control }
   return { views, hub, keeper, presence, deliveries, sessions, ...agents }
 }
 

@@ -13,6 +13,8 @@ export interface Draft {
   readonly rawData: string
   /** What a message event does to which message; `null` for `x.*`. */
   readonly message: MessageChange | null
+  /** Its author may say this only while they have control. */
+  readonly asController?: true
 }
 
 export interface MessageChange {

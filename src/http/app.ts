@@ -1,5 +1,6 @@
 import fastify, { type FastifyInstance } from 'fastify'
 import { BodyDeadlines } from './body-deadlines.ts'
+import { controlRoutes } from './control.ts'
 import { effectRoutes } from './effects.ts'
 import { eventRoutes } from './event-routes.ts'
 import { deliveryRoutes } from './deliveries.ts'
@@ -85,6 +86,7 @@ export function allRoutes(
     ...verbRoutes(ports),
     ...stateRoutes(ports),
     ...effectRoutes(ports),
+    ...controlRoutes(ports),
     ...tokenRoutes(ports),
     ...probeRoutes(ports),
     ...connectRoutes(),

@@ -3,6 +3,7 @@ import type { AttachmentPorts } from '../core/attachment.ts'
 import type { Clock } from '../core/clock.ts'
 import type { Deliveries } from '../core/deliveries.ts'
 import type { Inputs } from '../core/inputs.ts'
+import type { Control } from '../core/control.ts'
 import type { Effects } from '../core/effects.ts'
 import type { Limits } from '../core/limits.ts'
 import type { Log } from '../core/log.ts'
@@ -52,6 +53,7 @@ export interface HttpPorts {
   readonly questions: Pick<Questions, 'ask' | 'answer' | 'withdraw' | 'wait'>
   readonly signals: Pick<Signals, 'send'>
   readonly views: Pick<Views, 'at'>
+  readonly control: Pick<Control, 'take' | 'release'>
   readonly effects: Pick<Effects, 'reserve' | 'record' | 'decide' | 'get' | 'open'>
   readonly state: Pick<SharedState, 'get' | 'all' | 'set' | 'patch' | 'remove'>
   readonly presence: Pick<Presence, 'enter' | 'leave'>

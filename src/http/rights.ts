@@ -19,9 +19,9 @@ export const RIGHTS: Readonly<Record<string, Need>> = {
   'PATCH /v1/sessions/{session}': 'manage',
   'DELETE /v1/sessions/{session}': 'manage',
   'POST /v1/sessions/{session}/close': 'manage',
-  // One of the two; which events they allow is decided by the events. See demandAppend.
-  'POST /v1/sessions/{session}/events': ['publish', 'send'],
-  'POST /v1/sessions/{session}/events application/x-ndjson': ['publish', 'send'],
+  // One of them; which events they allow is decided by the events. See demandAppend.
+  'POST /v1/sessions/{session}/events': ['publish', 'send', 'control'],
+  'POST /v1/sessions/{session}/events application/x-ndjson': ['publish', 'send', 'control'],
   'GET /v1/sessions/{session}/events': 'history',
   'GET /v1/sessions/{session}/events text/event-stream': 'subscribe',
   'GET /v1/sessions/{session}/messages': 'history',
@@ -67,4 +67,6 @@ export const RIGHTS: Readonly<Record<string, Need>> = {
   'GET /v1/sessions/{session}/effects/{effect}': ['history', 'publish', 'control', 'manage'],
   'POST /v1/sessions/{session}/effects/{effect}/done': 'publish',
   'POST /v1/sessions/{session}/effects/{effect}/decide': ['manage', 'control'],
+  'POST /v1/sessions/{session}/control/take': 'control',
+  'POST /v1/sessions/{session}/control/release': ['control', 'manage'],
 }

@@ -6,6 +6,7 @@ import { Tickets } from '../../src/auth/tickets.ts'
 import { TokenVerifier } from '../../src/auth/tokens.ts'
 import type { Grant } from '../../src/core/access.ts'
 import { Deliveries } from '../../src/core/deliveries.ts'
+import { Control } from '../../src/core/control.ts'
 import { Effects } from '../../src/core/effects.ts'
 import { Hub } from '../../src/core/hub.ts'
 import { Inputs } from '../../src/core/inputs.ts'
@@ -95,6 +96,7 @@ export async function startHttp(options: HttpServerOptions = {}) {
   const inputs = new Inputs({ ...ports, views, keeper })
   const questions = new Questions({ ...ports, keeper, schemas: new AnswerSchemas() })
   const state = new SharedState({ ...ports, keeper })
+  const control = new Control({ ...ports, keeper })
   const effects = new Effects({ ...ports, views, keeper, hash: sha256 })
   const tickets = new Tickets(store, random, () => clock.now())
   const mint = new TokenMint(TOKEN_SECRET, null, clock)
@@ -107,6 +109,7 @@ export async function startHttp(options: HttpServerOptions = {}) {
     questions,
     state,
     effects,
+    control,
     views,
     presence,
     deliveries,

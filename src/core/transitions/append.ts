@@ -8,6 +8,7 @@ import type { Draft } from '../new-event.ts'
 import type { Random } from '../random.ts'
 import { FIELD } from '../record.ts'
 import type { Committed, Dedupe, FieldWrite, Guard, NewEvent } from '../store.ts'
+import { heard, parseController } from './controller.ts'
 import { MessageStates } from './message-states.ts'
 
 export interface AppendRequest {
@@ -39,8 +40,11 @@ export interface AppendTransition extends Transition<Appended> {
  */
 export function append(request: AppendRequest, random: Random): AppendTransition {
   const entries = prepare(request, random)
+  const asController = request.drafts.some((draft) => draft.asController === true)
   return {
     session: request.session,
+    // Whoever may speak only as the controller most likely is.
+    ...(asController && { reads: [FIELD.controller] }),
     answered: (known) => answered(entries, known),
     decide: (known) => {
       const done = answered(entries, known)
@@ -106,7 +110,7 @@ function decide(
   if ((known.fields.get(FIELD.closed) ?? null) !== null) {
     throw new HeldlineError('session_closed', 'unable to append; the session is closed')
   }
-  const messages = messageGuards(fresh, known)
+  const messages = messageGuards(fresh, request.by, known)
   const { producer } = request
   const skipped = known.replayed.length
   if (producer !== undefined && fresh.length < entries.length - skipped) throw mixed()
@@ -166,9 +170,22 @@ function fill(serials: readonly (number | null | undefined)[], done: Committed):
  */
 function messageGuards(
   entries: readonly Entry[],
+  by: By,
   known: Known,
 ): { readonly guards: readonly Guard[]; readonly writes: readonly FieldWrite[] } {
+  // That nobody has control is guessed in the same way.
+  const equals = known.fields.get(FIELD.controller) ?? null
+  const controller = parseController(equals)
   const states = new MessageStates(known.fields)
-  for (const { draft } of entries) if (draft.message !== null) states.change(draft.message)
-  return states.outcome()
+  let says = false
+  for (const { draft } of entries) {
+    const change = heard(draft, controller, by)
+    if (change === null) continue
+    states.change(change)
+    says = true
+  }
+  const { guards, writes } = states.outcome()
+  return says
+    ? { guards: [...guards, { field: FIELD.controller, equals }], writes }
+    : { guards, writes }
 }

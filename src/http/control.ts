@@ -1,0 +1,46 @@
+import { releaseAnswer, releaseBody, takeAnswer, takeBody } from '../protocol/http-control.ts'
+import { json, type Answer } from './answer.ts'
+import type { Call } from './call.ts'
+import { defined } from './defined.ts'
+import type { HttpPorts } from './ports.ts'
+import type { Route } from './route.ts'
+
+type Ports = Pick<HttpPorts, 'control'>
+
+const CONTROL = '/v1/sessions/{session}/control'
+
+/** Who speaks as the assistant. [P-14] */
+export function controlRoutes(ports: Ports): readonly Route[] {
+  return [
+    {
+      method: 'POST',
+      path: `${CONTROL}/take`,
+      summary: 'Take control',
+      description:
+        'From then on the messages of agents are refused with `not_controller`; their runs go on with everything else. What runs are just saying is completed as interrupted.',
+      body: { schema: takeBody, required: false },
+      answers: { 200: { about: 'The subject has control.', schema: takeAnswer } },
+      errors: ['control_taken', 'session_closed'],
+      handle: (call) => take(call, ports),
+    },
+    {
+      method: 'POST',
+      path: `${CONTROL}/release`,
+      summary: 'Release control',
+      description: 'With `manage`, also another’s.',
+      body: { schema: releaseBody, required: false },
+      answers: { 200: { about: 'Agents speak for themselves.', schema: releaseAnswer } },
+      errors: ['not_controller'],
+      handle: (call) => release(call, ports),
+    },
+  ]
+}
+
+async function take(call: Call, { control }: Ports): Promise<Answer> {
+  return json(await control.take(call.session, call.grant, defined(call.optional(takeBody))))
+}
+
+async function release(call: Call, { control }: Ports): Promise<Answer> {
+  call.optional(releaseBody)
+  return json({ released: await control.release(call.session, call.grant) })
+}
