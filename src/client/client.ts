@@ -3,7 +3,7 @@ import type { ClientError } from './client-error.ts'
 import type { Clock } from './clock.ts'
 import type { Credentials } from './credentials.ts'
 import { Emitter } from './emitter.ts'
-import type { Requests } from './http.ts'
+import type { Requests } from './http-later.ts'
 import { Link } from './link.ts'
 import { ShownState, type LinkState } from './link-state.ts'
 import { mintId } from './mint-id.ts'
@@ -114,6 +114,7 @@ export class Client {
     this.#leavePage()
     for (const { engine } of this.#sessions.values()) engine.close()
     this.#link.close()
+    this.#ports.http.close()
     this.#emitter.clear()
   }
 

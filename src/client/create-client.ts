@@ -47,12 +47,13 @@ export function createClient(options: ClientOptions): Client {
   const credentials = new Credentials(clock, options.token, options.ticket)
   const base = baseOf(options.url)
   const fetch = options.fetch ?? ((url, init) => globalThis.fetch(url, init))
-  const http = new HttpLater({ base, fetch, credentials, clock }, loadOverHttp)
+  const random = options.random ?? Math.random
+  const http = new HttpLater({ base, fetch, credentials, clock, random }, loadOverHttp)
   return new Client({
     clock,
     credentials,
     http,
-    random: options.random ?? Math.random,
+    random,
     page: findPage(),
     storages: { ...findStorages(), ...options.storage },
     namespace: options.namespace ?? 'heldline',

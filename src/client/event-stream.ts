@@ -4,8 +4,7 @@ import { formatPosition, parsePosition, type Position } from '../protocol/positi
 import { backoffMs } from './backoff.ts'
 import { ClientError } from './client-error.ts'
 import type { Clock } from './clock.ts'
-import type { Requests } from './http.ts'
-import { readFrame } from './read-frame.ts'
+import type { Requests } from './http-later.ts'
 
 export interface EventStreamPorts {
   readonly session: string
@@ -92,7 +91,8 @@ export class EventStream implements AsyncIterableIterator<WireEvent> {
   }
 
   async #next(): Promise<IteratorResult<WireEvent>> {
-    if (this.#given !== null) this.#ports.done(positionAfter(this.#epoch, this.#given))
+    if (this.#given !== null)
+      this.#ports.done(formatPosition({ ...this.#given, epoch: this.#epoch }))
     this.#given = null
     let attempt = 0
     while (!this.#stop.signal.aborted) {
@@ -111,22 +111,18 @@ export class EventStream implements AsyncIterableIterator<WireEvent> {
   /** Reads a page. @returns whether it brought something, or there is nothing more to bring */
   async #catchUp(attempt: number): Promise<boolean> {
     const { session, http } = this.#ports
-    const path = `/v1/sessions/${encodeURIComponent(session)}/events`
     const { signal } = this.#stop
     try {
       if (attempt > 0) await this.#pause(backoffMs(attempt, this.#ports.random))
-      const body = await http.json({ path, query: { after: this.#tail ?? 0, limit: PAGE }, signal })
-      const frame = readFrame({ type: 'events', session, events: body['events'] })
-      const reached = parsePosition(body['position'])
-      if (frame?.type !== 'events' || reached === null) {
-        throw new ClientError('invalid_answer', 'unable to read the events')
-      }
-      this.#queue = [...frame.events]
+      const after = this.#tail ?? '0'
+      const page = await http.events({ session, after, limit: PAGE, signal })
+      const { reached, more } = page
+      this.#queue = [...page.events]
       this.#epoch = reached.epoch
-      this.#tail = formatPosition(reached)
+      this.#tail = page.position
       const head = this.#ports.live()
       const ahead = head !== null && (head.epoch !== reached.epoch || head.serial > reached.serial)
-      this.#behind = body['more'] === true || ahead
+      this.#behind = more || ahead
       return this.#queue.length > 0 || !this.#behind
     } catch (error) {
       if (signal.aborted) return true
@@ -139,7 +135,7 @@ export class EventStream implements AsyncIterableIterator<WireEvent> {
   #push(event: WireEvent, epoch: Position['epoch']): void {
     this.#queue.push(event)
     this.#epoch = epoch
-    this.#tail = positionAfter(epoch, event)
+    this.#tail = formatPosition({ ...event, epoch })
   }
 
   #change(): Promise<void> {
@@ -162,8 +158,4 @@ export class EventStream implements AsyncIterableIterator<WireEvent> {
     this.#wake?.()
     this.#wake = null
   }
-}
-
-function positionAfter(epoch: string, event: WireEvent): string {
-  return `${epoch}.${event.serial}.${event.tag}`
 }

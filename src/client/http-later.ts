@@ -1,12 +1,21 @@
 import { ClientError } from './client-error.ts'
 import type { Secrets } from './credentials.ts'
-import type { HttpPorts, HttpRequest, Requests } from './http.ts'
+import type { EventsPage, EventsQuery } from './events-page.ts'
+import type { HttpPorts } from './http.ts'
+import { KIT } from './kit.ts'
 import type { OverHttpModule } from './load-over-http.ts'
 import type { OverHttp } from './over-http.ts'
-import { parseFrame, readFrame } from './read-frame.ts'
 import type { HttpKind, Transport, TransportEvents } from './transport/transport.ts'
+import type { Verbs } from './verbs.ts'
 
 const ABNORMAL = 1006
+
+/** What a session asks for by requests. */
+export interface Requests {
+  events(query: EventsQuery): Promise<EventsPage>
+  verbs(session: string): Promise<Verbs>
+  close(): void
+}
 
 /**
  * Requests and the transports that are made of them, whose code is fetched when the first is wanted. Where it does not come,
@@ -15,6 +24,8 @@ const ABNORMAL = 1006
 export class HttpLater implements Requests {
   readonly #ports: HttpPorts
   readonly #load: () => Promise<OverHttpModule>
+  /** Ends the verbs that are under way; transports and reads have their own ends. */
+  readonly #stop = new AbortController()
   #loaded: OverHttp | null = null
 
   constructor(ports: HttpPorts, load: () => Promise<OverHttpModule>) {
@@ -22,10 +33,18 @@ export class HttpLater implements Requests {
     this.#load = load
   }
 
-  /** @throws ClientError as `Http` does; `disconnected` where the code could not be loaded */
-  async json(request: HttpRequest): Promise<Readonly<Record<string, unknown>>> {
-    const http = await this.#code()
-    return http.json(request)
+  /** @throws ClientError as `readEvents` does; `disconnected` where the code could not be loaded */
+  async events(query: EventsQuery): Promise<EventsPage> {
+    return (await this.#code()).events(query)
+  }
+
+  /** @throws ClientError `disconnected` where the code could not be loaded; `client_closed` */
+  async verbs(session: string): Promise<Verbs> {
+    return (await this.#code()).verbs(session)
+  }
+
+  close(): void {
+    this.#stop.abort()
   }
 
   open(kind: HttpKind, secrets: Secrets, events: TransportEvents): Transport {
@@ -60,7 +79,7 @@ export class HttpLater implements Requests {
     if (this.#loaded !== null) return this.#loaded
     try {
       const { overHttp } = await this.#load()
-      return (this.#loaded ??= overHttp(this.#ports, { readFrame, parseFrame }))
+      return (this.#loaded ??= overHttp(this.#ports, KIT, this.#stop.signal))
     } catch (cause) {
       const message = 'unable to load the code for requests; it is tried again'
       throw new ClientError('disconnected', message, { retryable: true, cause })

@@ -1,6 +1,7 @@
-import { ClientError, disconnected } from './client-error.ts'
+import type { ClientError } from './client-error.ts'
 import type { Clock } from './clock.ts'
 import type { Credentials } from './credentials.ts'
+import type { Kit } from './kit.ts'
 
 export type Fetch = (url: string, init: RequestInit) => Promise<Response>
 
@@ -10,13 +11,20 @@ export interface HttpPorts {
   readonly fetch: Fetch
   readonly credentials: Credentials
   readonly clock: Clock
+  /** From 0 to below 1: spreads what is tried again. */
+  readonly random: () => number
+}
+
+interface Ports extends HttpPorts {
+  readonly kit: Kit
 }
 
 export interface HttpRequest {
-  readonly method?: 'GET' | 'POST' | 'PUT' | 'DELETE'
+  readonly method?: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
   readonly path: string
   readonly query?: Readonly<Record<string, string | number | undefined>>
   readonly body?: unknown
+  readonly headers?: Readonly<Record<string, string>>
   readonly accept?: string
   readonly signal?: AbortSignal
   /** For the whole of it; for a stream, until it begins. */
@@ -25,28 +33,28 @@ export interface HttpRequest {
   readonly renew?: boolean
 }
 
-export interface Requests {
-  /** @throws ClientError the problem that was answered; `disconnected` where nothing came; `invalid_answer` */
-  json(request: HttpRequest): Promise<Readonly<Record<string, unknown>>>
-}
-
 const TIMEOUT_MS = 20_000
 
 /** Requests with credentials, and problems as errors. */
-export class Http implements Requests {
+export class Http {
+  readonly kit: Kit
   readonly #ports: HttpPorts
 
-  constructor(ports: HttpPorts) {
+  constructor({ kit, ...ports }: Ports) {
+    this.kit = kit
     this.#ports = ports
   }
 
   /** @throws ClientError as `stream` does, and `invalid_answer` where the answer is not a JSON object */
   json(request: HttpRequest): Promise<Readonly<Record<string, unknown>>> {
-    return this.#run(request, async (response) => {
+    return this.#run(request, true, async (response) => {
       const text = await response.text()
       const body: unknown = text === '' ? {} : JSON.parse(text)
       if (typeof body === 'object' && body !== null) return body as Record<string, unknown>
-      throw new ClientError('invalid_answer', `unable to read the answer of ${request.path}`)
+      throw new this.kit.ClientError(
+        'invalid_answer',
+        `unable to read the answer of ${request.path}`,
+      )
     })
   }
 
@@ -55,23 +63,32 @@ export class Http implements Requests {
    * @throws ClientError the problem that was answered; `disconnected` where nothing came (the outcome is unknown)
    */
   stream(request: HttpRequest): Promise<Response> {
-    return this.#run(request, (response) => Promise.resolve(response))
+    return this.#run(request, false, (response) => Promise.resolve(response))
   }
 
   /** A refused token is got anew, once, unless the caller does. */
-  async #run<T>(request: HttpRequest, read: (response: Response) => Promise<T>): Promise<T> {
+  async #run<T>(
+    request: HttpRequest,
+    whole: boolean,
+    read: (response: Response) => Promise<T>,
+  ): Promise<T> {
     const { credentials } = this.#ports
     try {
-      return await this.#once(request, read)
+      return await this.#once(request, whole, read)
     } catch (error) {
-      const refused = error instanceof ClientError && error.facts['status'] === 401
+      const refused = error instanceof this.kit.ClientError && error.facts['status'] === 401
       if (!refused || !credentials.renewable || request.renew === false) throw error
     }
     credentials.forget()
-    return this.#once(request, read)
+    return this.#once(request, whole, read)
   }
 
-  async #once<T>(request: HttpRequest, read: (response: Response) => Promise<T>): Promise<T> {
+  /** @param whole whether all of the answer has been read then: nothing is left to abort */
+  async #once<T>(
+    request: HttpRequest,
+    whole: boolean,
+    read: (response: Response) => Promise<T>,
+  ): Promise<T> {
     const { base, fetch, credentials, clock } = this.#ports
     const token = await credentials.token()
     const stop = new AbortController()
@@ -82,12 +99,13 @@ export class Http implements Requests {
     try {
       const init = { ...initOf(request, token), signal: stop.signal }
       const response = await fetch(base + request.path + queryText(request.query), init)
-      if (!response.ok) throw await problemOf(response)
+      if (!response.ok) throw await problemOf(this.kit, response)
       return await read(response)
     } catch (cause) {
-      throw cause instanceof ClientError ? cause : disconnected(cause)
+      throw cause instanceof this.kit.ClientError ? cause : this.kit.disconnected(cause)
     } finally {
       timer.cancel()
+      if (whole) request.signal?.removeEventListener('abort', abort)
     }
   }
 }
@@ -96,6 +114,7 @@ function initOf(request: HttpRequest, token: string | null): RequestInit {
   const headers: Record<string, string> = { accept: request.accept ?? 'application/json' }
   if (token !== null) headers['authorization'] = `Bearer ${token}`
   if (request.body !== undefined) headers['content-type'] = 'application/json'
+  Object.assign(headers, request.headers)
   return {
     method: request.method ?? 'GET',
     headers,
@@ -113,12 +132,12 @@ function queryText(query: HttpRequest['query'] = {}): string {
 }
 
 /** A problem document [P-8.1], or the answer of something that stands between us and the server. */
-async function problemOf(response: Response): Promise<ClientError> {
+async function problemOf(kit: Kit, response: Response): Promise<ClientError> {
   const { status, headers } = response
   const retryAfter = Number(headers.get('retry-after') ?? Number.NaN)
   const problem = await readProblem(response)
   const { code, detail, title, retryable } = problem
-  return new ClientError(
+  return new kit.ClientError(
     typeof code === 'string' ? code : `http_${status}`,
     sentence(detail) ?? sentence(title) ?? `the server answered ${status}`,
     {

@@ -1,23 +1,33 @@
 import type { Secrets } from './credentials.ts'
-import { Http, type HttpPorts, type Requests } from './http.ts'
-import type { FrameReader } from './read-frame.ts'
+import { readEvents, type EventsPage, type EventsQuery } from './events-page.ts'
+import { Http, type HttpPorts } from './http.ts'
+import type { Kit } from './kit.ts'
 import { HttpTransport } from './transport/http-transport.ts'
 import { followByPolling } from './transport/long-poll.ts'
 import { followBySse } from './transport/sse.ts'
 import type { HttpKind, Transport, TransportEvents } from './transport/transport.ts'
+import { Verbs } from './verbs.ts'
 
-export interface OverHttp extends Requests {
+export interface OverHttp {
+  /** Throws as `readEvents` does. */
+  events(query: EventsQuery): Promise<EventsPage>
+  verbs(session: string): Verbs
   open(kind: HttpKind, secrets: Secrets, events: TransportEvents): Transport
 }
 
-/** All that a client needs where a socket is not enough, or not to be had: a bundle of its own, loaded when it comes to that. */
-export function overHttp(ports: HttpPorts, frames: FrameReader): OverHttp {
-  const http = new Http(ports)
+/**
+ * All that a client needs where a socket is not enough, or not to be had: a bundle of its own, loaded when it comes to that.
+ * @param signal ends the verbs that are under way
+ */
+export function overHttp(ports: HttpPorts, kit: Kit, signal: AbortSignal): OverHttp {
+  const http = new Http({ ...ports, kit })
+  const { clock, random } = ports
   return {
-    json: (request) => http.json(request),
+    events: (query) => readEvents(http, query),
+    verbs: (session) => new Verbs({ http, clock, random, signal }, session),
     open(kind, secrets, events) {
       const follow = kind === 'sse' ? followBySse : followByPolling
-      return new HttpTransport(kind, follow, { http, clock: ports.clock, frames }, secrets, events)
+      return new HttpTransport(kind, follow, { http, clock }, secrets, events)
     },
   }
 }

@@ -78,12 +78,6 @@ export function readFrame(value: unknown): Received | null {
   return FRAMES[value['type'] as DownType](value) ? (value as Received) : null
 }
 
-/** The guard, for code that is loaded later: it is in the first bundle anyway. */
-export interface FrameReader {
-  readonly readFrame: typeof readFrame
-  readonly parseFrame: typeof parseFrame
-}
-
 /** The same, from text. */
 export function parseFrame(text: string): Received | null {
   try {

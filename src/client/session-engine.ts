@@ -21,6 +21,7 @@ import type {
   SessionSnapshot,
   SessionState,
 } from './session-types.ts'
+import type { Verbs } from './verbs.ts'
 import { refusal } from './wire.ts'
 
 const ANSWER_MS = 10_000
@@ -155,6 +156,11 @@ export class SessionEngine {
     return stream
   }
 
+  verbs(): Promise<Verbs> {
+    this.attach()
+    return this.#host.http.verbs(this.id)
+  }
+
   signal(name: string, data: unknown): boolean {
     this.attach()
     const wire = this.#host.connection()?.wire
@@ -179,11 +185,10 @@ export class SessionEngine {
     if (this.#snapshot !== null) return this.#snapshot
     const { view, position } = this.reader
     this.#snapshot = {
+      ...view.rest(),
       state: this.#state,
       messages: withPending(view, this.outbox.entries),
-      members: [...view.members.values()],
-      metadata: view.metadata,
-      closedAt: view.closedAt,
+      sharedState: new Map(view.state),
       position: position === null ? null : formatPosition(position),
     }
     return this.#snapshot

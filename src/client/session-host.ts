@@ -1,6 +1,6 @@
 import type { ReceivedOf } from './received.ts'
 import type { Clock } from './clock.ts'
-import type { Requests } from './http.ts'
+import type { Requests } from './http-later.ts'
 import type { Page } from './page.ts'
 import type { Storages } from './storage.ts'
 import type { Wire } from './wire.ts'

@@ -1,5 +1,9 @@
 import type { Member, WireEvent } from '../protocol/event.ts'
+import type { Input, Question } from '../protocol/fold/fold-input.ts'
+import type { OpenDelivery, OpenEffect, StateEntry } from '../protocol/fold/fold-record.ts'
+import type { Run } from '../protocol/fold/fold-run.ts'
 import type { PresenceRequest } from '../protocol/frames-up.ts'
+import type { Controller } from '../protocol/record-events.ts'
 import type { ClientError } from './client-error.ts'
 import type { ClientMessage } from './pending.ts'
 import type { Reset } from './reader.ts'
@@ -53,7 +57,25 @@ export interface SessionSnapshot {
   readonly state: SessionState
   readonly messages: readonly ClientMessage[]
   readonly members: readonly Member[]
+  /** Those that live, and those that ended last, in the order in which they were started. */
+  readonly runs: readonly Run[]
+  /** What was sent to agents and waits for one. */
+  readonly inputs: readonly Input[]
+  /** What agents ask: the open ones, and those that were closed last. */
+  readonly questions: readonly Question[]
+  /** What the session shares, by key; `state` is the attachment's. */
+  readonly sharedState: ReadonlyMap<string, StateEntry>
+  /** Side effects of agents that are not known to be done. */
+  readonly effects: readonly OpenEffect[]
+  /** Results that their person has not taken yet. */
+  readonly deliveries: readonly OpenDelivery[]
+  /** Who speaks in the agents' place; `null`: they do themselves. */
+  readonly controller: Controller | null
   readonly metadata: Readonly<Record<string, unknown>>
+  /** The message that was started last: the parent of one that names none. */
+  readonly tip: string | null
+  /** Milliseconds since 1970; `null`: not known yet. */
+  readonly createdAt: number | null
   /** Milliseconds since 1970; `null`: open, or not known yet. */
   readonly closedAt: number | null
   /** Where the view stands, to be given back unchanged; `null` before the first snapshot. */

@@ -1,7 +1,11 @@
 import type { Member } from '../protocol/event.ts'
+import type { Input, Question } from '../protocol/fold/fold-input.ts'
+import type { OpenDelivery, OpenEffect, StateEntry } from '../protocol/fold/fold-record.ts'
+import type { Run } from '../protocol/fold/fold-run.ts'
 import type { View } from '../protocol/fold/view.ts'
 import type { PresenceRequest } from '../protocol/frames-up.ts'
 import type { Part, Role } from '../protocol/messages.ts'
+import type { Controller } from '../protocol/record-events.ts'
 import type { Ack } from './ack.ts'
 import type { EventStream } from './event-stream.ts'
 import { mintId } from './mint-id.ts'
@@ -9,6 +13,7 @@ import type { NewEvent, OutboxEntry } from './outbox-entry.ts'
 import { partsOf, type ClientMessage } from './pending.ts'
 import type { SessionEngine } from './session-engine.ts'
 import type { Cursor, SessionEvents, SessionSnapshot, SessionState } from './session-types.ts'
+import type { CancelAnswer, CancelTarget, InputAnswer, NewInput, StateCondition } from './verbs.ts'
 
 export interface SendOptions {
   /** The message's id, which is also the idempotency key. Default: a new ULID. */
@@ -50,6 +55,41 @@ export class Session {
   /** Who is there, as the view has it. The same array until something changes. */
   get members(): readonly Member[] {
     return this.#engine.snapshot().members
+  }
+
+  /** Executions of agents, and how each is: those that live, and those that ended last. The same array until something changes. */
+  get runs(): readonly Run[] {
+    return this.#engine.snapshot().runs
+  }
+
+  /** What people sent to agents, and waits for one. */
+  get inputs(): readonly Input[] {
+    return this.#engine.snapshot().inputs
+  }
+
+  /** What agents ask: the open ones, and those that were closed last. */
+  get questions(): readonly Question[] {
+    return this.#engine.snapshot().questions
+  }
+
+  /** What the session shares, by key. (`state` is that of the attachment.) */
+  get sharedState(): ReadonlyMap<string, StateEntry> {
+    return this.#engine.snapshot().sharedState
+  }
+
+  /** Side effects of agents that are not known to be done. */
+  get effects(): readonly OpenEffect[] {
+    return this.#engine.snapshot().effects
+  }
+
+  /** Results that their person has not taken yet. */
+  get deliveries(): readonly OpenDelivery[] {
+    return this.#engine.snapshot().deliveries
+  }
+
+  /** Who speaks in the agents' place; `null`: they do themselves. */
+  get controller(): Controller | null {
+    return this.#engine.snapshot().controller
   }
 
   /** The fold of the log, alive: it changes under your eyes. For a screen, take `getSnapshot()`. */
@@ -169,6 +209,66 @@ export class Session {
       this.#engine.attach()
       return this.#engine.marker.mark(serial)
     })
+  }
+
+  /**
+   * Sends something to an agent. With `parts` it is a message too, which people see once it is in the log. The following verbs, like this one, are
+   * requests with the same credentials, whose code is loaded with the first; they are tried again for a while, with the same id, but not kept over a reload.
+   * @throws ClientError by the promise: the refusal; `disconnected`, `timeout`: the outcome is unknown; `client_closed`
+   */
+  async input({ id, parts, ...more }: NewInput): Promise<InputAnswer> {
+    const said = {
+      ...more,
+      input: id ?? mintId(this.#now()),
+      parts: parts === undefined ? parts : partsOf(parts),
+    }
+    return (await this.#engine.verbs()).input(said)
+  }
+
+  /** Stops what runs (the run that is named, or all), in the very moment in which it says why. Throws as `input` does. */
+  interrupt(
+    parts?: string | readonly Part[],
+    options: Omit<NewInput, 'mode' | 'parts'> = {},
+  ): Promise<InputAnswer> {
+    return this.input({ ...options, mode: 'interrupt', parts })
+  }
+
+  /** Ends a run, or an input and the run that it triggered. What is over stays as it is. Throws as `input` does. */
+  async cancel(target: CancelTarget): Promise<CancelAnswer> {
+    return (await this.#engine.verbs()).cancel(target)
+  }
+
+  /** Answers an agent's question, once, from any device. Throws as `input` does, and `question_closed`, `answer_invalid`. */
+  async answer(question: string, answer: unknown): Promise<void> {
+    return (await this.#engine.verbs()).answer(question, answer)
+  }
+
+  /**
+   * Sets a key of the shared state; sent once.
+   * @returns its new version
+   * @throws ClientError as `input` does, and `version_conflict`
+   */
+  async setState(key: string, value: unknown, condition: StateCondition = {}): Promise<number> {
+    return (await this.#engine.verbs()).setState(key, value, condition)
+  }
+
+  /** Changes the value that is there: an array is a JSON Patch, an object a merge patch. As `setState`, and `patch_failed`. */
+  async patchState(key: string, patch: object, condition: StateCondition = {}): Promise<number> {
+    return (await this.#engine.verbs()).patchState(key, patch, condition)
+  }
+
+  /** As `setState`. */
+  async deleteState(key: string, condition: StateCondition = {}): Promise<void> {
+    return (await this.#engine.verbs()).deleteState(key, condition)
+  }
+
+  /** Speaks in the agents' place from now on. Throws as `input` does, and `control_taken`. */
+  async takeControl(options: { readonly force?: boolean } = {}): Promise<void> {
+    return (await this.#engine.verbs()).takeControl(options)
+  }
+
+  async releaseControl(): Promise<void> {
+    return (await this.#engine.verbs()).releaseControl()
   }
 
   /**

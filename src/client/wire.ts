@@ -194,6 +194,5 @@ export class Wire {
 }
 
 export function refusal(frame: ReceivedOf<'error'>): ClientError {
-  const { code, message, retryable, retryAfterMs, facts } = frame
-  return new ClientError(code, message, { retryable, retryAfterMs, facts })
+  return new ClientError(frame.code, frame.message, frame)
 }

@@ -16,7 +16,11 @@ export function genesis(epoch: Epoch): Position {
 }
 
 /** `epoch.serial.tag`: opaque to everybody but us. */
-export function formatPosition(position: Position): string {
+export function formatPosition(position: {
+  readonly epoch: string
+  readonly serial: number
+  readonly tag: string
+}): string {
   return `${position.epoch}.${position.serial}.${position.tag}`
 }
 

@@ -1,10 +1,9 @@
 import type { PresenceRequest } from '../../protocol/frames-up.ts'
-import { ClientError } from '../client-error.ts'
 import type { Clock, Timer } from '../clock.ts'
-import type { HttpRequest, Requests } from '../http.ts'
+import type { Http, HttpRequest } from '../http.ts'
 
 interface Ports {
-  readonly http: Requests
+  readonly http: Pick<Http, 'json' | 'kit'>
   readonly clock: Clock
 }
 
@@ -25,7 +24,8 @@ export class Attendance {
   /** @throws ClientError `invalid_request` without a member's name; what the server answers */
   async enter(session: string, wish: PresenceRequest): Promise<void> {
     const { member, ...rest } = wish
-    if (member === undefined) throw new ClientError('invalid_request', 'unable to enter; no member')
+    if (member === undefined)
+      throw new this.#ports.http.kit.ClientError('invalid_request', 'unable to enter; no member')
     this.#present.get(session)?.timer.cancel()
     const again = (): void => void this.enter(session, wish).catch(() => {})
     this.#present.set(session, { wish, timer: this.#ports.clock.after(REFRESH_MS, again) })

@@ -1,9 +1,8 @@
 import type { Received } from '../received.ts'
 import type { AttachFrame, SignalFrame, UpFrame } from '../../protocol/frames-up.ts'
-import { ClientError } from '../client-error.ts'
+import type { ClientError } from '../client-error.ts'
 import type { Clock } from '../clock.ts'
 import type { Http } from '../http.ts'
-import type { FrameReader } from '../read-frame.ts'
 import { Attendance } from './attendance.ts'
 import type { Secrets } from '../credentials.ts'
 import type { HttpKind, Transport, TransportEvents } from './transport.ts'
@@ -25,7 +24,6 @@ export interface Following extends HttpTransportPorts {
 export interface HttpTransportPorts {
   readonly http: Http
   readonly clock: Clock
-  readonly frames: FrameReader
 }
 
 const ABNORMAL = 1006
@@ -122,7 +120,7 @@ export class HttpTransport implements Transport {
 
   /** A refusal of the session is an answer; anything else ends the transport, as it would a socket. */
   #lost(ref: string | null, session: string, error: unknown): void {
-    const known = error instanceof ClientError ? error : null
+    const known = error instanceof this.#ports.http.kit.ClientError ? error : null
     const status = Number(known?.facts['status'] ?? 0)
     if (known === null || status === 0) return this.#end(ABNORMAL)
     if (status === 401) return this.#end(UNAUTHENTICATED)
@@ -133,8 +131,9 @@ export class HttpTransport implements Transport {
   }
 
   async #answer(ref: string, asked: Promise<object>): Promise<void> {
+    const { ClientError, readFrame } = this.#ports.http.kit
     try {
-      const answer = this.#ports.frames.readFrame({ ...(await asked), ref })
+      const answer = readFrame({ ...(await asked), ref })
       if (answer === null)
         throw new ClientError('invalid_answer', 'the answer is not of this protocol')
       this.#tell(answer)

@@ -1,5 +1,6 @@
 import type { Received, ReceivedOf } from '../received.ts'
-import { ClientError } from '../client-error.ts'
+import type { ClientError } from '../client-error.ts'
+import { readEvents, type EventsPage } from '../events-page.ts'
 import type { Following } from './http-transport.ts'
 
 const WAIT_S = 25
@@ -34,36 +35,26 @@ export async function followByPolling(following: Following): Promise<void> {
   }
 }
 
-interface Page {
-  readonly events: ReceivedOf<'events'>['events']
-  readonly position: string
-  readonly head: string
-  readonly more: boolean
-}
-
 /** What follows a position; `null` after a reset has been told: the view must be read anew. */
-async function poll(following: Following, position: string, wait: number): Promise<Page | null> {
-  const { http, frames, session, signal } = following
+async function poll(
+  following: Following,
+  position: string,
+  wait: number,
+): Promise<EventsPage | null> {
+  const { http, session, signal } = following
   try {
-    const body = await http.json({
-      path: `/v1/sessions/${encodeURIComponent(session)}/events`,
-      query: { after: position, limit: PAGE, wait: wait === 0 ? undefined : wait },
+    return await readEvents(http, {
+      session,
+      after: position,
+      limit: PAGE,
+      ...(wait > 0 && { wait }),
       timeoutMs: TIMEOUT_MS,
       renew: false,
       signal,
     })
-    const frame = frames.readFrame({ type: 'events', session, events: body['events'] })
-    if (frame?.type !== 'events')
-      throw new ClientError('invalid_answer', 'unable to read the events')
-    const { position: reached, head, more } = body
-    return {
-      events: frame.events,
-      position: String(reached),
-      head: String(head),
-      more: more === true,
-    }
   } catch (error) {
-    if (!(error instanceof ClientError) || error.code !== 'position_unrecoverable') throw error
+    if (!(error instanceof http.kit.ClientError) || error.code !== 'position_unrecoverable')
+      throw error
     following.frame(resetOf(session, position, error))
     return null
   }
@@ -100,11 +91,12 @@ async function firstView(following: Following): Promise<Snapshot> {
 }
 
 /** A page of messages as a snapshot: the latest, or those before a message. */
-async function readPage({ http, frames, session, signal }: Following, before?: string) {
+async function readPage({ http, session, signal }: Following, before?: string) {
+  const { ClientError, readFrame } = http.kit
   const path = `/v1/sessions/${encodeURIComponent(session)}/messages`
   try {
     const body = await http.json({ path, query: { before }, renew: false, signal })
-    const frame = frames.readFrame({ ...body, type: 'snapshot', session, last: true })
+    const frame = readFrame({ ...body, type: 'snapshot', session, last: true })
     if (frame?.type === 'snapshot' && frame.rest !== undefined)
       return { frame, more: body['more'] === true && frame.messages.length > 0 }
   } catch (cause) {

@@ -3,7 +3,7 @@ import { SseLines } from './sse-lines.ts'
 
 /** Frames as server-sent events, one stream a session. Read with `fetch`, since `EventSource` sends no credentials. [P-9.5] */
 export async function followBySse(following: Following): Promise<void> {
-  const { http, frames, session, position, signal } = following
+  const { http, session, position, signal } = following
   const response = await http.stream({
     path: `/v1/sessions/${encodeURIComponent(session)}/events`,
     // Some proxies pass on nothing before they have seen 2 kB.
@@ -21,7 +21,7 @@ export async function followBySse(following: Following): Promise<void> {
     const { done, value } = await reader.read()
     if (done) return
     for (const text of lines.push(decoder.decode(value, { stream: true }))) {
-      const frame = frames.parseFrame(text)
+      const frame = http.kit.parseFrame(text)
       // Who we are and that we are attached has been said by the answer itself.
       if (frame !== null && frame.type !== 'welcome' && frame.type !== 'attached')
         following.frame(frame)

@@ -21,18 +21,18 @@ import type { Message } from './message.ts'
 type Fold = (view: View, event: WireEvent) => void
 
 /** What an event of each noun changes, once it is known to make sense; of any other, nothing. */
-const FOLDS: ReadonlyMap<string, Fold> = new Map<string, Fold>([
-  ['message', foldMessage],
-  ['member', foldMember],
-  ['session', foldSession],
-  ['run', foldRun],
-  ['input', foldInput],
-  ['question', foldQuestion],
-  ['state', foldState],
-  ['effect', foldEffect],
-  ['control', foldControl],
-  ['delivery', foldDelivery],
-])
+const FOLDS: Readonly<Record<string, Fold>> = {
+  message: foldMessage,
+  member: foldMember,
+  session: foldSession,
+  run: foldRun,
+  input: foldInput,
+  question: foldQuestion,
+  state: foldState,
+  effect: foldEffect,
+  control: foldControl,
+  delivery: foldDelivery,
+}
 
 /**
  * The fold of a log: what people see, at one position. One implementation, run by the server and by every client;
@@ -73,7 +73,7 @@ export class View {
   apply(event: WireEvent): boolean {
     if (!this.pass(event)) return false
     const noun = event.type.slice(0, event.type.indexOf('.'))
-    if (makesSense(noun, event)) FOLDS.get(noun)?.(this, event)
+    if (makesSense(noun, event)) FOLDS[noun]?.(this, event)
     return true
   }
 
@@ -113,15 +113,13 @@ export class View {
   restore(position: Position, messages: Iterable<Message>, rest: ViewRest, since?: number): void {
     if (since === undefined) this.messages.clear()
     for (const message of messages) this.messages.set(message.id, message)
-    this.members.clear()
-    for (const member of rest.members) this.members.set(member.member, member)
-    refill(this.runs, rest.runs)
-    refill(this.inputs, rest.inputs)
-    refill(this.questions, rest.questions)
-    refill(this.effects, rest.effects)
-    refill(this.deliveries, rest.deliveries)
-    this.state.clear()
-    for (const entry of rest.state ?? []) this.state.set(entry.key, entry)
+    refill(this.members, rest.members, 'member')
+    refill(this.runs, rest.runs, 'id')
+    refill(this.inputs, rest.inputs, 'id')
+    refill(this.questions, rest.questions, 'id')
+    refill(this.state, rest.state, 'key')
+    refill(this.effects, rest.effects, 'id')
+    refill(this.deliveries, rest.deliveries, 'id')
     this.controller = rest.controller ?? null
     this.metadata = rest.metadata
     this.createdAt = rest.createdAt
@@ -131,12 +129,13 @@ export class View {
   }
 }
 
-function refill<T extends { readonly id: string }>(
+function refill<K extends string, T extends Readonly<Record<K, string>>>(
   map: Map<string, T>,
   values: readonly T[] = [],
+  name: K,
 ): void {
   map.clear()
-  for (const value of values) map.set(value.id, value)
+  for (const value of values) map.set(value[name], value)
 }
 
 /** The rule of the line: the next serial, and the link to the very event that came before. [P-4.3] */

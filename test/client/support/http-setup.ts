@@ -1,7 +1,7 @@
 import type { Client } from '../../../src/client/client.ts'
 import type { Secret } from '../../../src/client/credentials.ts'
 import { Credentials } from '../../../src/client/credentials.ts'
-import { HttpLater } from '../../../src/client/http-later.ts'
+import { HttpLater, type Requests } from '../../../src/client/http-later.ts'
 import type { OverHttpModule } from '../../../src/client/load-over-http.ts'
 import * as code from '../../../src/client/over-http.ts'
 import type { OpenTransport, TransportKind } from '../../../src/client/transport/transport.ts'
@@ -12,6 +12,8 @@ export interface HttpWorld extends World {
   readonly http: ModelHttp
   readonly kinds: TransportKind[]
   readonly openHttp: (transport: TransportKind | 'auto', token?: Secret) => Client
+  /** The requests of a client whose socket opens. */
+  readonly requests: (credentials: Credentials) => Requests
 }
 
 /**
@@ -25,14 +27,19 @@ export function makeHttpWorld(
   const { clock, server } = world
   const http = new ModelHttp(server)
   const kinds: TransportKind[] = []
+  const requestsOf = (credentials: Credentials): HttpLater =>
+    new HttpLater(
+      { base: 'http://held', fetch: http.fetch, credentials, clock, random: () => 0.5 },
+      load,
+    )
   return {
     ...world,
     http,
     kinds,
+    requests: requestsOf,
     openHttp(transport, token) {
       const credentials = new Credentials(clock, token, undefined)
-      const ports = { base: 'http://held', fetch: http.fetch, credentials, clock }
-      const requests = new HttpLater(ports, load)
+      const requests = requestsOf(credentials)
       const open: OpenTransport = (kind, secrets, events) => {
         kinds.push(kind)
         if (kind !== 'websocket') return requests.open(kind, secrets, events)

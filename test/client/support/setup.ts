@@ -1,7 +1,9 @@
 import { onTestFinished } from 'vitest'
 import { Client, type ClientPorts } from '../../../src/client/client.ts'
 import { Credentials, type Secret } from '../../../src/client/credentials.ts'
-import { Http, type Fetch, type Requests } from '../../../src/client/http.ts'
+import type { Fetch } from '../../../src/client/http.ts'
+import { HttpLater, type Requests } from '../../../src/client/http-later.ts'
+import * as code from '../../../src/client/over-http.ts'
 import { FakeClock } from './fake-clock.ts'
 import { FakePage } from './fake-page.ts'
 import { FakeStorage } from './fake-storage.ts'
@@ -53,7 +55,11 @@ export function makeWorld(): World {
         random: options.random ?? (() => 0.5),
         storages: { local, tab: options.tab ?? tab },
         namespace: 'heldline',
-        http: options.http ?? new Http({ base: 'http://held', fetch, credentials, clock }),
+        http:
+          options.http ??
+          new HttpLater({ base: 'http://held', fetch, credentials, clock, random: () => 0.5 }, () =>
+            Promise.resolve(code),
+          ),
         open: options.open ?? server.open,
         transport: options.transport ?? 'auto',
       })

@@ -1,0 +1,17 @@
+import { parsePosition } from '../protocol/position.ts'
+import { ClientError, clientClosed, disconnected } from './client-error.ts'
+import { parseFrame, readFrame } from './read-frame.ts'
+
+/**
+ * What the first bundle has and the code that is loaded later uses too. It is handed over, not imported there: a bundler would
+ * make a third file of what both import, which compresses worse than both.
+ */
+export const KIT = {
+  ClientError,
+  clientClosed,
+  disconnected,
+  parseFrame,
+  parsePosition,
+  readFrame,
+}
+export type Kit = typeof KIT

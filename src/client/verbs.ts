@@ -1,0 +1,165 @@
+import type { InputMode } from '../protocol/input-events.ts'
+import type { Part } from '../protocol/messages.ts'
+import type { RunStatus } from '../protocol/run-events.ts'
+import type { ClientError } from './client-error.ts'
+import type { Clock } from './clock.ts'
+import type { Http, HttpRequest } from './http.ts'
+
+/** What a person sends to an agent. */
+export interface NewInput {
+  /** Its id, which is also its message's, and the idempotency key. Default: a new ULID. */
+  readonly id?: string
+  /** `queue`: for the next run. `steer`: for the run that lives, at its next step. `interrupt`: now, and what runs is cancelled. */
+  readonly mode: InputMode
+  /** The run that it is meant for. Default: whichever lives, or comes next. */
+  readonly run?: string
+  /** What people read of it, as a user's message. */
+  readonly parts?: string | readonly Part[] | undefined
+  readonly data?: unknown
+  /** When it is over, where nobody took it. Default: never. */
+  readonly expiresInMs?: number
+}
+
+export interface InputAnswer {
+  readonly input: string
+  /** It waits; or it has cancelled what it meant; or what it meant is over, and it is not kept. */
+  readonly outcome: 'queued' | 'delivered' | 'too_late'
+}
+
+/** One of the two. */
+export type CancelTarget = ({ readonly run: string } | { readonly input: string }) & {
+  readonly reason?: string
+}
+
+export interface CancelAnswer {
+  /** Whether this very request ended it. */
+  readonly cancelled: boolean
+  /** What the run is now, where there is one. */
+  readonly status?: RunStatus
+}
+
+export interface StateCondition {
+  /** Only over this version; `null`: only where the key is not set. Else `version_conflict`. */
+  readonly ifVersion?: number | null
+}
+
+export interface VerbPorts {
+  readonly http: Http
+  readonly clock: Clock
+  readonly random: () => number
+  /** Ends what is under way. */
+  readonly signal: AbortSignal
+}
+
+type Answered = Promise<Readonly<Record<string, unknown>>>
+type Method = NonNullable<HttpRequest['method']>
+
+const MAX_TRIES = 6
+const BASE_MS = 500
+
+/** What a person does to a session beside speaking. One object a session; its answers are the contract's. [P-10] [P-11] [P-12] [P-14] */
+export class Verbs {
+  readonly #ports: VerbPorts
+  readonly #session: string
+
+  constructor(ports: VerbPorts, session: string) {
+    this.#ports = ports
+    this.#session = session
+  }
+
+  async input(body: Omit<NewInput, 'id'> & { readonly input: string }): Promise<InputAnswer> {
+    return (await this.#insist(['inputs'], body)) as unknown as InputAnswer
+  }
+
+  async cancel(target: CancelTarget): Promise<CancelAnswer> {
+    const { reason } = target
+    const path = 'run' in target ? ['runs', target.run] : ['inputs', target.input]
+    return (await this.#insist([...path, 'cancel'], { reason })) as unknown as CancelAnswer
+  }
+
+  async answer(question: string, answer: unknown): Promise<void> {
+    await this.#insist(['questions', question, 'answer'], { answer })
+  }
+
+  setState(key: string, value: unknown, condition: StateCondition): Promise<number> {
+    return this.#write('PUT', key, condition, value)
+  }
+
+  patchState(key: string, patch: object, condition: StateCondition): Promise<number> {
+    const type = Array.isArray(patch) ? 'json-patch' : 'merge-patch'
+    return this.#write('PATCH', key, condition, patch, `application/${type}+json`)
+  }
+
+  async deleteState(key: string, condition: StateCondition): Promise<void> {
+    await this.#write('DELETE', key, condition)
+  }
+
+  async takeControl(options: { readonly force?: boolean }): Promise<void> {
+    await this.#insist(['control', 'take'], options)
+  }
+
+  async releaseControl(): Promise<void> {
+    await this.#insist(['control', 'release'], {})
+  }
+
+  /** Sent once: a second try could not be told from a second wish. */
+  async #write(
+    method: Method,
+    key: string,
+    { ifVersion }: StateCondition,
+    body?: unknown,
+    contentType?: string,
+  ): Promise<number> {
+    const headers: Record<string, string> = {}
+    if (contentType !== undefined) headers['content-type'] = contentType
+    if (ifVersion === null) headers['if-none-match'] = '*'
+    else if (ifVersion !== undefined) headers['if-match'] = `"${ifVersion}"`
+    const answer = await this.#ask({ method, path: this.#path(['state', key]), headers, body })
+    return Number(answer['version'])
+  }
+
+  /** Sent again where no answer came: to do it twice is to do it once. */
+  async #insist(path: readonly string[], body: object): Answered {
+    const request = { method: 'POST', path: this.#path(path), body } as const
+    for (let tries = 1; ; tries++) {
+      try {
+        return await this.#ask(request)
+      } catch (error) {
+        const { retryable, retryAfterMs = 0 } = error as ClientError
+        if (!retryable || tries === MAX_TRIES) throw error
+        const { random } = this.#ports
+        await this.#pause(Math.max(retryAfterMs, Math.floor(random() * BASE_MS * 2 ** tries)))
+      }
+    }
+  }
+
+  /** @throws ClientError */
+  async #ask(request: HttpRequest): Answered {
+    const { http, signal } = this.#ports
+    const { ClientError, clientClosed } = http.kit
+    if (signal.aborted) throw clientClosed()
+    try {
+      return await http.json({ ...request, signal })
+    } catch (error) {
+      if (signal.aborted) throw clientClosed()
+      throw error instanceof ClientError ? error : new ClientError('internal', String(error))
+    }
+  }
+
+  #pause(ms: number): Promise<void> {
+    const { clock, signal } = this.#ports
+    return new Promise((resolve) => {
+      const go = (): void => {
+        timer.cancel()
+        signal.removeEventListener('abort', go)
+        resolve()
+      }
+      const timer = clock.after(ms, go)
+      signal.addEventListener('abort', go)
+    })
+  }
+
+  #path(names: readonly string[]): string {
+    return ['/v1/sessions', ...[this.#session, ...names].map(encodeURIComponent)].join('/')
+  }
+}
