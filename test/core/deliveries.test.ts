@@ -147,6 +147,15 @@ describe('[P-15.1] [S0-23] what is finished is not delivered yet', () => {
     expect((await told()).filter((line) => line === 'acked read')).toHaveLength(103)
   })
 
+  test('the results of a session that is closed still reach their people', async () => {
+    const { end, told, node, clock, read } = await open()
+    await end({ deliverTo: ['ada', 'ben'] })
+    await node.sessions.close({ session: SESSION, by: BY })
+    await read('ada')
+    await clock.advance(62_000)
+    expect(await told()).toEqual(['pending ada', 'pending ben', 'acked read', 'acked webhook'])
+  })
+
   test('a session that is removed takes its deliveries along', async () => {
     const { end, node, clock, store, sender } = await open()
     await end()
