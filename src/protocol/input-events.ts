@@ -28,7 +28,7 @@ export const inputDelivered = z.strictObject({
   step: z.optional(text(200)),
 })
 
-export const INPUT_ENDS = ['expired', 'cancelled', 'too_late'] as const
+export const INPUT_ENDS = ['expired', 'cancelled'] as const
 export const inputExpired = z.strictObject({ input: idSchema, reason: z.enum(INPUT_ENDS) })
 
 export const questionAsked = z.strictObject({

@@ -61,7 +61,7 @@ export const recordEvents: fc.Arbitrary<Said> = fc.oneof(
     { run, message: key, data: json, expiresAt: fc.nat(9000) },
   ),
   event('input.delivered', { input, run }, {}),
-  event('input.expired', { input, reason: fc.constantFrom('expired', 'cancelled', 'too_late') }),
+  event('input.expired', { input, reason: fc.constantFrom('expired', 'cancelled') }),
   event(
     'question.asked',
     { question, prompt: text },
