@@ -2,8 +2,8 @@ import type { FastifyReply } from 'fastify'
 
 const METHODS = 'GET, POST, PUT, PATCH, DELETE'
 const REQUEST_HEADERS =
-  'authorization, content-type, idempotency-key, producer-id, producer-epoch, producer-seq, last-event-id'
-const ANSWER_HEADERS = 'x-request-id, retry-after, location'
+  'authorization, content-type, idempotency-key, producer-id, producer-epoch, producer-seq, last-event-id, if-match, if-none-match, run-epoch'
+const ANSWER_HEADERS = 'x-request-id, retry-after, location, etag'
 const PREFLIGHT_SECONDS = '600'
 
 /** What browsers of other origins may do here. Credentials travel in headers alone, never in cookies. */

@@ -206,6 +206,9 @@ describe('browsers of other origins', () => {
       'idempotency-key',
       'producer-seq',
       'last-event-id',
+      'if-match',
+      'if-none-match',
+      'run-epoch',
     ]) {
       expect(asked.headers.get('access-control-allow-headers')).toContain(name)
     }

@@ -1,0 +1,192 @@
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
+import { createClient } from '../../src/client/create-client.ts'
+import type { Session } from '../../src/client/session.ts'
+import { startLocalServer, type LocalServer } from '../support/local-server.ts'
+import { startProxy, type TcpProxy } from '../support/tcp-proxy.ts'
+import { until } from '../support/until.ts'
+
+/** People and agents in one session, over a real server: the agents by plain HTTP, the people by the client. */
+let server: LocalServer
+let proxy: TcpProxy
+let sessions = 0
+
+beforeAll(async () => {
+  server = await startLocalServer()
+  proxy = await startProxy(Number(new URL(server.url).port))
+})
+afterAll(async () => {
+  await proxy.close()
+  await server.close()
+})
+
+async function ask(
+  method: string,
+  path: string,
+  body?: unknown,
+  headers: Record<string, string> = {},
+): Promise<Record<string, unknown>> {
+  const response = await fetch(`${server.url}/v1${path}`, {
+    method,
+    headers: {
+      authorization: `Bearer ${server.key}`,
+      'content-type': 'application/json',
+      ...headers,
+    },
+    ...(body !== undefined && { body: JSON.stringify(body) }),
+  })
+  if (!response.ok) throw new Error(`${method} ${path}: ${await response.text()}`)
+  return (await response.json()) as Record<string, unknown>
+}
+
+/** An agent's side of one run. */
+class Agent {
+  readonly #path: string
+  readonly #headers: Record<string, string>
+
+  constructor(session: string, run: string, epoch: unknown) {
+    this.#path = `/sessions/${session}/runs/${run}`
+    this.#headers = { 'run-epoch': String(epoch) }
+  }
+
+  say(...events: object[]) {
+    return ask('POST', `${this.#path}/events`, events, this.#headers)
+  }
+
+  tell(what: string, body: object = {}) {
+    return ask('POST', `${this.#path}/${what}`, body, this.#headers)
+  }
+}
+
+async function startRun(session: string, run: string, body: object = {}): Promise<Agent> {
+  const { epoch } = await ask('POST', `/sessions/${session}/runs`, { run, ...body })
+  return new Agent(session, run, epoch)
+}
+
+async function newSession(): Promise<string> {
+  const id = `agents-${sessions++}`
+  await ask('PUT', `/sessions/${id}`, {})
+  return id
+}
+
+async function follow(id: string, subject = 'ada'): Promise<Session> {
+  const client = createClient({
+    url: `http://127.0.0.1:${proxy.port}`,
+    token: async () => {
+      const capabilities = ['subscribe', 'history', 'send', 'state', 'control']
+      const body = { subject, sessions: ['agents-*'], capabilities, ttlMs: 600_000 }
+      return String((await ask('POST', '/tokens', body))['token'])
+    },
+  })
+  onTestFinished(() => client.close())
+  const session = client.session(id)
+  session.attach()
+  await until('attached', () => session.state === 'live')
+  return session
+}
+
+const started = (message: string) => ({
+  type: 'message.started',
+  data: { message, role: 'assistant' },
+})
+const delta = (message: string, text: string) => ({
+  type: 'message.delta',
+  data: { message, text },
+})
+const statusOf = (session: Session, run: string) =>
+  session.runs.find(({ id }) => id === run)?.status
+
+test('[P-10.4] [P-10.9] a page sees how an agent’s run is, and what it came to', async () => {
+  const id = await newSession()
+  const session = await follow(id)
+  const agent = await startRun(id, 'r', { agent: 'researcher' })
+  await until('thinking', () => statusOf(session, 'r') === 'thinking')
+  await agent.say(started('m'), delta('m', 'Hello'))
+  await until('streaming', () => statusOf(session, 'r') === 'streaming')
+  await agent.tell('status', { step: 'search', checkpoint: { page: 2 } })
+  proxy.cut()
+  await agent.tell('finish', { output: { pages: 3 } })
+  await until('finished', () => statusOf(session, 'r') === 'finished')
+  expect(session.runs[0]).toMatchObject({
+    agent: 'researcher',
+    step: 'search',
+    checkpoint: { page: 2 },
+    output: { pages: 3 },
+  })
+  expect(session.messages[0]).toMatchObject({ run: 'r', status: 'completed' })
+})
+
+test('[P-10.8] a person cancels a run: what was written stays, marked, and nothing follows', async () => {
+  const id = await newSession()
+  const session = await follow(id)
+  const agent = await startRun(id, 'r')
+  await agent.say(started('m'), delta('m', 'Half a'))
+  expect(await session.cancel({ run: 'r', reason: 'enough' })).toMatchObject({
+    cancelled: true,
+    status: 'cancelled',
+  })
+  await expect(agent.say(delta('m', ' word'))).rejects.toThrow('run_over')
+  await until('told', () => statusOf(session, 'r') === 'cancelled')
+  expect(session.messages[0]).toMatchObject({
+    status: 'interrupted',
+    parts: [{ type: 'text', text: 'Half a' }],
+  })
+  expect(await session.cancel({ run: 'r' })).toMatchObject({ cancelled: false })
+})
+
+test('[P-11.1] [P-11.2] (S3-05) an input waits for the agent; an interrupt stops it', async () => {
+  const id = await newSession()
+  const session = await follow(id)
+  expect(await session.input({ id: 'i', mode: 'queue', parts: 'Later' })).toMatchObject({
+    input: 'i',
+    outcome: 'queued',
+  })
+  await until('seen', () => session.inputs.length === 1)
+  expect(session.messages[0]).toMatchObject({ id: 'i', role: 'user', by: 'ada' })
+  const agent = await startRun(id, 'r', { trigger: 'i' })
+  await agent.say(started('m'), delta('m', 'On it'))
+  expect(await session.interrupt('Stop!')).toMatchObject({ outcome: 'delivered' })
+  await until('cancelled', () => statusOf(session, 'r') === 'cancelled')
+  expect(session.messages.find((message) => message.id === 'm')?.status).toBe('interrupted')
+})
+
+test('[P-11.5] a question is answered once, from any device', async () => {
+  const id = await newSession()
+  const [ada, bob] = [await follow(id), await follow(id, 'bob')]
+  await startRun(id, 'r')
+  const headers = { 'run-epoch': '1' }
+  const question = { question: 'q', run: 'r', prompt: 'Sure?', schema: { type: 'boolean' } }
+  await ask('POST', `/sessions/${id}/questions`, question, headers)
+  await until('asked', () => ada.questions[0]?.status === 'open' && bob.questions.length === 1)
+  expect(statusOf(ada, 'r')).toBe('waiting')
+  await expect(ada.answer('q', 'maybe')).rejects.toMatchObject({ code: 'answer_invalid' })
+  await ada.answer('q', true)
+  await until('answered', () => bob.questions[0]?.status === 'answered')
+  expect(bob.questions[0]).toMatchObject({ answer: true, answeredBy: 'ada' })
+  await expect(bob.answer('q', false)).rejects.toMatchObject({ code: 'question_closed' })
+  await until('goes on', () => statusOf(ada, 'r') === 'thinking')
+})
+
+test('[P-12.1] [P-12.2] the shared state is written by whoever has seen the latest version', async () => {
+  const id = await newSession()
+  const [ada, bob] = [await follow(id), await follow(id, 'bob')]
+  expect(await ada.setState('plan', { steps: ['a'] }, { ifVersion: null })).toBe(1)
+  await until('seen', () => bob.sharedState.get('plan')?.version === 1)
+  expect(await bob.patchState('plan', { done: true }, { ifVersion: 1 })).toBe(2)
+  await expect(ada.setState('plan', 0, { ifVersion: 1 })).rejects.toMatchObject({
+    code: 'version_conflict',
+  })
+  await until('told', () => ada.sharedState.get('plan')?.version === 2)
+  expect(ada.sharedState.get('plan')?.value).toEqual({ steps: ['a'], done: true })
+  await bob.deleteState('plan')
+  await until('gone', () => !ada.sharedState.has('plan'))
+})
+
+test('[P-14.1] (S3-06) a person takes control, and gives it back', async () => {
+  const id = await newSession()
+  const [ada, bob] = [await follow(id), await follow(id, 'bob')]
+  await ada.takeControl()
+  await until('seen', () => bob.controller?.subject === 'ada')
+  await expect(bob.takeControl()).rejects.toMatchObject({ code: 'control_taken' })
+  await ada.releaseControl()
+  await until('free', () => bob.controller === null)
+})
