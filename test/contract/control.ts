@@ -77,7 +77,7 @@ export function describeControl(name: string, open: OpenStore): void {
         refused(control.take(session, boss, {})),
         refused(control.take(session, other, {})),
       ])
-      expect(told.toSorted()).toEqual(['control_taken', null].toSorted())
+      expect(new Set(told)).toEqual(new Set(['control_taken', null]))
       const winner = told[0] === null ? 'boss' : 'other'
       expect((await views.at(session)).controller?.subject).toBe(winner)
     })
