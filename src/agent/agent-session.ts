@@ -4,6 +4,7 @@ import { textOr } from './fields.ts'
 import { latestMessages } from './latest-messages.ts'
 import type { MessageOptions } from './message-writer.ts'
 import { Run, type Attached } from './run.ts'
+import { serve, type ServeOptions } from './serve.ts'
 import type { SessionApi } from './session-api.ts'
 import { SessionWatch } from './session-watch.ts'
 import { startRun, type NotStarted, type StartOptions } from './start-run.ts'
@@ -40,6 +41,7 @@ export class AgentSession {
   readonly #api: SessionApi
   readonly #watch: SessionWatch
   readonly #live = new Set<Run>()
+  readonly #closed = new AbortController()
   #closing: Promise<void> | null = null
 
   /** For `Agent.session`. */
@@ -91,8 +93,17 @@ export class AgentSession {
     })
     this.#live.add(run)
     run.over.addEventListener('abort', () => this.#live.delete(run))
+    await run.takeTrigger()
     if (this.#closing !== null) await run.interrupt(agentClosed())
     return run
+  }
+
+  /**
+   * Answers every input that waits with a run of its own, one after the other, until the agent or the signal ends it. Any number of processes may do the
+   * same: each input has one run. A run of this agent that another process lost is taken over. What `act` throws ends its run, and not this.
+   */
+  serve(options: ServeOptions, act: (run: Run) => unknown): Promise<void> {
+    return serve(this, this.#api, this.#watch, this.#closed.signal, options, act)
   }
 
   /** The latest messages, in the order in which they were started: what a model is to know. */
@@ -113,6 +124,7 @@ export class AgentSession {
   }
 
   async #close(): Promise<void> {
+    this.#closed.abort()
     // Not for what works in them: it may not look at the signal.
     await Promise.allSettled([...this.#live].map((run) => run.interrupt(agentClosed())))
   }

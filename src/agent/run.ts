@@ -1,7 +1,7 @@
 import { AgentError, endsRun } from './agent-error.ts'
 import { Appender } from './appender.ts'
 import { Effects, type EffectName } from './effects.ts'
-import { Inputs, type AgentInput, type InputsOptions } from './inputs.ts'
+import { Inputs, type InputsOptions } from './inputs.ts'
 import type { MessageOptions } from './message-writer.ts'
 import { mintId } from './mint-id.ts'
 import { failureOf } from './run-failure.ts'
@@ -16,6 +16,7 @@ import type { SessionApi } from './session-api.ts'
 import type { SessionWatch } from './session-watch.ts'
 import type { Held } from './start-run.ts'
 import { State } from './state.ts'
+import type { AgentInput } from './waiting-inputs.ts'
 
 export interface Report {
   /** What it is at, in a word or two. */
@@ -93,8 +94,12 @@ export class Run {
     this.#inputs = new Inputs(api, watch, life.over, options.trigger)
     life.signal.addEventListener('abort', () => this.#appender.stop(life.signal.reason))
     life.begin(watch)
-    // Best effort: one that was not marked is still not run twice.
-    this.#inputs.takeTrigger().catch(() => undefined)
+  }
+
+  /** For `Session.start`: what the run answers waits no more. */
+  async takeTrigger(): Promise<void> {
+    // Best effort: one that goes on waiting is still not run twice.
+    await this.#inputs.takeTrigger().catch(() => undefined)
   }
 
   /** Adds text to the message; the first begins it. What comes within 25 ms goes together. */

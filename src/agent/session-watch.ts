@@ -10,6 +10,15 @@ const TIMEOUT_MS = 40_000
 const PACE_MS = 200
 const LIMIT = 500
 
+/** Where the session's events are not heard: looks this often. */
+const LOOK_MS = 5000
+
+/** Something that is to be heard of. */
+export interface Word {
+  readonly come: Promise<void>
+  forget(): void
+}
+
 type Listener = (event: WireEvent) => void
 
 /**
@@ -36,6 +45,27 @@ export class SessionWatch {
       if (this.#listeners.size > 0) return
       this.#stop?.abort()
       this.#stop = null
+    }
+  }
+
+  /** The next event of a type, or a while: listens from now on, so that nothing falls between looking and listening. */
+  next(type: string, over: AbortSignal): Word {
+    const heard = new AbortController()
+    const hear = (): void => heard.abort()
+    over.addEventListener('abort', hear)
+    if (over.aborted) hear()
+    const remove = this.add((event) => {
+      if (event.type === type) hear()
+    })
+    const { clock } = this.#api.ports
+    return {
+      get come() {
+        return sleep(clock, LOOK_MS, heard.signal)
+      },
+      forget: () => {
+        remove()
+        over.removeEventListener('abort', hear)
+      },
     }
   }
 

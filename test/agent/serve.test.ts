@@ -1,0 +1,86 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { Fetch } from '../../src/agent/index.ts'
+import { until } from '../support/until.ts'
+import { openRoom, textOf, type Json, type Room } from './support/setup.ts'
+
+describe('agents that serve a session, against a real server', () => {
+  let room: Room
+  beforeAll(async () => {
+    room = await openRoom()
+  })
+  afterAll(() => room.close())
+
+  const say = (session: string, text: string): Promise<Json> =>
+    room.ask('POST', `/sessions/${session}/inputs`, {
+      mode: 'queue',
+      parts: [{ type: 'text', text }],
+    })
+
+  const answers = async (session: string): Promise<readonly string[]> => {
+    const messages = await room.messages(session)
+    return messages.filter(({ role }) => role === 'assistant').map(textOf)
+  }
+
+  test('answer each input once, whoever is first [R8]', async () => {
+    await room.agent.session('served').open()
+    await say('served', 'q0')
+    const errors: unknown[] = []
+    const stop = new AbortController()
+    const serving = Array.from({ length: 3 }, () => {
+      const session = room.another().session('served')
+      const options = {
+        agent: 'answerer',
+        signal: stop.signal,
+        onError: (e: unknown) => errors.push(e),
+      }
+      return session.serve(options, async (run) => {
+        await run.text(`by ${run.id}`)
+        const [runs] = [await room.ask('GET', `/sessions/served/runs/${run.id}`)]
+        if (runs['trigger'] === 'bad') throw new Error('this one fails')
+      })
+    })
+    for (let n = 1; n < 8; n++) await say('served', `q${n}`)
+    await room.ask('POST', '/sessions/served/inputs', { input: 'bad', mode: 'queue', data: {} })
+    await until('all are answered', async () => (await answers('served')).length === 9)
+    await until('all are over', async () => {
+      const { runs } = await room.ask('GET', '/sessions/served/runs?status=live')
+      return (runs as unknown[]).length === 0
+    })
+    stop.abort()
+    await Promise.all(serving)
+    expect(new Set(await answers('served')).size).toBe(9)
+    expect(errors).toMatchObject([{ message: 'this one fails' }])
+    expect(await room.ask('GET', '/sessions/served/inputs')).toEqual({ inputs: [] })
+  })
+
+  test('take over what a process that died had begun [R6]', async () => {
+    await room.agent.session('died').open()
+    await say('died', 'a hard one')
+    let dead = false
+    const dying: Fetch = (url, init) =>
+      dead ? Promise.reject(new TypeError('fetch failed')) : fetch(url, init)
+    const options = { agent: 'answerer', leaseMs: 5000 }
+    const first = room.another({ fetch: dying, retryForMs: 0 })
+    const working = first.session('died').serve(options, async (run) => {
+      await run.text('I begin and')
+      await run.flush()
+      dead = true
+      await new Promise(() => undefined)
+    })
+    await until('it is dead', () => dead)
+    const second = room.another()
+    const serving = second.session('died').serve(options, async (run) => {
+      expect(run.resumed).toBe(true)
+      await run.text('I finish.')
+    })
+    await until('it is answered', async () => {
+      const { runs } = await room.ask('GET', '/sessions/died/runs')
+      return (runs as { status: string }[])[0]?.status === 'finished'
+    })
+    expect(await answers('died')).toEqual(['I finish.'])
+    await second.close()
+    await serving
+    await first.close()
+    void working
+  }, 30_000)
+})
