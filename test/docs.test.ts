@@ -114,6 +114,14 @@ describe('the examples of the README do what they say', () => {
     expect(out).toContain('"attached"')
   })
 
+  test('an agent runs, and is cancelled', async () => {
+    const out = await sh('runs')
+    expect(out).toContain('"created":true')
+    expect(out).toContain('"live":true')
+    expect(out).toContain('"cancelled":true')
+    expect((await texts('chat-1')).at(-1)).toBe('Let me look')
+  })
+
   test('and the command line does the same', async () => {
     const out = await sh('cli')
     expect(out).toContain('Is anybody there?')
@@ -123,7 +131,7 @@ describe('the examples of the README do what they say', () => {
 
 test('every example that the README marks is run here', () => {
   const marked = [...readme.matchAll(/<!-- run: (\S+) -->/g)].map((match) => match[1])
-  expect(marked).toEqual(['publish', 'follow', 'token', 'ndjson', 'read', 'cli'])
+  expect(marked).toEqual(['publish', 'follow', 'token', 'ndjson', 'read', 'runs', 'cli'])
 })
 
 test('every link of the pages leads to something', async () => {

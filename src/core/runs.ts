@@ -1,7 +1,5 @@
-import { HeldlineError } from '../protocol/errors.ts'
 import type { By } from '../protocol/event.ts'
-import { isOver, type Run } from '../protocol/fold/fold-run.ts'
-import type { View } from '../protocol/fold/view.ts'
+import { isOver } from '../protocol/fold/fold-run.ts'
 import type { SessionId } from '../protocol/ids.ts'
 import type { Position } from '../protocol/position.ts'
 import type { LiveStatus, RunStatus } from '../protocol/run-events.ts'
@@ -12,6 +10,7 @@ import type { Limits } from './limits.ts'
 import type { Random } from './random.ts'
 import { FIELD } from './record.ts'
 import { RunHints, type RunHint } from './run-hints.ts'
+import { shownRun, shownRuns, type ShownRun, type WhichRuns } from './shown-runs.ts'
 import type { DueDeadline, Store } from './store.ts'
 import type { Appended, AppendRequest } from './transitions/append.ts'
 import { runAppend } from './transitions/run-append.ts'
@@ -26,7 +25,7 @@ import {
   type Report,
 } from './transitions/run-lease.ts'
 import { parseRunInfo, parseRunText, runNotFound, type RunClaim } from './transitions/run-record.ts'
-import { adoptRun, startRun, type Adopted } from './transitions/run-start.ts'
+import { adoptRun, startRun, type Adopted, type StartedRun } from './transitions/run-start.ts'
 import type { Views } from './views.ts'
 
 export interface RunsPorts {
@@ -52,20 +51,6 @@ export interface NewRun {
   readonly metadata?: Readonly<Record<string, unknown>>
   /** The subjects that its result is for. */
   readonly deliverTo?: readonly string[]
-}
-
-export interface StartedRun {
-  readonly run: string
-  /** `null`: the run is in other hands. */
-  readonly epoch: number | null
-  readonly status: RunStatus
-  readonly created: boolean
-  readonly leaseMs: number
-}
-
-/** A run as the view has it, and the messages that it has open. */
-export interface ShownRun extends Run {
-  readonly messages: readonly string[]
 }
 
 /** Of its lease: an append within such a part of the last one that put it off does not put it off again. */
@@ -98,9 +83,8 @@ export class Runs {
         random,
       ),
     )
-    if (started.kind === 'exists') return this.#existing(session, started.run, trigger, producer)
-    this.#putOff(session, { run, epoch: started.epoch }, 'thinking', leaseMs)
-    return { run, epoch: started.epoch, status: 'thinking', created: true, leaseMs }
+    if (started.created) this.#putOff(session, { run, epoch: 1 }, 'thinking', leaseMs)
+    return started
   }
 
   /**
@@ -202,41 +186,18 @@ export class Runs {
 
   /** @throws HeldlineError `session_not_found`, `run_not_found` where the view does not hold it, or any more. [P-10.9] */
   async get(session: SessionId, run: string): Promise<ShownRun> {
-    const view = await this.#ports.views.at(session)
-    const found = view.runs.get(run)
-    const [one] = shown(view, found === undefined ? [] : [found])
-    if (one === undefined) throw runNotFound()
-    return one
+    const found = shownRun(await this.#ports.views.at(session), run)
+    if (found === null) throw runNotFound()
+    return found
   }
 
   /** In the order in which they were started. [P-10.9] @throws HeldlineError `session_not_found` */
   async list(
     session: SessionId,
-    which: 'live' | 'over' | 'all',
+    which: WhichRuns,
   ): Promise<{ readonly runs: readonly ShownRun[]; readonly position: Position }> {
     const view = await this.#ports.views.at(session)
-    const runs = [...view.runs.values()].filter(
-      ({ status }) => which === 'all' || isOver(status) === (which === 'over'),
-    )
-    return { runs: shown(view, runs), position: view.position }
-  }
-
-  async #existing(
-    session: SessionId,
-    run: string,
-    trigger: string | null,
-    producer: string | null,
-  ): Promise<StartedRun> {
-    const fields = await this.#fields(session, run)
-    const info = parseRunInfo(fields.info)
-    const { epoch, status } = parseRunText(fields.text)
-    if (info.trigger !== trigger) {
-      throw new HeldlineError('run_exists', 'unable to start; the run exists already', {
-        facts: { run },
-      })
-    }
-    const same = producer !== null && producer === info.producer
-    return { run, epoch: same ? epoch : null, status, created: false, leaseMs: info.leaseMs }
+    return { runs: shownRuns(view, which), position: view.position }
   }
 
   async #beat(request: BeatRequest, report: Report | null): Promise<Beat> {
@@ -280,12 +241,4 @@ export class Runs {
     const { store, keeper } = this.#ports
     return commit(store, transition, (done) => keeper.committed(session, done))
   }
-}
-
-function shown(view: View, runs: readonly Run[]): ShownRun[] {
-  const open = new Map<string, string[]>(runs.map(({ id }) => [id, []]))
-  for (const { id, run, status } of view.messages.values()) {
-    if (run !== undefined && status === 'open') open.get(run)?.push(id)
-  }
-  return runs.map((run) => ({ ...run, messages: open.get(run.id) ?? [] }))
 }

@@ -2,8 +2,8 @@ import { HeldlineError } from '../../protocol/errors.ts'
 import type { By } from '../../protocol/event.ts'
 import { isOver } from '../../protocol/fold/fold-run.ts'
 import type { SessionId } from '../../protocol/ids.ts'
-import type { LiveStatus } from '../../protocol/run-events.ts'
-import type { Transition } from '../commit.ts'
+import type { LiveStatus, RunStatus } from '../../protocol/run-events.ts'
+import type { Decision, Known, Transition } from '../commit.ts'
 import type { Random } from '../random.ts'
 import { FIELD } from '../record.ts'
 import { guardOf, joinParts, listText, parseList } from './commit-parts.ts'
@@ -28,19 +28,24 @@ export interface StartRequest {
   readonly maxLive: number
 }
 
-/** `exists`: the trigger has a run already, or the run is there; nothing was changed. */
-export type Started =
-  | { readonly kind: 'started'; readonly run: string; readonly epoch: number }
-  | { readonly kind: 'exists'; readonly run: string }
+export interface StartedRun {
+  readonly run: string
+  /** `null`: the run is in other hands. */
+  readonly epoch: number | null
+  readonly status: RunStatus
+  /** Whether this very request did it. */
+  readonly created: boolean
+  readonly leaseMs: number
+}
 
 /** Not a run's id: those begin with a letter or digit. */
 export const CANCELLED_TRIGGER = '!cancelled'
 
 /**
- * Starts a run, once a trigger. [P-10.1]
- * @throws HeldlineError `session_closed`, `run_over` for a trigger that was cancelled before, `session_limit`
+ * Starts a run, or finds the one that its trigger has. [P-10.1]
+ * @throws HeldlineError `run_exists`, `session_closed`, `run_over` for a trigger that was cancelled before, `session_limit`
  */
-export function startRun(request: StartRequest, random: Random): Transition<Started> {
+export function startRun(request: StartRequest, random: Random): Transition<StartedRun> {
   const { session, run, info, metadata } = request
   const { trigger, agent } = info
   const by: By = { ...request.by, run }
@@ -57,10 +62,8 @@ export function startRun(request: StartRequest, random: Random): Transition<Star
     decide: (known) => {
       const earlier = trigger === null ? null : (known.fields.get(FIELD.trigger(trigger)) ?? null)
       if (earlier === CANCELLED_TRIGGER) throw runOver('cancelled')
-      if (earlier !== null) return { done: { kind: 'exists', run: earlier } }
-      if ((known.fields.get(FIELD.run(run)) ?? null) !== null) {
-        return { done: { kind: 'exists', run } }
-      }
+      const there = earlier ?? ((known.fields.get(FIELD.run(run)) ?? null) === null ? null : run)
+      if (there !== null) return existing(known, there, info)
       refuseClosed(known.fields.get(FIELD.closed) ?? null)
       const live = parseList(known.fields.get(FIELD.live) ?? null)
       if (live.length >= request.maxLive) throw tooMany(request.maxLive)
@@ -79,10 +82,35 @@ export function startRun(request: StartRequest, random: Random): Transition<Star
       const deadlines = [leaseFrom(run, 'thinking', info.leaseMs)]
       return {
         commit: { guards, events: [event], writes, deadlines },
-        answer: () => ({ kind: 'started', run, epoch: 1 }),
+        answer: () => ({
+          run,
+          epoch: 1,
+          status: 'thinking',
+          created: true,
+          leaseMs: info.leaseMs,
+        }),
       }
     },
   }
+}
+
+/** The run that is there in the place of one that was asked for. Its epoch is for the process that holds it. */
+function existing(known: Known, run: string, { trigger, producer }: RunInfo): Decision<StartedRun> {
+  const text = known.fields.get(FIELD.run(run))
+  const infoText = known.fields.get(FIELD.runInfo(run))
+  if (text === undefined || infoText === undefined) {
+    return { read: [FIELD.run(run), FIELD.runInfo(run)] }
+  }
+  const info = parseRunInfo(infoText)
+  if (info.trigger !== trigger) {
+    throw new HeldlineError('run_exists', 'unable to start; the run exists already', {
+      facts: { run },
+    })
+  }
+  const { epoch, status } = parseRunText(text ?? '')
+  const holds = producer !== null && producer === info.producer
+  const { leaseMs } = info
+  return { done: { run, epoch: holds ? epoch : null, status, created: false, leaseMs } }
 }
 
 export interface AdoptRequest {
