@@ -5,7 +5,7 @@ import { run, sessionNotFound } from './commit.ts'
 import { headPosition } from './judge.ts'
 import type { Keeper } from './keeper.ts'
 import type { Random } from './random.ts'
-import { demandSize } from './raw-data.ts'
+import { demandSize, rawMember } from './raw-data.ts'
 import type { ReadPorts } from './read-events.ts'
 import { DEADLINE, FIELD } from './record.ts'
 import type { SchemaCheck } from './schema-check.ts'
@@ -47,6 +47,8 @@ export interface QuestionFound {
   readonly info: QuestionInfo
   /** `null`: it is open. */
   readonly closed: ClosedQuestion | null
+  /** What people and agents said of it, as the bytes that came; `null`: nothing. */
+  readonly raw: Readonly<Record<'schema' | 'data' | 'answer', string | null>>
 }
 
 /** What agents ask people. [P-11.5] */
@@ -109,8 +111,12 @@ export class Questions {
     const [status, about] = [FIELD.question(question), FIELD.questionInfo(question)]
     const fields = await this.#ports.store.fields(session, [status, about])
     if (fields === null) throw sessionNotFound()
-    const info = parseQuestionInfo(fields.get(about))
-    return { info, closed: parseClosed(fields.get(status)) }
+    const [asked, ended] = [fields.get(about) ?? null, fields.get(status) ?? null]
+    const info = parseQuestionInfo(asked)
+    const closed = parseClosed(ended)
+    const answer = closed === null ? null : rawMember(ended, 'answer')
+    const raw = { schema: rawMember(asked, 'schema'), data: rawMember(asked, 'data'), answer }
+    return { info, closed, raw }
   }
 
   /** The question, once it is not open any more, or when the time is over. */

@@ -1,6 +1,7 @@
 import { encodeBody } from '../protocol/codec.ts'
 import { HeldlineError } from '../protocol/errors.ts'
 import type { By } from '../protocol/event.ts'
+import { objectMembers } from '../protocol/json.ts'
 import { exceedsBytes } from './bytes.ts'
 import type { Random } from './random.ts'
 import type { NewEvent } from './store.ts'
@@ -14,6 +15,12 @@ export function withRaw(fields: object, raw: Readonly<Record<string, string | nu
     text === null ? [] : [`${JSON.stringify(key)}:${text}`],
   )
   return `{${[...own, ...theirs].join(',')}}`
+}
+
+/** A value within JSON text of an object, as the bytes that came; `null`: it is not there. */
+export function rawMember(text: string | null, name: string): string | null {
+  if (text === null) return null
+  return objectMembers(text).find(({ key }) => key === name)?.raw ?? null
 }
 
 /** An event of the server around data that is text already. */

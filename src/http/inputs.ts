@@ -57,7 +57,7 @@ export function inputRoutes(ports: Ports, limits: HttpLimits, streams: Streams):
       path: ALL,
       summary: 'List the inputs that wait',
       description: 'The oldest first. One may be seen more than once until it is delivered.',
-      query: { wait: `${waitText(limits)} Without an input that waits.` },
+      query: { wait: waitText(limits, 'no input waits') },
       answers: { 200: { about: 'Those that wait.', schema: inputsAnswer } },
       errors: ['connection_limit', 'draining'],
       handle: (call, reply) => list(call, reply, ports, limits, streams),

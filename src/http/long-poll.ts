@@ -10,9 +10,9 @@ export function waitMsOf(query: ReadonlyMap<string, string>, { waitMs }: HttpLim
   return text === undefined ? 0 : 1000 * wholeOf('wait', text, waitMs / 1000)
 }
 
-/** What the query's `wait` is, in the documentation. */
-export function waitText({ waitMs }: HttpLimits): string {
-  return `Whole seconds, 0 to ${waitMs / 1000}, that the answer is held back for it.`
+/** What the query's `wait` is, in the documentation. @param meanwhile what is so for as long as is waited */
+export function waitText({ waitMs }: HttpLimits, meanwhile: string): string {
+  return `Whole seconds, 0 to ${waitMs / 1000}: for how long the answer may be held back while ${meanwhile}.`
 }
 
 /** A wait ends with its client, and with this node. @throws HeldlineError `draining`, `connection_limit` */

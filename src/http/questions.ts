@@ -1,5 +1,6 @@
 import type { FastifyReply } from 'fastify'
 import type { QuestionFound } from '../core/questions.ts'
+import { withRaw } from '../core/raw-data.ts'
 import { HeldlineError } from '../protocol/errors.ts'
 import {
   answerAnswer,
@@ -9,7 +10,7 @@ import {
   questionAnswer,
   withdrawBody,
 } from '../protocol/http-questions.ts'
-import { json, type Answer } from './answer.ts'
+import { json, jsonText, type Answer } from './answer.ts'
 import type { Call } from './call.ts'
 import { defined } from './defined.ts'
 import type { HttpLimits } from './limits.ts'
@@ -58,7 +59,7 @@ export function questionRoutes(
       method: 'GET',
       path: ONE,
       summary: 'Get a question, and what became of it',
-      query: { wait: `${waitText(limits)} While the question is open.` },
+      query: { wait: waitText(limits, 'the question is open') },
       answers: { 200: { about: 'The question.', schema: questionAnswer } },
       errors: ['question_not_found', 'connection_limit', 'draining'],
       handle: (call, reply) => get(call, reply, ports, limits, streams),
@@ -114,14 +115,13 @@ async function get(
   const question = call.id('question')
   const signal = waitMs > 0 ? endOfWait(call, reply, streams) : undefined
   const found = await questions.wait(call.session, question, defined({ waitMs, signal }))
-  return json({ question, ...described(found) })
+  return jsonText(described(question, found))
 }
 
-function described({ info, closed }: QuestionFound): object {
-  const { print: _, ...told } = info
-  if (closed === null) return { ...told, status: 'open' }
-  const { outcome, by, ...answered } = closed
-  return { ...told, status: outcome, answeredBy: by, ...answered }
+function described(question: string, { info, closed, raw }: QuestionFound): string {
+  const { print: _, schema: __, data: ___, ...told } = info
+  const became = { status: closed?.outcome ?? 'open', answeredBy: closed?.by }
+  return withRaw({ question, ...told, ...became }, raw)
 }
 
 async function answer(call: Call, { questions }: Ports): Promise<Answer> {

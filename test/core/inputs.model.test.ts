@@ -1,11 +1,11 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { FIELD } from '../../src/core/record.ts'
-import type { Store } from '../../src/core/store.ts'
 import { HeldlineError } from '../../src/protocol/errors.ts'
 import type { WireEvent } from '../../src/protocol/event.ts'
 import type { InputMode, InputReceived } from '../../src/protocol/input-events.ts'
 import { FakeRandom } from '../support/fake-random.ts'
+import { slowed } from '../support/slowed-store.ts'
 import type { SimNode } from '../support/sim-node.ts'
 import { ADA, agentAt, begun, delta } from './run-kit.ts'
 import { BY, SESSION, World } from './world.ts'
@@ -56,25 +56,6 @@ const steps = fc.array(
   }),
   { minLength: 30, maxLength: 90, size: 'max' },
 )
-
-/** A store each of whose answers takes a while, so that what is under way at once is mixed. */
-function slowed(store: Store, random: FakeRandom): Store {
-  const pause = async (): Promise<void> => {
-    for (let turns = random.int(0, 8); turns > 0; turns--) await Promise.resolve()
-  }
-  return new Proxy(store, {
-    get(target, key: keyof Store) {
-      const value: unknown = target[key]
-      if (typeof value !== 'function') return value
-      return async (...args: unknown[]) => {
-        await pause()
-        const answer: unknown = await value.apply(target, args)
-        await pause()
-        return answer
-      }
-    },
-  })
-}
 
 const REFUSALS = new Set([
   'run_not_found',

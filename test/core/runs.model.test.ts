@@ -1,12 +1,12 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { FIELD } from '../../src/core/record.ts'
-import type { Store } from '../../src/core/store.ts'
 import { parseRunText } from '../../src/core/transitions/run-record.ts'
 import { HeldlineError } from '../../src/protocol/errors.ts'
 import type { WireEvent } from '../../src/protocol/event.ts'
 import { isOver } from '../../src/protocol/fold/fold-run.ts'
 import { FakeRandom } from '../support/fake-random.ts'
+import { slowed } from '../support/slowed-store.ts'
 import { agentAt, begun, delta, done } from './run-kit.ts'
 import { drafted, SESSION, World } from './world.ts'
 
@@ -52,25 +52,6 @@ const steps = fc.array(
   }),
   { minLength: 5, maxLength: 50 },
 )
-
-/** A store each of whose answers takes a while, so that what is under way at once is mixed. */
-function slowed(store: Store, random: FakeRandom): Store {
-  const pause = async (): Promise<void> => {
-    for (let turns = random.int(0, 8); turns > 0; turns--) await Promise.resolve()
-  }
-  return new Proxy(store, {
-    get(target, key: keyof Store) {
-      const value: unknown = target[key]
-      if (typeof value !== 'function') return value
-      return async (...args: unknown[]) => {
-        await pause()
-        const answer: unknown = await value.apply(target, args)
-        await pause()
-        return answer
-      }
-    },
-  })
-}
 
 class Story {
   readonly world = new World()

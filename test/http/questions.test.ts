@@ -85,6 +85,7 @@ describe('[P-11.5] a question over HTTP', () => {
     await server.ask('POST', `${path}/questions/q1/answer`, { raw, headers, credential: ada })
     const { text } = await server.ask('GET', `${path}/events?after=1`)
     expect(text).toContain('"answer":{"n":1.00}')
+    expect((await get()).text).toContain('"answer":{"n":1.00}')
     await ask({ question: 'q2' })
     const none = { body: {}, credential: ada }
     expect((await server.ask('POST', `${path}/questions/q2/answer`, none)).json.code).toBe(
