@@ -57,9 +57,6 @@ export const runLost = z.strictObject({ run: idSchema, epoch: count })
 
 export type RunStarted = z.infer<typeof runStarted>
 export type RunStatusData = z.infer<typeof runStatus>
-export type RunSuspended = z.infer<typeof runSuspended>
 export type RunResumed = z.infer<typeof runResumed>
 export type RunFinished = z.infer<typeof runFinished>
 export type RunFailed = z.infer<typeof runFailed>
-export type RunCancelled = z.infer<typeof runCancelled>
-export type RunLost = z.infer<typeof runLost>
