@@ -1,7 +1,9 @@
 import type { Authenticator, Grant } from '../../src/core/access.ts'
 import type { ConnectionPorts } from '../../src/core/connection.ts'
+import { Control } from '../../src/core/control.ts'
 import { Courier } from '../../src/core/courier.ts'
 import { Deliveries } from '../../src/core/deliveries.ts'
+import { Effects } from '../../src/core/effects.ts'
 import { Hub } from '../../src/core/hub.ts'
 import { Inputs } from '../../src/core/inputs.ts'
 import { Keeper } from '../../src/core/keeper.ts'
@@ -11,6 +13,7 @@ import { Questions } from '../../src/core/questions.ts'
 import { Runs } from '../../src/core/runs.ts'
 import { Sessions } from '../../src/core/sessions.ts'
 import type { Signals } from '../../src/core/signals.ts'
+import { SharedState } from '../../src/core/state.ts'
 import type { Store } from '../../src/core/store.ts'
 import { Sweeper } from '../../src/core/sweeper.ts'
 import { Views } from '../../src/core/views.ts'
@@ -49,6 +52,9 @@ export class SimNode {
   readonly runs: Runs
   readonly inputs: Inputs
   readonly questions: Questions
+  readonly state: SharedState
+  readonly effects: Effects
+  readonly control: Control
   readonly sweeper: Sweeper
   readonly ports: ConnectionPorts
   readonly sockets = new Set<FakeSocket>()
@@ -80,6 +86,11 @@ export class SimNode {
       keeper: this.keeper,
       schemas: new AnswerSchemas(),
     })
+    this.state = new SharedState({ ...shared, keeper: this.keeper })
+    // Keys are given: nothing is hashed.
+    const hash = (): string => '0'.repeat(64)
+    this.effects = new Effects({ ...shared, views: this.views, keeper: this.keeper, hash })
+    this.control = new Control({ ...shared, keeper: this.keeper })
     this.sweeper = new Sweeper({ ...shared, handlers: this.#handlers() }, () =>
       ports.random.fraction(),
     )
