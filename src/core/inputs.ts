@@ -65,6 +65,7 @@ export class Inputs {
       expiresInMs: words.expiresInMs ?? null,
       nowMs: clock.now(),
       maxWaiting: limits.maxInputs,
+      maxBytes: limits.maxInputsBytes,
     }
     const received = await this.#run(session, receiveInput(request, random))
     return { ...received, input, epoch: received.epoch ?? (await this.#epoch(session)) }

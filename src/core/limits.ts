@@ -27,8 +27,12 @@ export interface Limits {
   readonly maxMembers: number
   /** Inputs of a session that wait for an agent. */
   readonly maxInputs: number
+  /** What they say together, beside what people read of them: every snapshot holds it. */
+  readonly maxInputsBytes: number
   /** Questions of a session that are open. */
   readonly maxQuestions: number
+  /** What they ask together: every snapshot holds it. */
+  readonly maxQuestionsBytes: number
   /** Of one session, at once: an interrupt ends all of them in one commit. */
   readonly maxLiveRuns: number
   /** For so long an agent may be silent before its run counts as lost, where it does not say otherwise. */
@@ -70,7 +74,9 @@ export const DEFAULT_LIMITS: Limits = {
   maxSessionsPerSocket: 100,
   maxMembers: 1000,
   maxInputs: 100,
+  maxInputsBytes: 256 * 1024,
   maxQuestions: 100,
+  maxQuestionsBytes: 256 * 1024,
   maxLiveRuns: 100,
   defaultLeaseMs: 25_000,
   minLeaseMs: 5000,

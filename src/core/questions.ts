@@ -75,6 +75,7 @@ export class Questions {
       expiresInMs: words.expiresInMs ?? null,
       nowMs: clock.now(),
       maxOpen: limits.maxQuestions,
+      maxBytes: limits.maxQuestionsBytes,
     }
     return { question, ...(await this.#run(session, askQuestion(request, random))) }
   }

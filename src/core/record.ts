@@ -44,7 +44,7 @@ export const FIELD = {
   question: (id: string) => `question:${id}`,
   /** JSON of what was asked: see QuestionInfo. */
   questionInfo: (id: string) => `question-info:${id}`,
-  /** JSON of the ids of the questions that were asked last: all that are open, and some that are over by now. */
+  /** JSON of the questions that were asked last, with the bytes of each: all that are open, and some that are over by now. */
   questions: 'questions',
   /** `<version> <value>` of a key of the state; a deleted one keeps its version. */
   state: (key: string) => `state:${key}`,

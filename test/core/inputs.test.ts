@@ -159,7 +159,8 @@ describe('an input', () => {
   })
 
   test('is refused in a closed session, in one that is not there, over the size and over the number', async () => {
-    const { receive, node } = await open(new World({ maxInputs: 2, maxEventBytes: 100 }))
+    const limits = { maxInputs: 2, maxInputsBytes: 100, maxEventBytes: 100 }
+    const { receive, cancel, node } = await open(new World(limits))
     expect(await refusal(receive({ session: 'none' as typeof SESSION }))).toBe('session_not_found')
     const long = JSON.stringify('x'.repeat(100))
     expect(await refusal(receive({ rawData: long }))).toBe('payload_too_large')
@@ -168,6 +169,17 @@ describe('an input', () => {
     await receive({ input: 'i2' })
     expect(await facts(receive({ input: 'i3' }))).toEqual({ code: 'session_limit', maxWaiting: 2 })
     expect(await receive({ input: 'i2' })).toMatchObject({ created: false })
+    await cancel('i1')
+    await cancel('i2')
+    const rawData = JSON.stringify('x'.repeat(60))
+    await receive({ input: 'i4', rawData })
+    expect(await facts(receive({ input: 'i5', rawData }))).toEqual({
+      code: 'session_limit',
+      maxBytes: 100,
+    })
+    await receive({ input: 'i6', rawParts: '[]' })
+    await cancel('i4')
+    await receive({ input: 'i5', rawData })
     await node.sessions.close({ session: SESSION, by: BY })
     expect(await refusal(receive({ input: 'i3' }))).toBe('session_closed')
   })

@@ -122,7 +122,7 @@ describe('asking', () => {
   })
 
   test('is bounded in size, and in how many are open; what is over counts no more', async () => {
-    const world = new World({ maxQuestions: 3, maxEventBytes: 200 })
+    const world = new World({ maxQuestions: 3, maxQuestionsBytes: 500, maxEventBytes: 200 })
     const { start, put, answer, finish } = await open(world)
     expect(await refusal(put({ rawData: JSON.stringify('x'.repeat(200)) }))).toBe(
       'payload_too_large',
@@ -130,14 +130,22 @@ describe('asking', () => {
     await start()
     for (const question of ['q1', 'q2']) await put({ question })
     await put({ question: 'q3', claim: null })
-    const full = { code: 'session_limit', maxOpen: 3 }
+    const full = { code: 'session_limit', maxOpen: 3, maxBytes: 500 }
     expect(await refused(put({ question: 'q4', claim: null }))).toEqual(full)
     await answer('a', ADA, 'q3')
     await put({ question: 'q4', claim: null })
     expect(await refused(put({ question: 'q5', claim: null }))).toEqual(full)
     await finish()
     await put({ question: 'q5', claim: null })
-    expect(await world.field(FIELD.questions)).toBe('["q4","q5"]')
+    expect(await world.field(FIELD.questions)).toMatch(/^\[\{"id":"q4",[^{]*\{"id":"q5",[^{]*$/)
+    const large = { claim: null, rawData: JSON.stringify('x'.repeat(190)) }
+    await put({ ...large, question: 'q6' })
+    await answer('a', ADA, 'q4')
+    await answer('a', ADA, 'q5')
+    await put({ ...large, question: 'q7' })
+    expect(await refused(put({ ...large, question: 'q8' }))).toEqual(full)
+    await answer('a', ADA, 'q6')
+    await put({ ...large, question: 'q8' })
   })
 })
 

@@ -14,6 +14,8 @@ export interface InputRecord {
   /** What its sender was told. */
   readonly outcome: 'queued' | 'delivered'
   readonly status: 'waiting' | 'delivered' | 'expired' | 'cancelled'
+  /** Of its data. */
+  readonly bytes: number
   /** The run that took it. */
   readonly run?: string
 }
@@ -27,7 +29,7 @@ export function parseInput(text: string | null): InputRecord | null {
 export function endWait(
   known: Known,
   input: string,
-  after: Omit<InputRecord, 'print' | 'outcome'>,
+  after: Pick<InputRecord, 'status' | 'run'>,
 ): Required<Pick<CommitParts, 'guards' | 'writes' | 'deadlines'>> {
   const field = FIELD.input(input)
   const before = parseInput(known.fields.get(field) ?? null)

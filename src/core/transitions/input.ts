@@ -3,6 +3,7 @@ import type { By } from '../../protocol/event.ts'
 import { isOver } from '../../protocol/fold/fold-run.ts'
 import type { Epoch, SessionId } from '../../protocol/ids.ts'
 import type { InputMode } from '../../protocol/input-events.ts'
+import { bytesOf } from '../bytes.ts'
 import type { Decision, Known, Transition } from '../commit.ts'
 import { fingerprint } from '../fingerprint.ts'
 import type { Random } from '../random.ts'
@@ -11,6 +12,7 @@ import { DEADLINE, FIELD } from '../record.ts'
 import type { Committed, NewEvent } from '../store.ts'
 import { guardOf, joinParts, listText, parseList, type CommitParts } from './commit-parts.ts'
 import { parseInput, type InputRecord } from './input-record.ts'
+import { refuseBytes, refuseWhere, unseenOthers } from './input-room.ts'
 import { MessageStates } from './message-states.ts'
 import { endReads } from './run-end.ts'
 import { parseRunText, runNotFound } from './run-record.ts'
@@ -30,6 +32,8 @@ export interface ReceiveRequest {
   readonly nowMs: number
   readonly by: By
   readonly maxWaiting: number
+  /** Of the data of those that wait together. */
+  readonly maxBytes: number
 }
 
 export interface Received {
@@ -61,6 +65,9 @@ export function receiveInput(request: ReceiveRequest, random: Random): Transitio
       // It came by another way while this one was looking.
       if (known.duplicates.has(dedupeId(input))) return { read: [field] }
       refuseWhere(request, known)
+      const others = request.rawData === null ? [] : unseenOthers(known)
+      if (others.length > 0) return { read: others }
+      refuseBytes(request, known)
       const aim = aimOf(request, known)
       if (aim === null || known.fields.get(FIELD.trigger(input)) === CANCELLED_TRIGGER) {
         return { done: { outcome: 'too_late', created: false, epoch: null, serials: [] } }
@@ -106,7 +113,8 @@ function receive(
 ): Decision<Received> {
   const { input, run, by, expiresInMs, rawParts } = request
   const outcome = aim.stops.length > 0 ? 'delivered' : 'queued'
-  const record: InputRecord = { print, outcome, status: 'waiting' }
+  const bytes = bytesOf(request.rawData ?? '')
+  const record: InputRecord = { print, outcome, status: 'waiting', bytes }
   const waiting = parseList(known.fields.get(FIELD.inputs) ?? null)
   const own: Partial<CommitParts> = {
     guards: [
@@ -204,18 +212,6 @@ function neverCommitted(): never {
 function serialsOf(last: number | null, rawParts: string | null): readonly (number | null)[] {
   if (rawParts === null) return [last]
   return [last === null ? null : last - 1, last]
-}
-
-function refuseWhere({ maxWaiting }: ReceiveRequest, known: Known): void {
-  if ((known.fields.get(FIELD.closed) ?? null) !== null) {
-    throw new HeldlineError('session_closed', 'unable to take the input; the session is closed')
-  }
-  if (parseList(known.fields.get(FIELD.inputs) ?? null).length < maxWaiting) return
-  throw new HeldlineError(
-    'session_limit',
-    `unable to take the input; ${maxWaiting} wait in the session already`,
-    { facts: { maxWaiting } },
-  )
 }
 
 function printOf({ mode, run, rawParts, rawData, expiresInMs }: ReceiveRequest): string {

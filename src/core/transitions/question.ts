@@ -1,6 +1,7 @@
 import { HeldlineError } from '../../protocol/errors.ts'
 import type { By } from '../../protocol/event.ts'
 import type { SessionId } from '../../protocol/ids.ts'
+import { bytesOf } from '../bytes.ts'
 import type { Decision, Known, Transition } from '../commit.ts'
 import { fingerprint } from '../fingerprint.ts'
 import type { Random } from '../random.ts'
@@ -25,6 +26,8 @@ export interface AskRequest {
   readonly nowMs: number
   readonly by: By
   readonly maxOpen: number
+  /** Of what those that are open ask together. */
+  readonly maxBytes: number
 }
 
 export interface Asked {
@@ -57,14 +60,10 @@ export function askQuestion(request: AskRequest, random: Random): Transition<Ask
         return { read: [FIELD.questionInfo(question)] }
       if (before !== null) return { done: again(before, info, print) }
       if ((known.fields.get(FIELD.closed) ?? null) !== null) throw sessionClosed('ask')
-      const listed = parseList(known.fields.get(FIELD.questions) ?? null)
-      const full = listed.length >= request.maxOpen
-      const unseen = full ? listed.map(FIELD.question).filter((id) => !known.fields.has(id)) : []
-      if (unseen.length > 0) return { read: unseen }
-      const open = full ? listed.filter((id) => isOpen(known, id)) : listed
-      if (open.length >= request.maxOpen) throw tooMany(request.maxOpen)
+      const room = roomFor({ id: question, bytes: bytesAsked(request) }, request, known)
+      if ('read' in room) return room
       const commit = joinParts(
-        asked(request, print, [...open, question], known, random),
+        asked(request, print, room.listed, known, random),
         claim === null ? {} : waits(known, claim, question, request.by, random),
       )
       return { commit, answer: () => ({ created: true, status: 'open' }) }
@@ -80,7 +79,7 @@ export function runFields(run: string): readonly string[] {
 function asked(
   request: AskRequest,
   print: string,
-  open: readonly string[],
+  listed: readonly Listed[],
   known: Known,
   random: Random,
 ): Partial<CommitParts> {
@@ -112,7 +111,7 @@ function asked(
     writes: [
       { field: FIELD.question(question), value: OPEN_QUESTION },
       { field: FIELD.questionInfo(question), value: info },
-      { field: FIELD.questions, value: listText(open) },
+      { field: FIELD.questions, value: JSON.stringify(listed) },
     ],
     deadlines:
       expiresInMs === null ? [] : [{ deadline: DEADLINE.question(question), inMs: expiresInMs }],
@@ -144,8 +143,41 @@ function waits(
   }
 }
 
-function isOpen(known: Known, question: string): boolean {
-  return known.fields.get(FIELD.question(question)) === OPEN_QUESTION
+/** A question as the list of those that were asked last has it. */
+interface Listed {
+  readonly id: string
+  readonly bytes: number
+}
+
+/**
+ * Room for one more. Where the list seems full, those of it that are over by now are looked for first.
+ * @returns the list with it, or what must be read @throws HeldlineError `session_limit`
+ */
+function roomFor(
+  asks: Listed,
+  { maxOpen, maxBytes }: AskRequest,
+  known: Known,
+): { readonly listed: readonly Listed[] } | { readonly read: readonly string[] } {
+  const isFull = (all: readonly Listed[]): boolean =>
+    all.length > maxOpen || all.reduce((sum, { bytes }) => sum + bytes, 0) > maxBytes
+  const text = known.fields.get(FIELD.questions) ?? null
+  // The record holds only what is written here.
+  const before = text === null ? [] : (JSON.parse(text) as Listed[])
+  if (!isFull([...before, asks])) return { listed: [...before, asks] }
+  const names = before.map(({ id }) => FIELD.question(id))
+  const read = names.filter((name) => !known.fields.has(name))
+  if (read.length > 0) return { read }
+  const open = before.filter(({ id }) => known.fields.get(FIELD.question(id)) === OPEN_QUESTION)
+  if (!isFull([...open, asks])) return { listed: [...open, asks] }
+  throw new HeldlineError(
+    'session_limit',
+    `unable to ask; at most ${maxOpen} questions are open at once, of ${maxBytes} bytes together`,
+    { facts: { maxOpen, maxBytes } },
+  )
+}
+
+function bytesAsked({ prompt, rawSchema, rawData }: AskRequest): number {
+  return bytesOf(prompt) + bytesOf(rawSchema ?? '') + bytesOf(rawData ?? '')
 }
 
 /** The same question once more: answered with what became of it. */
@@ -161,16 +193,6 @@ function again(before: string, info: string | null | undefined, print: string): 
 
 export function sessionClosed(verb: string): HeldlineError {
   return new HeldlineError('session_closed', `unable to ${verb}; the session is closed`)
-}
-
-function tooMany(maxOpen: number): HeldlineError {
-  return new HeldlineError(
-    'session_limit',
-    `unable to ask; ${maxOpen} questions are open already`,
-    {
-      facts: { maxOpen },
-    },
-  )
 }
 
 function printOf({ claim, prompt, rawSchema, rawData, expiresInMs }: AskRequest): string {
