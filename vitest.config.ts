@@ -1,10 +1,13 @@
 import { defineConfig } from 'vitest/config'
 
+const src = new URL('src', import.meta.url).pathname
 const redis = 'test/**/*.redis.test.ts'
 // Real processes: servers, browsers, kill -9.
 const e2e = ['test/e2e/**/*.test.ts', 'test/faults/**/*.test.ts']
 
 export default defineConfig({
+  // The examples import what is published; here nothing is built.
+  resolve: { alias: [{ find: /^heldline\/(\w+)$/, replacement: `${src}/$1/index.ts` }] },
   test: {
     // Two workers: the smallest machine that runs everything has two cores.
     maxWorkers: 2,

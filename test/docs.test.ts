@@ -101,6 +101,35 @@ describe('the examples of the README do what they say', () => {
     expect((await fetch(`${server.url}/v1/sessions/chat-1/messages`, { headers })).status).toBe(200)
   })
 
+  test('an agent works in a run', async () => {
+    const program = `
+      const mails = []
+      const sendMail = (found) => void mails.push(found)
+      async function* askYourModel({ abortSignal }) {
+        if (!(abortSignal instanceof AbortSignal)) throw new Error('no signal')
+        yield* ['Tea ', 'is ', 'simple.']
+      }
+      ${example('agent')}
+      console.log(JSON.stringify({ result, mails }))`
+    const file = join(folder, 'agent.mjs')
+    await writeFile(
+      file,
+      program
+        .replace(
+          "import { createAgent } from 'heldline/agent'",
+          `const { createAgent } = await import(${JSON.stringify(`${root}src/agent/index.ts`)})`,
+        )
+        .replace('http://127.0.0.1:4400', server.url),
+    )
+    const { stdout } = await promisify(execFile)(process.execPath, [file], { env })
+    const found = ['leaves', 'water']
+    expect(JSON.parse(stdout)).toMatchObject({
+      result: { started: true, status: 'finished', output: { found } },
+      mails: [found],
+    })
+    expect((await texts('chat-1')).slice(-2)).toEqual(['Tea is simple.', ''])
+  })
+
   test('an agent streams lines', async () => {
     const lines = (await sh('ndjson')).trim().split('\n')
     expect(JSON.parse(lines.at(-1) ?? '')).not.toHaveProperty('error')
@@ -131,7 +160,7 @@ describe('the examples of the README do what they say', () => {
 
 test('every example that the README marks is run here', () => {
   const marked = [...readme.matchAll(/<!-- run: (\S+) -->/g)].map((match) => match[1])
-  expect(marked).toEqual(['publish', 'follow', 'token', 'ndjson', 'read', 'runs', 'cli'])
+  expect(marked).toEqual(['publish', 'follow', 'token', 'agent', 'ndjson', 'read', 'runs', 'cli'])
 })
 
 test('every link of the pages leads to something', async () => {
@@ -142,6 +171,7 @@ test('every link of the pages leads to something', async () => {
     'CONTRIBUTING.md',
     'SECURITY.md',
     'docs/durability.md',
+    'docs/agents.md',
   ]
   for (const page of pages) {
     const text = await readFile(join(root, page), 'utf8')
