@@ -3,7 +3,7 @@ import { CANCELLED_TRIGGER } from '../../src/core/transitions/run-start.ts'
 import { FIELD } from '../../src/core/record.ts'
 import { HeldlineError } from '../../src/protocol/errors.ts'
 import { ADA, agentAt, begun, delta, done, open, spoken } from './run-kit.ts'
-import { BY, drafted, refusal, SESSION, World } from './world.ts'
+import { BY, drafted, grant, refusal, SESSION, World } from './world.ts'
 
 const RUN_ENDS = /^run\.(finished|failed|cancelled)$/
 
@@ -340,6 +340,47 @@ describe('the end of a run', () => {
       expect(types.at(-1)).toMatch(RUN_ENDS)
       expect(types.filter((type) => type === 'message.completed')).toHaveLength(1)
     }
+  })
+
+  test('comes in a session that was closed meanwhile, too: nothing stays half said [P-10.7]', async () => {
+    const { start, append, finish, cancel, clock, node, story } = await open()
+    for (const run of ['r1', 'r2', 'r3']) await start({ run })
+    await append([begun('a')])
+    await node.sessions.close({ session: SESSION, by: BY })
+    expect(await refusal(append([delta('a')]))).toBe('session_closed')
+    expect(await finish()).toBe('finished')
+    expect(await cancel(undefined, 'r2')).toMatchObject({ cancelled: true })
+    await clock.advance(30_000)
+    expect((await story()).slice(-5)).toEqual([
+      'message.completed completed',
+      'run.finished',
+      'run.cancelled',
+      'run.status stalled',
+      'run.lost',
+    ])
+  })
+
+  test('does not come by the loss of sockets: it runs on, however often everybody is cut off [P-10.8] [R1] [R4]', async () => {
+    const { start, append, cancel, node, world, clock, story } = await open()
+    const other = world.node()
+    await start()
+    await append([begun('a')])
+    for (let i = 0; i < 5; i++) {
+      const socket = node.connect(grant())
+      socket.ask({ op: 'attach', session: SESSION, presence: { member: 'tab' } })
+      await clock.settle()
+      socket.drop()
+      await append([delta('a', `${i} `)])
+    }
+    expect(
+      (await story()).filter((word) => /^run\.(finished|failed|cancelled|lost)/.test(word)),
+    ).toEqual([])
+    await agentAt(other).cancel()
+    expect(await cancel()).toMatchObject({ cancelled: false })
+    expect((await other.views.at(SESSION)).messages.get('a')).toMatchObject({
+      status: 'interrupted',
+      parts: [{ text: '0 1 2 3 4 ' }],
+    })
   })
 
   test('makes a delivery for each whom its result is for, after its last event [P-15.1]', async () => {
