@@ -95,7 +95,7 @@ const delta = (message: string, text: string) => ({
 const statusOf = (session: Session, run: string) =>
   session.runs.find(({ id }) => id === run)?.status
 
-test('[P-10.4] [P-10.9] a page sees how an agent’s run is, and what it came to', async () => {
+test('[P-10.4] [P-10.9] (R5) a page sees how an agent’s run is, and what it came to', async () => {
   const id = await newSession()
   const session = await follow(id)
   const agent = await startRun(id, 'r', { agent: 'researcher' })
@@ -115,7 +115,7 @@ test('[P-10.4] [P-10.9] a page sees how an agent’s run is, and what it came to
   expect(session.messages[0]).toMatchObject({ run: 'r', status: 'completed' })
 })
 
-test('[P-10.8] a person cancels a run: what was written stays, marked, and nothing follows', async () => {
+test('[P-10.8] (R1) a person cancels a run: what was written stays, marked, and nothing follows', async () => {
   const id = await newSession()
   const session = await follow(id)
   const agent = await startRun(id, 'r')
@@ -133,7 +133,7 @@ test('[P-10.8] a person cancels a run: what was written stays, marked, and nothi
   expect(await session.cancel({ run: 'r' })).toMatchObject({ cancelled: false })
 })
 
-test('[P-11.1] [P-11.2] (S3-05) an input waits for the agent; an interrupt stops it', async () => {
+test('[P-11.1] [P-11.2] (R10, S3-05) an input waits for the agent; an interrupt stops it', async () => {
   const id = await newSession()
   const session = await follow(id)
   expect(await session.input({ id: 'i', mode: 'queue', parts: 'Later' })).toMatchObject({
@@ -166,7 +166,7 @@ test('[P-11.5] a question is answered once, from any device', async () => {
   await until('goes on', () => statusOf(ada, 'r') === 'thinking')
 })
 
-test('[P-12.1] [P-12.2] the shared state is written by whoever has seen the latest version', async () => {
+test('[P-12.1] [P-12.2] (S1-07) the shared state is written by whoever has seen the latest version', async () => {
   const id = await newSession()
   const [ada, bob] = [await follow(id), await follow(id, 'bob')]
   expect(await ada.setState('plan', { steps: ['a'] }, { ifVersion: null })).toBe(1)
@@ -177,8 +177,33 @@ test('[P-12.1] [P-12.2] the shared state is written by whoever has seen the late
   })
   await until('told', () => ada.sharedState.get('plan')?.version === 2)
   expect(ada.sharedState.get('plan')?.value).toEqual({ steps: ['a'], done: true })
+  expect((await follow(id, 'eve')).sharedState.get('plan')?.version).toBe(2)
   await bob.deleteState('plan')
   await until('gone', () => !ada.sharedState.has('plan'))
+})
+
+test('[P-2.1] (R21, S3-04) what two agents write at once says which of them wrote it, and no byte of it is the other’s', async () => {
+  const id = await newSession()
+  const session = await follow(id)
+  const names = ['one', 'two']
+  const words = Array.from({ length: 60 }, (_, index) => `${index} ünï 𝄞 `)
+  await Promise.all(
+    names.map(async (name) => {
+      const agent = await startRun(id, `r-${name}`, { agent: name })
+      await agent.say(started(`m-${name}`))
+      for (const word of words) await agent.say(delta(`m-${name}`, `${name} ${word}`))
+      await agent.tell('finish')
+    }),
+  )
+  await until('finished', () => session.runs.every(({ status }) => status === 'finished'))
+  for (const name of names) {
+    const message = session.messages.find((one) => one.id === `m-${name}`)
+    expect(message).toMatchObject({ run: `r-${name}`, by: 'key:test', status: 'completed' })
+    expect(session.runs.find((run) => run.id === message?.run)?.agent).toBe(name)
+    expect(message?.parts).toEqual([
+      { type: 'text', text: words.map((word) => `${name} ${word}`).join('') },
+    ])
+  }
 })
 
 test('[P-14.1] (S3-06) a person takes control, and gives it back', async () => {

@@ -22,7 +22,11 @@ const small = fc.nat({ max: 6 })
 const step: fc.Arbitrary<Step> = fc.oneof(
   {
     weight: 12,
-    arbitrary: fc.record({ do: fc.constant('append' as const), kind: small, message: small }),
+    arbitrary: fc.record({
+      do: fc.constant('append' as const),
+      kind: fc.nat({ max: 15 }),
+      message: small,
+    }),
   },
   { weight: 8, arbitrary: fc.record({ do: fc.constant('deliver' as const), count: small }) },
   {
@@ -63,7 +67,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   },
 )
 
-const MESSAGE_EVENTS = [
+const EVENTS = [
   (message: string) => ({ type: 'message.started', data: { message, role: 'assistant' } }),
   (message: string) => ({ type: 'message.delta', data: { message, text: 'word ' } }),
   (message: string) => ({
@@ -77,6 +81,15 @@ const MESSAGE_EVENTS = [
   }),
   (message: string) => ({ type: 'message.deleted', data: { message } }),
   () => ({ type: 'x.note', data: {} }),
+  (run: string) => ({ type: 'run.started', data: { run, epoch: 1 } }),
+  (run: string) => ({ type: 'run.status', data: { run, status: 'streaming', step: run } }),
+  (run: string) => ({ type: 'run.finished', data: { run, output: run } }),
+  (input: string) => ({ type: 'input.received', data: { input, mode: 'queue' } }),
+  (input: string) => ({ type: 'input.delivered', data: { input, run: 'r' } }),
+  (question: string) => ({ type: 'question.asked', data: { question, prompt: 'Sure?' } }),
+  (key: string) => ({ type: 'state.set', data: { key, version: 1, value: [key] } }),
+  (key: string) => ({ type: 'state.deleted', data: { key, version: 2 } }),
+  (subject: string) => ({ type: 'control.taken', data: { subject, kind: 'human' } }),
 ]
 
 /** What a network may do to frames; a transport never loses half of a snapshot without ending. */
@@ -99,7 +112,7 @@ async function take({ server, clock, page }: World, one: Step): Promise<void> {
   const log = server.log('s')
   switch (one.do) {
     case 'append': {
-      const make = MESSAGE_EVENTS[one.kind] ?? MESSAGE_EVENTS[0]
+      const make = EVENTS[one.kind] ?? EVENTS[0]
       if (make !== undefined) server.append('s', make(`m${one.message}`))
       return
     }

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { parseFrame, readFrame } from '../../src/client/read-frame.ts'
 import { View } from '../../src/protocol/fold/view.ts'
 import { DOWN_FRAMES, RESET_REASONS, type DownType } from '../../src/protocol/frames-down.ts'
-import { logOf, START } from '../protocol/event-logs.ts'
+import { logOf, logs, START } from '../protocol/event-logs.ts'
 
 /** One of each that stays in a view. */
 const EVERY_NOUN = [
@@ -322,6 +322,25 @@ describe('the guard of what the server sends', () => {
     }
     expect(frame({ controller: {} })).toBeNull()
     expect(frame({ controller: null })).not.toBeNull()
+  })
+
+  test('whatever a log holds, the view that is folded of it passes [P-3.1] [P-4.5]', () => {
+    fc.assert(
+      fc.property(logs, (events) => {
+        const view = new View(START)
+        for (const event of events) view.apply(event)
+        const snapshot = {
+          type: 'snapshot',
+          session: 's',
+          position: 'p',
+          messages: [...view.messages.values()],
+          rest: view.rest(),
+          last: true,
+        }
+        expect(parseFrame(JSON.stringify(snapshot))).not.toBeNull()
+      }),
+      { numRuns: 1000 },
+    )
   })
 
   test('garbage is no frame, and throws nothing', () => {
