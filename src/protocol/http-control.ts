@@ -1,7 +1,7 @@
 import * as z from 'zod/mini'
 import { MEMBER_KINDS } from './capabilities.ts'
 import { idSchema } from './messages.ts'
-import { controllerSchema } from './record-events.ts'
+import { controlTaken } from './record-events.ts'
 
 /** The bodies of the HTTP API about control: what is taken, strictly, and what is answered. [P-14] */
 
@@ -17,7 +17,7 @@ export const takeBody = z.strictObject({
 export const releaseBody = z.strictObject({})
 
 /** `taken: false`: the subject had it already. */
-export const takeAnswer = z.object({ controller: controllerSchema, taken: z.boolean() })
+export const takeAnswer = z.object({ controller: controlTaken, taken: z.boolean() })
 
 /** `released: false`: nobody had it. */
 export const releaseAnswer = z.object({ released: z.boolean() })

@@ -24,14 +24,13 @@ export const effectUnknown = z.strictObject({ effect: idSchema, run: idSchema })
 /** Somebody has decided that one that is unknown may be tried again. */
 export const effectRetried = z.strictObject({ effect: idSchema, run: idSchema })
 
-export const controllerSchema = z.strictObject({
+export const controlTaken = z.strictObject({
   subject: text(256),
   kind: z.enum(MEMBER_KINDS),
   member: z.optional(idSchema),
 })
-export const controlTaken = controllerSchema
 export const controlReleased = z.strictObject({ subject: text(256) })
-export type Controller = z.infer<typeof controllerSchema>
+export type Controller = z.infer<typeof controlTaken>
 
 export const deliveryPending = z.strictObject({
   delivery: idSchema,
@@ -56,7 +55,6 @@ export const deliveryFailed = z.strictObject({
 export type StateSet = z.infer<typeof stateSet>
 export type StateDeleted = z.infer<typeof stateDeleted>
 export type EffectReserved = z.infer<typeof effectReserved>
-export type EffectDone = z.infer<typeof effectDone>
 export type EffectUnknown = z.infer<typeof effectUnknown>
 export type DeliveryPending = z.infer<typeof deliveryPending>
 export type DeliveryAcked = z.infer<typeof deliveryAcked>

@@ -67,6 +67,19 @@ describe('[P-14.1] taking control', () => {
     expect((await story()).slice(-2)).toEqual(['message.completed', 'control.taken'])
   })
 
+  test('[R20] a run that begins, and speaks, just before the takeover is interrupted, too', async () => {
+    const { world, start, append, take, story } = await openControlled()
+    const commit = vi.spyOn(world.store, 'commit')
+    commit.mockImplementationOnce(async (request) => {
+      commit.mockRestore()
+      await start()
+      await append([begun('m1')])
+      return world.store.commit(request)
+    })
+    await take(boss)
+    expect((await story()).slice(-2)).toEqual(['message.completed interrupted', 'control.taken'])
+  })
+
   test('[R20] another’s control is taken only by force, and released by its owner or who manages', async () => {
     const { take, release } = await openControlled()
     const other = can('other', 'human', 'control')

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
+import type { Said } from './effect-agent.ts'
 import { until } from './until.ts'
 
 const MAIN = join(import.meta.dirname, 'effect-agent.ts')
@@ -10,14 +11,6 @@ const running = new Set<ChildProcess>()
 process.on('exit', () => {
   for (const child of running) child.kill('SIGKILL')
 })
-
-/** What it says of a tool, or of the step where it holds. */
-export interface Said {
-  readonly at?: string
-  readonly tool?: string
-  readonly effect?: string
-  readonly status?: string
-}
 
 /** An agent as a process. See effect-agent.ts. */
 export function startAgentProcess(env: Readonly<Record<string, string>>) {

@@ -2,6 +2,14 @@
  * An agent as a process of its own: it takes the run of a trigger, charges a card and sends a mail, each guarded by an effect. At the step
  * that HOLD names (`<tool>:<step>`) it says so and does nothing more, until somebody kills it.
  */
+/** What it says of a tool, or of the step where it holds. */
+export interface Said {
+  readonly at?: string
+  readonly tool?: string
+  readonly effect?: string
+  readonly status?: string
+}
+
 const env = (name: string): string => process.env[name] ?? ''
 
 const url = `${env('URL')}/v1/sessions/${env('SESSION')}`
@@ -26,7 +34,7 @@ async function ask(path: string, body: unknown, epoch?: number): Promise<Answere
   return { status: response.status, json }
 }
 
-function say(line: object): void {
+function say(line: Said): void {
   process.stdout.write(`${JSON.stringify(line)}\n`)
 }
 
@@ -53,7 +61,8 @@ async function guarded(
 ) {
   await step(`${tool}:before`)
   const { json } = await ask('/effects', { run, tool, args }, epoch)
-  const { effect, status } = json
+  const effect = String(json['effect'])
+  const status = String(json['status'])
   if (status !== 'reserved') return say({ tool, effect, status })
   await step(`${tool}:reserved`)
   const response = await fetch(env(tool.toUpperCase()), {
@@ -62,7 +71,7 @@ async function guarded(
   })
   const result: unknown = await response.json()
   await step(`${tool}:called`)
-  await ask(`/effects/${String(effect)}/done`, { run, result }, epoch)
+  await ask(`/effects/${effect}/done`, { run, result }, epoch)
   await step(`${tool}:recorded`)
   say({ tool, effect, status: 'done' })
 }
