@@ -12,7 +12,7 @@ describe('an agent on a bad network, against a real server', () => {
   afterAll(() => room.close())
 
   test.each([1, 2, 3, 4])(
-    'writes everything, once and in order, though requests and answers are lost (seed %i) [R3] [S0-18]',
+    'writes everything, once and in order, though requests and answers are lost (seed %i) [R3]',
     async (seed) => {
       const name = `lossy-${seed}`
       await room.agent.session(name).open()
