@@ -48,7 +48,7 @@ export const FIELD = {
   questions: 'questions',
   /** `<version> <value>` of a key of the state; a deleted one keeps its version. */
   state: (key: string) => `state:${key}`,
-  /** JSON of the keys of the state with the bytes of each. */
+  /** JSON of the keys of the state with the bytes that each takes of the view. */
   stateIndex: 'state-index',
   /** JSON of an effect: see EffectRecord. */
   effect: (key: string) => `effect:${key}`,

@@ -3,7 +3,7 @@ import { HeldlineError } from '../protocol/errors.ts'
 const MAX_WAITING = 256
 
 /**
- * One after another, by name: those who would only overtake each other at the store wait here instead. Others nodes are not waited for; the store
+ * One after another, by name: those who would only overtake each other at the store wait here instead. Other nodes are not waited for; the store
  * decides between them.
  */
 export class Turns {

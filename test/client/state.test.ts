@@ -95,6 +95,40 @@ test('[R11] [S2-05] [S1-07] five clients that are cut off again and again come t
   )
 }, 60_000)
 
+test.each(['websocket', 'sse', 'long-poll'] as const)(
+  '[P-12.1] a state that is as large as it may be reaches whoever attaches over %s',
+  async (transport) => {
+    const session = `state-${made++}`
+    const ask = askAbout(session)
+    await ask('PUT', '', undefined, {})
+    // What a view spells longer than whoever set it.
+    const value = Array.from({ length: 1280 }, () => 1e20)
+    const text = `[${value.map(() => '1e20').join(',')}]`
+    let keys = 0
+    for (let status = 200; status === 200; keys++) {
+      const response = await fetch(`${server.url}/v1/sessions/${session}/state/k${keys}`, {
+        method: 'PUT',
+        headers: { authorization: `Bearer ${server.key}`, 'content-type': 'application/json' },
+        body: text,
+      })
+      status = response.status
+    }
+    const client = createClient({ url: server.url, token: server.key, transport })
+    try {
+      const one = client.session(session)
+      one.attach()
+      await until('it is attached', () => one.view.state.size > 0, { instead: () => one.state })
+      expect(one.view.state.size).toBe(keys - 1)
+      const size = JSON.stringify([...one.view.state.values()]).length
+      expect(size).toBeGreaterThan(400 * 1024)
+      expect(size).toBeLessThan(520 * 1024)
+      expect(one.view.state.get('k0')?.value).toEqual(value)
+    } finally {
+      client.close()
+    }
+  },
+)
+
 function byKey<T extends { readonly key: string }>(entries: readonly T[]): readonly T[] {
   return entries.toSorted((a, b) => (a.key < b.key ? -1 : 1))
 }

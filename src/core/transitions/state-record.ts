@@ -18,7 +18,7 @@ export function parseStateText(text: string | null): StateField {
   return { version: Number(text.slice(0, space)), value: text.slice(space + 1) }
 }
 
-/** The keys that are set, and the bytes of each: what the limits are about. */
+/** The keys that are set, and the bytes that each takes of the view: what the limits are about. */
 export function parseStateIndex(text: string | null): Map<string, number> {
   // The record holds only what `stateIndexText` writes.
   return new Map(text === null ? [] : (JSON.parse(text) as [string, number][]))

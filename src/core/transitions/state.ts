@@ -1,7 +1,7 @@
 import { HeldlineError } from '../../protocol/errors.ts'
 import type { By } from '../../protocol/event.ts'
 import type { SessionId } from '../../protocol/ids.ts'
-import { bytesOf } from '../bytes.ts'
+import { bytesOf, exceedsBytes } from '../bytes.ts'
 import type { Known, Transition } from '../commit.ts'
 import type { Random } from '../random.ts'
 import { rawEventOf, withRaw } from '../raw-data.ts'
@@ -113,30 +113,34 @@ function indexed(
 ): Pick<CommitParts, 'guards' | 'writes'> {
   const text = known.fields.get(FIELD.stateIndex) ?? null
   const index = parseStateIndex(text)
-  const bytes = value === null ? undefined : bytesOf(value)
-  if (index.get(key) === bytes) return { guards: [], writes: [] }
+  if (value !== null) demandValue(value, limits.maxEventBytes)
+  const bytes = value === null ? undefined : viewBytes(value)
+  const before = index.get(key)
+  if (before === bytes) return { guards: [], writes: [] }
   if (bytes === undefined) index.delete(key)
   else index.set(key, bytes)
-  demandRoom(index, bytes ?? 0, limits)
+  // What makes room is never refused.
+  if ((bytes ?? 0) > (before ?? 0)) demandRoom(index, limits)
   return {
     guards: [{ field: FIELD.stateIndex, equals: text }],
     writes: [{ field: FIELD.stateIndex, value: stateIndexText(index) }],
   }
 }
 
-function demandRoom(index: ReadonlyMap<string, number>, bytes: number, limits: StateLimits): void {
-  const { maxStateKeys: maxKeys, maxStateBytes: maxBytes, maxEventBytes } = limits
-  if (bytes > maxEventBytes) {
-    throw new HeldlineError(
-      'payload_too_large',
-      `unable to set; it is over ${maxEventBytes} bytes`,
-      {
-        facts: { maxBytes: maxEventBytes },
-      },
-    )
-  }
-  // What makes the state smaller is always allowed.
-  if (bytes === 0) return
+/** What a value takes of the view, which spells it anew: a short `1e20` is long there. */
+function viewBytes(value: string): number {
+  return Math.max(bytesOf(value), bytesOf(JSON.stringify(JSON.parse(value))))
+}
+
+function demandValue(value: string, maxBytes: number): void {
+  if (!exceedsBytes(value, maxBytes)) return
+  throw new HeldlineError('payload_too_large', `unable to set; it is over ${maxBytes} bytes`, {
+    facts: { maxBytes },
+  })
+}
+
+function demandRoom(index: ReadonlyMap<string, number>, limits: StateLimits): void {
+  const { maxStateKeys: maxKeys, maxStateBytes: maxBytes } = limits
   if (index.size > maxKeys) {
     throw new HeldlineError('session_limit', `unable to set; the state has ${maxKeys} keys`, {
       facts: { maxKeys },
