@@ -49,9 +49,7 @@ describe('a real answer, read through its provider’s package, is one message',
         const full = await fold(readThroughProvider(name, provider.url))
         const stream = toUIMessageStream({
           // The same parts, as a stream.
-          stream: ReadableStream.from(readThroughProvider(name, provider.url)) as Parameters<
-            typeof toUIMessageStream
-          >[0]['stream'],
+          stream: streamOf(readThroughProvider(name, provider.url)),
           sendReasoning: true,
           sendSources: true,
         })
