@@ -1,8 +1,8 @@
 import { AgentError, endsRun } from './agent-error.ts'
 import type { Timer } from './clock.ts'
-import { joinDrafts, weigh, type Draft } from './draft.ts'
+import { joinDrafts, weigh, type Draft, type Lane } from '../protocol/formats/draft.ts'
 import { insist, type Patience } from './insist.ts'
-import { jsonText } from './json-text.ts'
+import { jsonText } from '../protocol/formats/json-text.ts'
 
 export interface AppenderOptions extends Patience {
   /** Appends the events, of which the first has this seq. The same seq is only ever sent with the same text. */
@@ -33,12 +33,6 @@ interface Waiter {
   readonly holds: () => boolean
   readonly resolve: () => void
   readonly reject: (error: unknown) => void
-}
-
-/** What one message is written through: it ends with the first batch that is refused. */
-export interface Lane {
-  /** Resolves at once, or, where much waits already, when there is room. @throws AgentError what an earlier write was refused with */
-  write(draft: Draft): Promise<void>
 }
 
 /**

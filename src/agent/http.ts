@@ -1,7 +1,7 @@
 import { AgentError, disconnected } from './agent-error.ts'
 import type { Clock } from './clock.ts'
 import type { Credentials } from './credentials.ts'
-import { jsonText } from './json-text.ts'
+import { jsonText } from '../protocol/formats/json-text.ts'
 
 export type Fetch = (url: string, init: RequestInit) => Promise<Response>
 

@@ -1,6 +1,6 @@
 import type { Message } from '../protocol/fold/message.ts'
 import type { Appender } from './appender.ts'
-import { MessageWriter, type MessageOptions } from './message-writer.ts'
+import { MessageWriter, type MessageOptions } from '../protocol/formats/message-writer.ts'
 
 /**
  * The messages of a run, named by the run and their order: the same names when the run is tried again. There is one at a time that what is written

@@ -1,4 +1,4 @@
-import type { MessageWriter } from './message-writer.ts'
+import type { MessageWriter } from '../protocol/formats/message-writer.ts'
 
 /** The call as a part of the message, then its result in its place. */
 export async function runTool<T>(

@@ -1,6 +1,6 @@
 import { AgentError } from './agent-error.ts'
 import type { HttpAnswer, HttpRequest } from './http.ts'
-import { jsonText } from './json-text.ts'
+import { jsonText } from '../protocol/formats/json-text.ts'
 import type { SessionApi } from './session-api.ts'
 
 export interface StateValue {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { AgentError, disconnected } from '../../src/agent/agent-error.ts'
 import { Appender } from '../../src/agent/appender.ts'
-import type { Draft } from '../../src/agent/draft.ts'
+import type { Draft } from '../../src/protocol/formats/draft.ts'
 import { FakeClock } from '../support/fake-clock.ts'
 
 interface Sent {

@@ -1,8 +1,8 @@
 import type { Part } from '../../protocol/messages.ts'
 import { AgentError } from '../agent-error.ts'
-import type { MessageWriter } from '../message-writer.ts'
-import { AnyReader } from './any-reader.ts'
-import type { Interrupt, Piece } from './piece.ts'
+import type { MessageWriter } from '../../protocol/formats/message-writer.ts'
+import { AnyReader } from '../../protocol/formats/any-reader.ts'
+import type { Interrupt, Piece } from '../../protocol/formats/piece.ts'
 import { chunksOf, type Pipeable } from './read-stream.ts'
 
 export interface Piped {

@@ -1,5 +1,5 @@
-import type { Draft } from '../../../src/agent/draft.ts'
-import { MessageWriter } from '../../../src/agent/message-writer.ts'
+import type { Draft } from '../../../src/protocol/formats/draft.ts'
+import { MessageWriter } from '../../../src/protocol/formats/message-writer.ts'
 import { pipeInto, type Piped } from '../../../src/agent/pipe/pipe.ts'
 import type { Pipeable } from '../../../src/agent/pipe/read-stream.ts'
 import type { Message } from '../../../src/protocol/fold/message.ts'

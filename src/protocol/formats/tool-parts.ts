@@ -1,4 +1,4 @@
-import type { NamedPart } from '../message-writer.ts'
+import type { NamedPart } from './message-writer.ts'
 import { jsonOr, partId, type Piece } from './piece.ts'
 
 /**

@@ -1,4 +1,3 @@
-import { numberOr } from '../fields.ts'
 import {
   isChunk,
   jsonOr,
@@ -98,7 +97,8 @@ export class LangGraphReader implements Reader {
   }
 
   *#toolChunk(message: string, chunk: Chunk): Iterable<Piece> {
-    const key = `${message} ${numberOr(chunk['index'], 0)}`
+    const index = typeof chunk['index'] === 'number' ? chunk['index'] : 0
+    const key = `${message} ${index}`
     const given = textOf(chunk, 'id')
     const call = given ?? this.#calls.get(key)
     if (call === undefined) return

@@ -1,4 +1,4 @@
-import type { NamedPart } from '../message-writer.ts'
+import type { NamedPart } from './message-writer.ts'
 
 /** What one chunk of a stream means for a message, whatever the stream's form. */
 export type Piece =

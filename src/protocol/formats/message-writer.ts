@@ -1,7 +1,6 @@
-import type { Message } from '../protocol/fold/message.ts'
-import type { Part, Role } from '../protocol/messages.ts'
-import type { Lane } from './appender.ts'
-import { isHighSurrogate, textDrafts } from './draft.ts'
+import type { Message } from '../fold/message.ts'
+import type { Part, Role } from '../messages.ts'
+import { isHighSurrogate, textDrafts, type Lane } from './draft.ts'
 import { fitPart, fits } from './fit-part.ts'
 
 export interface MessageOptions {

@@ -4,6 +4,12 @@ export interface Draft {
   readonly data: Readonly<Record<string, unknown>>
 }
 
+/** What one message is written through: it ends with the first batch that is refused. */
+export interface Lane {
+  /** Resolves at once, or, where much waits already, when there is room. @throws what an earlier write was refused with */
+  write(draft: Draft): Promise<void>
+}
+
 /** Text for a part of a message. */
 export interface TextDraft extends Draft {
   readonly type: 'message.delta'
