@@ -7,6 +7,7 @@ import { TokenMint } from './auth/mint.ts'
 import { originRule } from './auth/origins.ts'
 import { expireTicket, Tickets } from './auth/tickets.ts'
 import { TokenVerifier } from './auth/tokens.ts'
+import { Attached } from './core/attached.ts'
 import type { ConnectionPorts } from './core/connection.ts'
 import { Courier } from './core/courier.ts'
 import { Deliveries } from './core/deliveries.ts'
@@ -134,6 +135,7 @@ interface Core {
   readonly hub: Hub
   readonly keeper: Keeper
   readonly presence: Presence
+  readonly attached: Attached
   readonly deliveries: Deliveries
   readonly sessions: Sessions
   readonly runs: Runs
@@ -149,6 +151,7 @@ function assembleCore(ports: CorePorts): Core {
   const views = new Views(ports.store, ports.limits, (...after) => hub.recent(...after))
   const keeper = new Keeper({ ...ports, views })
   const presence = new Presence(ports)
+  const attached = new Attached({ ...ports, views })
   const deliveries = new Deliveries({ ...ports, views })
   const sessions = new Sessions({ ...ports, keeper, deliveries })
   const runs = new Runs({ ...ports, views, keeper })
@@ -158,7 +161,7 @@ function assembleCore(ports: CorePorts): Core {
   const effects = new Effects({ ...ports, views, keeper, hash: sha256 })
   const control = new Control({ ...ports, keeper })
   const agents = { runs, inputs, questions, state, effects, control }
-  return { views, hub, keeper, presence, deliveries, sessions, ...agents }
+  return { views, hub, keeper, presence, attached, deliveries, sessions, ...agents }
 }
 
 function assembleAuth(config: LoadedConfig, store: Store, ports: CorePorts) {

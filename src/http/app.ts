@@ -81,7 +81,7 @@ export function allRoutes(
     ...runEventRoutes(ports, limits, streams),
     ...inputRoutes(ports, limits, streams),
     ...questionRoutes(ports, limits, streams),
-    ...presenceRoutes(ports),
+    ...presenceRoutes(ports, limits, streams),
     ...deliveryRoutes(ports),
     ...verbRoutes(ports),
     ...stateRoutes(ports),

@@ -1,4 +1,5 @@
 import type { Attempts, Authenticator, Grant } from '../core/access.ts'
+import type { Attached } from '../core/attached.ts'
 import type { AttachmentPorts } from '../core/attachment.ts'
 import type { Clock } from '../core/clock.ts'
 import type { Deliveries } from '../core/deliveries.ts'
@@ -56,6 +57,7 @@ export interface HttpPorts {
   readonly control: Pick<Control, 'take' | 'release'>
   readonly effects: Pick<Effects, 'reserve' | 'record' | 'decide' | 'get' | 'open'>
   readonly state: Pick<SharedState, 'get' | 'all' | 'set' | 'patch' | 'remove'>
+  readonly attached: Pick<Attached, 'once'>
   readonly presence: Pick<Presence, 'enter' | 'leave'>
   readonly deliveries: Pick<Deliveries, 'list' | 'replay'>
   /** What an SSE reader is made of. */

@@ -1,12 +1,17 @@
-import { countAttached } from '../core/presence.ts'
+import type { FastifyReply } from 'fastify'
+import { MEMBER_KINDS, type MemberKind } from '../protocol/capabilities.ts'
 import { HeldlineError } from '../protocol/errors.ts'
 import { memberAnswer, presenceAnswer, presenceBody } from '../protocol/http.ts'
 import { json, NO_CONTENT, type Answer } from './answer.ts'
 import type { Call } from './call.ts'
+import { defined } from './defined.ts'
+import type { HttpLimits } from './limits.ts'
+import { endOfWait, waitMsOf, waitText } from './long-poll.ts'
 import type { HttpPorts } from './ports.ts'
 import type { Route } from './route.ts'
+import type { Streams } from './streams.ts'
 
-type Ports = Pick<HttpPorts, 'views' | 'presence' | 'limits'>
+type Ports = Pick<HttpPorts, 'views' | 'presence' | 'limits' | 'attached'>
 
 const ALL = '/v1/sessions/{session}/presence'
 const ONE = `${ALL}/{member}`
@@ -14,16 +19,28 @@ const ONE = `${ALL}/{member}`
 const CONNECTION = 'http'
 
 /** Who is there, for those without a socket. [P-5.5] */
-export function presenceRoutes(ports: Ports): readonly Route[] {
+export function presenceRoutes(
+  ports: Ports,
+  limits: HttpLimits,
+  streams: Streams,
+): readonly Route[] {
   return [
     {
       method: 'GET',
       path: ALL,
       summary: 'Get the members, and how many of each kind are attached',
       description:
-        'Members of one subject count once in `attached`; those that are not connected do not count.',
+        'Members of one subject count once in `attached`; those that are not connected do not count. ' +
+        'With `wait`, the answer comes when `until` holds, or with what is so when the time is over: look at `attached`.',
+      query: {
+        wait: waitText(limits, '`until` does not hold'),
+        until:
+          'What is waited for: `attached` (the default), that somebody of the kind is; or `empty`, that nobody of it is any more.',
+        kind: 'Of which kind: human (the default), agent or supervisor.',
+      },
       answers: { 200: { about: 'Who is there.', schema: presenceAnswer } },
-      handle: (call) => get(call, ports),
+      errors: ['connection_limit', 'draining'],
+      handle: (call, reply) => get(call, reply, ports, limits, streams),
     },
     {
       method: 'PUT',
@@ -46,10 +63,30 @@ export function presenceRoutes(ports: Ports): readonly Route[] {
   ]
 }
 
-async function get(call: Call, { views }: Ports): Promise<Answer> {
-  const { members } = await views.at(call.session)
-  const all = [...members.values()]
-  return json({ members: all, attached: countAttached(all) })
+async function get(
+  call: Call,
+  reply: FastifyReply,
+  { attached }: Ports,
+  limits: HttpLimits,
+  streams: Streams,
+): Promise<Answer> {
+  const query = call.query()
+  const waitMs = waitMsOf(query, limits)
+  const until = oneOf('until', ['attached', 'empty'] as const, query.get('until') ?? 'attached')
+  const kind: MemberKind = oneOf('kind', MEMBER_KINDS, query.get('kind') ?? 'human')
+  const signal = waitMs > 0 ? endOfWait(call, reply, streams) : undefined
+  const options = { until, kind, ...defined({ waitMs, signal }) }
+  return json(await attached.once(call.session, options))
+}
+
+/** @throws HeldlineError `invalid_request` */
+function oneOf<Word extends string>(name: string, words: readonly Word[], text: string): Word {
+  const found = words.find((word) => word === text)
+  if (found !== undefined) return found
+  throw new HeldlineError(
+    'invalid_request',
+    `unable to read; ${name} is one of: ${words.join(', ')}`,
+  )
 }
 
 async function put(call: Call, { presence, limits }: Ports): Promise<Answer> {

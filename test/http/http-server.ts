@@ -5,6 +5,7 @@ import { originRule } from '../../src/auth/origins.ts'
 import { Tickets } from '../../src/auth/tickets.ts'
 import { TokenVerifier } from '../../src/auth/tokens.ts'
 import type { Grant } from '../../src/core/access.ts'
+import { Attached } from '../../src/core/attached.ts'
 import { Deliveries } from '../../src/core/deliveries.ts'
 import { Control } from '../../src/core/control.ts'
 import { Effects } from '../../src/core/effects.ts'
@@ -112,6 +113,7 @@ export async function startHttp(options: HttpServerOptions = {}) {
     control,
     views,
     presence,
+    attached: new Attached({ ...ports, views }),
     deliveries,
     attachments: { ...ports, hub, views },
     authenticator: credentials(tickets, clock),

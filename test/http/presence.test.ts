@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { until } from '../support/until.ts'
 import { startHttp, type Answered, type HttpServer } from './http-server.ts'
 
 let server: HttpServer
+let session = ''
 let path = ''
 let made = 0
 
@@ -10,7 +12,8 @@ beforeAll(async () => {
 })
 
 beforeEach(async () => {
-  path = `/v1/sessions/s-${++made}`
+  session = `s-${++made}`
+  path = `/v1/sessions/${session}`
   await server.ask('PUT', path)
 })
 
@@ -107,5 +110,80 @@ describe('[P-5.5] presence over HTTP', () => {
   test('nobody enters a closed session', async () => {
     await server.ask('POST', `${path}/close`)
     expect((await put('a', {})).json.code).toBe('session_closed')
+  })
+})
+
+describe('[P-5.5] a wait for who is there', () => {
+  const wait = async (query: string, signal?: AbortSignal): Promise<Answered> =>
+    server.ask('GET', `${path}/presence?wait=20&${query}`, { ...(signal && { signal }) })
+  /** The poll is there before what it waits for. */
+  const asking = async (query: string): Promise<() => Promise<Answered>> => {
+    const asked = wait(query)
+    await until('the poll listens', () => server.watched(session))
+    return () => asked
+  }
+  const nobodyListens = (): Promise<void> =>
+    until('nobody listens any more', () => !server.watched(session))
+
+  test('ends with the first person, and at once where one is there [S0-17] [S4-19]', async () => {
+    const ada = await server.token({ subject: 'ada' })
+    const answer = await asking('until=attached')
+    await put('bot', {})
+    await put('a1', { visible: false }, ada)
+    const { status, json } = await answer()
+    expect([status, json.attached]).toEqual([200, { human: 1, agent: 1, supervisor: 0 }])
+    expect(json.members).toMatchObject([{ member: 'bot' }, { member: 'a1', visible: false }])
+    await nobodyListens()
+    expect((await wait('')).json).toEqual(json)
+  })
+
+  test('ends when nobody is left: with the last of them, not with the first [S0-17] [S0-18]', async () => {
+    const ada = await server.token({ subject: 'ada' })
+    const ben = await server.token({ subject: 'ben' })
+    await put('a1', {}, ada)
+    await put('b1', {}, ben)
+    await put('bot', {})
+    const answer = await asking('until=empty')
+    await server.ask('DELETE', `${path}/presence/a1`, { credential: ada })
+    await server.ask('DELETE', `${path}/presence/b1`, { credential: ben })
+    expect((await answer()).json).toMatchObject({
+      members: [{ member: 'bot' }],
+      attached: { human: 0, agent: 1 },
+    })
+    expect((await wait('until=empty')).json.attached).toMatchObject({ human: 0 })
+  })
+
+  test('is for the kind that it names', async () => {
+    await put('bot', {})
+    const answer = await asking('kind=agent&until=empty')
+    await server.ask('DELETE', `${path}/presence/bot`)
+    expect((await answer()).json.members).toEqual([])
+    expect((await wait('kind=supervisor&until=empty')).json.members).toEqual([])
+  })
+
+  test('that is over first is answered with who is there then', async () => {
+    await put('bot', {})
+    const { status, json } = await server.ask('GET', `${path}/presence?wait=1`)
+    expect([status, json.attached]).toEqual([200, { human: 0, agent: 1, supervisor: 0 }])
+    await nobodyListens()
+  })
+
+  test('ends with its client', async () => {
+    const stop = new AbortController()
+    const asked = wait('until=attached', stop.signal)
+    await until('the poll listens', () => server.watched(session))
+    stop.abort()
+    await expect(asked).rejects.toThrow()
+    await nobodyListens()
+  })
+
+  test('without a time is no wait, and what makes no sense is refused', async () => {
+    expect((await server.ask('GET', `${path}/presence?until=attached`)).status).toBe(200)
+    for (const query of ['wait=31', 'wait=-1', 'wait=x', 'until=full', 'kind=robot', 'kind=']) {
+      const { json } = await server.ask('GET', `${path}/presence?${query}`)
+      expect([query, json.code]).toEqual([query, 'invalid_request'])
+    }
+    const elsewhere = await server.ask('GET', '/v1/sessions/nowhere/presence?wait=5')
+    expect(elsewhere.json.code).toBe('session_not_found')
   })
 })
