@@ -94,6 +94,31 @@ describe('the examples of agents do what they say', () => {
     ])
   }, 40_000)
 
+  test('LangGraph: a graph asks, and goes on with the answer', async () => {
+    const working = run(process.execPath, ...node, join(folder, 'langgraph.ts'), 'by-langgraph')
+    const open = async () => {
+      const events = await room.events('by-langgraph').catch(() => [])
+      const asked = events.find(({ type }) => type === 'question.asked')
+      return asked?.data as { readonly question: string; readonly prompt: string } | undefined
+    }
+    await until('it asks', async () => (await open()) !== undefined)
+    const { question, prompt } = (await open()) ?? { question: '', prompt: '' }
+    expect(prompt).toBe('Shall I pay 5 €?')
+    const path = `/sessions/by-langgraph/questions/${question}/answer`
+    await room.ask('POST', path, { answer: true })
+    expect(JSON.parse(await working)).toMatchObject({ status: 'finished' })
+    const messages = await room.messages('by-langgraph')
+    expect(messages.map(textOf)).toEqual(['Two pots of tea are 5 €.', 'Done: enjoy your tea.'])
+    expect(messages[1]?.parts[0]).toMatchObject({
+      type: 'tool',
+      name: 'pay',
+      state: 'done',
+      output: { paid: 5 },
+    })
+    const [found] = (await room.ask('GET', '/sessions/by-langgraph/runs'))['runs'] as object[]
+    expect(found).toMatchObject({ step: 'thank', checkpoint: { id: expect.any(String) } })
+  }, 40_000)
+
   test('one that looks who is there: every word while somebody is, whole chapters while nobody is [S0-18]', async () => {
     const session = room.agent.session('watched')
     await session.open()
