@@ -49,7 +49,7 @@ export function foldRun(view: View, event: WireEvent): void {
   }
   // A lost run that left the view long ago may still be adopted: it lives again.
   const resumed = event.type === 'run.resumed'
-  const run = known ?? (resumed ? started(event, { run: data.run, epoch: data.epoch }) : undefined)
+  const run = known ?? (resumed ? started(event, data) : undefined)
   if (run === undefined) return
   const change = changeOf(event, run)
   const mayChange =
