@@ -70,6 +70,24 @@ export function describeControl(name: string, open: OpenStore): void {
       }
     })
 
+    test('[R20] as many runs as may live, each in the middle of a word, are interrupted in one commit', async () => {
+      const { session, runs, control, views } = await nodes()
+      const many = Array.from({ length: DEFAULT_LIMITS.maxLiveRuns - 1 }, (_, i) => `more-${i}`)
+      for (const run of many) {
+        await runs.start({ session, run, by })
+        const claim = { run, epoch: 1 }
+        await runs.append({ session, by, claim, drafts: [begun(run), delta(run)] })
+      }
+      await control.take(session, boss, {})
+      const view = await views.at(session)
+      const statuses = new Set([...view.messages.values()].map(({ status }) => status))
+      expect([view.messages.size, statuses]).toEqual([many.length, new Set(['interrupted'])])
+      expect(new Set([...view.runs.values()].map(({ status }) => status))).toEqual(
+        new Set(['thinking']),
+      )
+      expect((await typesOf(session)).at(-1)).toBe('control.taken')
+    })
+
     test('[R20] of two who take control at once, one has it', async () => {
       const { session, control, views } = await nodes()
       const other = grant({ subject: 'other', kind: 'human' })
