@@ -130,7 +130,7 @@ export class SessionEngine {
     else if (frame.type === 'error') this.reader.takeError(refusal(frame))
     else if (frame.type === 'signal') {
       const { name, by, data } = frame
-      this.emitter.emit('signal', { name, by, ...(data !== undefined && { data }) })
+      this.emitter.emit('signal', { name, by, data })
     }
   }
 
@@ -165,7 +165,7 @@ export class SessionEngine {
     this.attach()
     const wire = this.#host.connection()?.wire
     if (wire === undefined || !this.reader.attached) return false
-    return wire.tell({ op: 'signal', session: this.id, name, ...(data !== undefined && { data }) })
+    return wire.tell({ op: 'signal', session: this.id, name, data })
   }
 
   /** @throws ClientError by the promise: what the server refuses. Without a connection it is said with the next attach. */

@@ -92,16 +92,16 @@ export class View {
   rest(): Required<ViewRest> {
     return {
       tip: this.tip,
-      members: [...this.members.values()],
+      members: listed(this.members),
       metadata: this.metadata,
       createdAt: this.createdAt,
       closedAt: this.closedAt,
-      runs: [...this.runs.values()],
-      inputs: [...this.inputs.values()],
-      questions: [...this.questions.values()],
-      state: [...this.state.values()],
-      effects: [...this.effects.values()],
-      deliveries: [...this.deliveries.values()],
+      runs: listed(this.runs),
+      inputs: listed(this.inputs),
+      questions: listed(this.questions),
+      state: listed(this.state),
+      effects: listed(this.effects),
+      deliveries: listed(this.deliveries),
       controller: this.controller,
     }
   }
@@ -127,6 +127,10 @@ export class View {
     this.tip = rest.tip
     this.position = position
   }
+}
+
+function listed<T>(map: ReadonlyMap<string, T>): readonly T[] {
+  return [...map.values()]
 }
 
 function refill<K extends string, T extends Readonly<Record<K, string>>>(
