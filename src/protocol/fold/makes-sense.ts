@@ -8,6 +8,8 @@ const parts = list(part)
 const content = { parent: optional(nullable(string)), parts: optional(parts) }
 const added = shape('message', { add: part })
 const extended = shape('message text part~ type~')
+/** One that is resumed may begin anew, where the view knows nothing of it any more. */
+const begun = shape('run epoch# agent~ trigger~ metadata%~')
 
 /** What the data of every event of a noun must be like, and that of a type where it is more. */
 const SHAPES: Readonly<Record<string, Check>> = {
@@ -22,9 +24,9 @@ const SHAPES: Readonly<Record<string, Check>> = {
   'member.updated': member,
   'member.left': shape('member'),
   run: shape('run'),
-  'run.started': shape('run epoch# agent~ trigger~ metadata%~'),
+  'run.started': begun,
   'run.status': shape('run status step~ detail~'),
-  'run.resumed': shape('run epoch#'),
+  'run.resumed': begun,
   'run.failed': shape('run', { error: shape('message code~') }),
   input: shape('input'),
   'input.received': shape('input mode run~ message~ expiresAt#~'),
