@@ -32,7 +32,7 @@ export class Inputs {
   async *[Symbol.asyncIterator](options: InputsOptions = {}): AsyncGenerator<AgentInput, void> {
     const seen = new Set<string>()
     while (!this.#over.aborted) {
-      const heard = this.#watch.next('input.received', this.#over)
+      const heard = this.#watch.next((type) => type === 'input.received', this.#over)
       try {
         const waiting = await this.#list(options)
         for (const input of waiting.filter(({ id }) => !seen.has(id))) {

@@ -38,11 +38,10 @@ export async function serve(
   const { clock, random } = api.ports
   const tried = new Tried()
   while (!over.aborted) {
-    const received = watch.next('input.received', over)
-    const lost = watch.next('run.lost', over)
+    const heard = watch.next((type) => WAKES.test(type), over)
     try {
       const work = await nextOf(api, options.agent, tried, over)
-      if (work === null) await Promise.race([received.come, lost.come])
+      if (work === null) await heard.come
       else {
         // Others may have heard of it, too.
         if (work.adopt !== undefined) await sleep(clock, random() * PAUSE_MS, over)
@@ -53,8 +52,7 @@ export async function serve(
       onError(error)
       await sleep(clock, random() * PAUSE_MS, over)
     } finally {
-      received.forget()
-      lost.forget()
+      heard.forget()
     }
   }
 }
@@ -80,7 +78,10 @@ async function perform(
 
 type Work = Pick<RunOptions, 'run' | 'trigger' | 'adopt'>
 
-/** The oldest input that nobody has tried here, else a run that was lost. */
+/**
+ * The oldest input that nobody has tried here, else a run that was lost; nothing while a run of this agent lives. The inputs are listed first: one that is
+ * not among them any more, or was tried here, has a run that the second list shows. So a session has one run of an agent at a time, whoever serves it.
+ */
 async function nextOf(
   api: SessionApi,
   agent: string,
@@ -88,24 +89,34 @@ async function nextOf(
   signal: AbortSignal,
 ): Promise<Work | null> {
   const inputs = await waitingInputs(api, signal)
-  const input = inputs.find((one) => isForAnybody(one) && !tried.has(one.id))
+  const { runs } = await api.json({ path: '/runs', signal })
+  // The shape is the contract's. [P-10.9]
+  const mine = (runs as readonly ListedRun[]).filter((run) => run.agent === agent)
+  const live = (runs as readonly ListedRun[]).filter(({ status }) => !isOver(status))
+  if (mine.some(({ status }) => !isOver(status))) return null
+  const input = inputs.find((one) => !tried.has(one.id) && isForNext(one, live))
   if (input !== undefined) {
     tried.add(input.id)
     return { trigger: input.id }
   }
-  const answer = await api.json({ path: '/runs', query: { status: 'over' }, signal })
-  // The shape is the contract's. [P-10.9]
-  const runs = answer['runs'] as readonly ListedRun[]
-  const run = runs.find((one) => one.status === 'lost' && one.agent === agent)
-  if (run === undefined) return null
-  const { id, trigger } = run
+  const lost = mine.find(({ status }) => status === 'lost')
+  if (lost === undefined) return null
+  const { id, trigger } = lost
   return { run: id, ...(trigger !== null && { trigger }), adopt: 'rewrite' }
 }
 
-/** One that names a run is for that run, unless it ended the run. */
-function isForAnybody({ mode, run }: ListedInput): boolean {
-  return run === null || mode === 'interrupt'
+/** What was meant for a run that lives is that run's; once it is over without having taken it, the next one's. */
+function isForNext({ mode, run }: ListedInput, live: readonly ListedRun[]): boolean {
+  if (mode !== 'steer') return true
+  return run === null ? live.length === 0 : live.every(({ id }) => id !== run)
 }
+
+function isOver(status: string): boolean {
+  return OVER.has(status)
+}
+
+const OVER = new Set(['finished', 'failed', 'cancelled', 'lost'])
+const WAKES = /^(input\.received|run\.(finished|failed|cancelled|lost))$/
 
 const MAX_TRIED = 1000
 

@@ -48,14 +48,14 @@ export class SessionWatch {
     }
   }
 
-  /** The next event of a type, or a while: listens from now on, so that nothing falls between looking and listening. */
-  next(type: string, over: AbortSignal): Word {
+  /** The next event that wakes, or a while: listens from now on, so that nothing falls between looking and listening. */
+  next(wakes: (type: string) => boolean, over: AbortSignal): Word {
     const heard = new AbortController()
     const hear = (): void => heard.abort()
     over.addEventListener('abort', hear)
     if (over.aborted) hear()
     const remove = this.add((event) => {
-      if (event.type === type) hear()
+      if (wakes(event.type)) hear()
     })
     const { clock } = this.#api.ports
     return {

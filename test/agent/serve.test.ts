@@ -26,6 +26,8 @@ describe('agents that serve a session, against a real server', () => {
     await say('served', 'q0')
     const errors: unknown[] = []
     const stop = new AbortController()
+    let atOnce = 0
+    let most = 0
     const serving = Array.from({ length: 3 }, () => {
       const session = room.another().session('served')
       const options = {
@@ -34,9 +36,11 @@ describe('agents that serve a session, against a real server', () => {
         onError: (e: unknown) => errors.push(e),
       }
       return session.serve(options, async (run) => {
+        most = Math.max(most, ++atOnce)
         await run.text(`by ${run.id}`)
-        const [runs] = [await room.ask('GET', `/sessions/served/runs/${run.id}`)]
-        if (runs['trigger'] === 'bad') throw new Error('this one fails')
+        const { trigger } = await room.ask('GET', `/sessions/served/runs/${run.id}`)
+        atOnce--
+        if (trigger === 'bad') throw new Error('this one fails')
       })
     })
     for (let n = 1; n < 8; n++) await say('served', `q${n}`)
@@ -49,9 +53,41 @@ describe('agents that serve a session, against a real server', () => {
     stop.abort()
     await Promise.all(serving)
     expect(new Set(await answers('served')).size).toBe(9)
+    // One after the other, whoever serves.
+    expect(most).toBe(1)
     expect(errors).toMatchObject([{ message: 'this one fails' }])
     expect(await room.ask('GET', '/sessions/served/inputs')).toEqual({ inputs: [] })
   })
+
+  test('leave what is meant for a run that lives to that run, and take it once that is over', async () => {
+    await room.agent.session('meant').open()
+    const stop = new AbortController()
+    const texts: string[] = []
+    let release = (): void => undefined
+    const options = { agent: 'answerer', signal: stop.signal }
+    const work = room.agent.session('meant')
+    const serving = [room.agent, room.another()].map((agent) =>
+      agent.session('meant').serve(options, async (run) => {
+        const { trigger } = await room.ask('GET', `/sessions/meant/runs/${run.id}`)
+        const question = (await work.messages()).find(({ id }) => id === trigger)
+        texts.push(textOf(question))
+        if (texts.length === 1) await new Promise<void>((resolve) => (release = resolve))
+      }),
+    )
+    await say('meant', 'first')
+    await until('it works', () => texts.length === 1)
+    const parts = [{ type: 'text', text: 'to that one' }]
+    await room.ask('POST', '/sessions/meant/inputs', { mode: 'steer', parts })
+    await say('meant', 'second')
+    const { inputs } = await room.ask('GET', '/sessions/meant/inputs')
+    expect(inputs).toHaveLength(2)
+    expect(texts).toEqual(['first'])
+    release()
+    await until('all is answered', () => texts.length === 3)
+    expect(texts).toEqual(['first', 'to that one', 'second'])
+    stop.abort()
+    await Promise.all(serving)
+  }, 20_000)
 
   test('take over what a process that died had begun [R6]', async () => {
     await room.agent.session('died').open()
