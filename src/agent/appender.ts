@@ -22,6 +22,12 @@ const HARD_BYTES = 1024 * 1024
 const BATCH_BYTES = 64 * 1024
 const BATCH_EVENTS = 250
 
+/** What one message is written through: it ends with the first batch that is refused. */
+export interface AgentLane extends Lane {
+  /** It was refused, and somebody has heard of it: what is written now belongs elsewhere. Until then a write says so. */
+  readonly over: boolean
+}
+
 interface Entry {
   draft: Draft
   bytes: number
@@ -54,6 +60,9 @@ export class Appender {
   #settled = 0
   #waiters: Waiter[] = []
   #generation = 0
+  #last: unknown = null
+  /** Somebody has heard of the last failure. */
+  #told = true
   #failure: { readonly error: unknown; readonly final: boolean } | null = null
 
   constructor(options: AppenderOptions) {
@@ -61,26 +70,31 @@ export class Appender {
   }
 
   /** For one message. A refusal ends the lanes that were there, since what they wrote is not there; a new one begins anew. */
-  lane(): Lane {
+  lane(): AgentLane {
     if (this.#failure?.final === false) this.#failure = null
     const generation = this.#generation
+    const isOver = (): boolean => this.#generation !== generation
+    const isTold = (): boolean => this.#told
     let refused: { readonly error: unknown } | null = null
     return {
+      get over() {
+        return isOver() && isTold()
+      },
       write: async (draft) => {
-        if (refused === null && this.#generation !== generation) refused = { error: this.#last }
+        if (refused === null && isOver()) refused = { error: this.#last }
+        this.#told ||= refused !== null
         if (refused !== null) throw refused.error
         await this.#write(draft)
       },
     }
   }
 
-  #last: unknown = null
-
-  /** Resolves when all that was written until now is in the log. @throws what it was refused with */
-  flush(): Promise<void> {
+  /** Resolves when all that was written until now is in the log. @throws what it was refused with, unless somebody has heard of that */
+  async flush(): Promise<void> {
+    if (this.#failure?.final === false && this.#told) return
     const target = this.#written
     if (this.#failure === null) this.#pump()
-    return this.#wait(() => this.#settled >= target)
+    await this.#wait(() => this.#settled >= target)
   }
 
   /** Nothing is sent from now on. Idempotent. */
@@ -178,6 +192,7 @@ export class Appender {
     if (this.#failure?.final === true) return
     this.#failure = { error, final }
     this.#last = error
+    this.#told = this.#waiters.length > 0
     this.#generation++
     this.#entries = []
     this.#bytes = 0
@@ -191,7 +206,10 @@ export class Appender {
   }
 
   async #wait(holds: () => boolean): Promise<void> {
-    if (this.#failure !== null) throw this.#failure.error
+    if (this.#failure !== null) {
+      this.#told = true
+      throw this.#failure.error
+    }
     if (holds()) return
     await new Promise<void>((resolve, reject) => this.#waiters.push({ holds, resolve, reject }))
   }

@@ -1,5 +1,5 @@
 import type { Message } from '../protocol/fold/message.ts'
-import type { Appender } from './appender.ts'
+import type { AgentLane, Appender } from './appender.ts'
 import { MessageWriter, type MessageOptions } from '../protocol/formats/message-writer.ts'
 
 /**
@@ -12,6 +12,7 @@ export class RunMessages {
   readonly #defaults: MessageOptions
   readonly #earlier: ReadonlyMap<string, Message>
   readonly #piped = new Set<MessageWriter>()
+  readonly #lanes = new WeakMap<MessageWriter, AgentLane>()
   #count = 0
   #current: MessageWriter | null = null
   /** The part that text without a stream goes on in. */
@@ -32,13 +33,12 @@ export class RunMessages {
     if (!goOn) return
     this.#count = earlier.length
     const open = earlier.findLast((message) => message.status === 'open')
-    if (open !== undefined)
-      this.#current = new MessageWriter(open.id, appender.lane(), {}, open, true)
+    if (open !== undefined) this.#current = this.#writer(open.id, {}, open, true)
   }
 
   /** What is written goes to this one. */
   get current(): MessageWriter {
-    if (this.#current === null || this.#current.over) this.#current = this.#open({})
+    if (this.#current === null || this.#isOver(this.#current)) this.#current = this.#open({})
     return this.#current
   }
 
@@ -65,7 +65,7 @@ export class RunMessages {
 
   /** Ends the current one, if there is one. */
   async end(): Promise<void> {
-    await this.#current?.end()
+    if (this.#current !== null && !this.#isOver(this.#current)) await this.#current.end()
   }
 
   async addText(text: string): Promise<void> {
@@ -80,6 +80,22 @@ export class RunMessages {
   #open(options: MessageOptions): MessageWriter {
     const id = `${this.#run}.m${++this.#count}`
     const earlier = this.#earlier.get(id) ?? null
-    return new MessageWriter(id, this.#appender.lane(), { ...this.#defaults, ...options }, earlier)
+    return this.#writer(id, { ...this.#defaults, ...options }, earlier, false)
+  }
+
+  #writer(
+    id: string,
+    options: MessageOptions,
+    earlier: Message | null,
+    goOn: boolean,
+  ): MessageWriter {
+    const lane = this.#appender.lane()
+    const writer = new MessageWriter(id, lane, options, earlier, goOn)
+    this.#lanes.set(writer, lane)
+    return writer
+  }
+
+  #isOver(writer: MessageWriter): boolean {
+    return writer.over || this.#lanes.get(writer)?.over === true
   }
 }

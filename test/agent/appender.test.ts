@@ -162,11 +162,27 @@ describe('a refusal', () => {
     await lane.write(text('refused'))
     await expect(clock.resolve(appender.flush())).rejects.toBe(refused)
     await expect(lane.write(text('more'))).rejects.toBe(refused)
+    expect(lane.over).toBe(true)
+    // It was told once, and nothing else waits.
+    await appender.flush()
     await appender.lane().write(text('anew'))
     await clock.resolve(appender.flush())
     await expect(lane.write(text('still'))).rejects.toBe(refused)
     expect(sent.map(({ seq }) => seq)).toEqual([0, 1, 1])
     expect(ends).toEqual([])
+  })
+
+  test('that nobody waited for is told to the next who writes, or waits', async () => {
+    const { clock, appender } = setup(refused, refused)
+    const lane = appender.lane()
+    await lane.write(text('refused'))
+    await clock.advance(25)
+    expect(lane.over).toBe(false)
+    await expect(lane.write(text('more'))).rejects.toBe(refused)
+    expect(lane.over).toBe(true)
+    await appender.lane().write(text('again'))
+    await clock.advance(25)
+    await expect(appender.flush()).rejects.toBe(refused)
   })
 
   test.each(['run_over', 'run_fenced', 'run_not_found', 'producer_gap'])(

@@ -171,6 +171,43 @@ describe('people and a run, against a real server', () => {
     expect(await result).toMatchObject({ status: 'cancelled' })
   })
 
+  test('while a person speaks in its place it is refused; afterwards it begins another message [P-14.1]', async () => {
+    const session = room.agent.session('taken')
+    await session.open()
+    const { token } = await room.ask('POST', '/tokens', {
+      subject: 'ada',
+      sessions: ['taken'],
+      capabilities: ['control', 'send', 'publish'],
+      ttlMs: 60_000,
+    })
+    const control = async (verb: string): Promise<number> => {
+      const headers = {
+        authorization: `Bearer ${String(token)}`,
+        'content-type': 'application/json',
+      }
+      const url = `${room.server.url}/v1/sessions/taken/control/${verb}`
+      return (await fetch(url, { method: 'POST', headers, body: '{}' })).status
+    }
+    const result = await session.run({ run: 'r1' }, async (run) => {
+      await run.text('I think that')
+      await run.flush()
+      expect(await control('take')).toBe(200)
+      await run.text(' you should')
+      await expect(run.flush()).rejects.toMatchObject({ code: 'not_controller' })
+      // Its work goes on with everything else.
+      await run.status({ step: 'listening' })
+      expect(run.signal.aborted).toBe(false)
+      expect(await control('release')).toBe(200)
+      await run.text('As I said.')
+      return 'done'
+    })
+    expect(result).toMatchObject({ status: 'finished', output: 'done' })
+    expect(await room.messages('taken')).toMatchObject([
+      { status: 'interrupted', parts: [{ text: 'I think that' }] },
+      { status: 'completed', parts: [{ text: 'As I said.' }] },
+    ])
+  })
+
   test('the shared state is read, set, compared and patched [P-12.2] [P-12.3]', async () => {
     const session = room.agent.session('state')
     await session.open()
