@@ -1,7 +1,8 @@
 import { appendAnswer, appendBody, appendLine, eventsAnswer } from '../protocol/http.ts'
 import { newEventSchema } from '../protocol/frames-up.ts'
+import { appendStream } from './append-stream.ts'
 import { appendJson, appendToSession } from './events-append.ts'
-import { appendLines } from './events-ndjson.ts'
+import { EventLines } from './events-ndjson.ts'
 import { readEvents } from './events-read.ts'
 import { streamEvents } from './events-sse.ts'
 import type { HttpLimits } from './limits.ts'
@@ -71,7 +72,13 @@ export function eventRoutes(
         200: { about: 'A line for each batch.', schema: appendLine, type: 'application/x-ndjson' },
       },
       errors: appendErrors,
-      handle: (call, reply) => appendLines(call, reply, ports, limits, streams, appendTo),
+      handle: (call, reply) =>
+        appendStream(
+          call,
+          reply,
+          { ports, limits, streams, appendTo },
+          () => new EventLines(ports.limits.maxEventBytes),
+        ),
     },
     {
       method: 'GET',

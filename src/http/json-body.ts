@@ -9,7 +9,17 @@ import type { Route } from './route.ts'
 const CHARSET = /^[ \t]*(?:;[ \t]*charset=(?:utf-8|"utf-8")[ \t]*)?$/i
 const JSON_TYPE = 'application/json'
 const NDJSON_TYPE = 'application/x-ndjson'
-const USUAL_TYPES = [JSON_TYPE, `${NDJSON_TYPE} on appends`]
+/** Their routes read them as they arrive. */
+const STREAMED_TYPES: ReadonlySet<string | undefined> = new Set([
+  NDJSON_TYPE,
+  'text/event-stream',
+  'text/plain',
+])
+const USUAL_TYPES = [
+  JSON_TYPE,
+  `${NDJSON_TYPE} on appends`,
+  'text/event-stream and text/plain on appends in the name of a run',
+]
 const PATCH_TYPES = ['application/merge-patch+json', 'application/json-patch+json']
 
 /** What it takes to read a body. */
@@ -36,7 +46,7 @@ export function bodyFor(
   if (type === undefined || !isType(type, route.variant ?? JSON_TYPE)) {
     throw unsupported('the content type', route)
   }
-  if (route.variant === NDJSON_TYPE) return undefined
+  if (STREAMED_TYPES.has(route.variant)) return undefined
   return readJson(request, route.body.maxBytes ?? limits.bodyBytes, deadlines)
 }
 

@@ -33,6 +33,8 @@ export const RIGHTS: Readonly<Record<string, Need>> = {
   'POST /v1/sessions/{session}/runs/{run}/cancel': ['send', 'publish', 'manage'],
   'POST /v1/sessions/{session}/runs/{run}/events': 'publish',
   'POST /v1/sessions/{session}/runs/{run}/events application/x-ndjson': 'publish',
+  'POST /v1/sessions/{session}/runs/{run}/events text/event-stream': 'publish',
+  'POST /v1/sessions/{session}/runs/{run}/events text/plain': 'publish',
   'POST /v1/sessions/{session}/runs/{run}/heartbeat': 'publish',
   'POST /v1/sessions/{session}/runs/{run}/status': 'publish',
   'POST /v1/sessions/{session}/runs/{run}/suspend': 'publish',

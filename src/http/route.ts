@@ -10,6 +10,7 @@ export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
 export type Variant =
   | 'text/event-stream'
   | 'application/x-ndjson'
+  | 'text/plain'
   | 'application/merge-patch+json'
   | 'application/json-patch+json'
 

@@ -1,16 +1,19 @@
+import type { FastifyReply } from 'fastify'
 import { newEventSchema } from '../protocol/frames-up.ts'
+import { streamText } from '../protocol/http-formats.ts'
 import { appendAnswer, appendBody, appendLine } from '../protocol/http.ts'
+import { appendStream } from './append-stream.ts'
 import { appendErrors, idempotency } from './event-routes.ts'
 import { appendJson, requestOf, type AppendTo } from './events-append.ts'
-import { appendLines } from './events-ndjson.ts'
 import type { Call } from './call.ts'
+import { readerFor } from './formats.ts'
 import type { HttpLimits } from './limits.ts'
 import type { HttpPorts } from './ports.ts'
 import type { Route } from './route.ts'
 import { claimOf, RUN_EPOCH } from './run-epoch.ts'
 import type { Streams } from './streams.ts'
 
-type Ports = Pick<HttpPorts, 'runs' | 'limits' | 'durability' | 'clock' | 'log'>
+type Ports = Pick<HttpPorts, 'runs' | 'limits' | 'durability' | 'clock' | 'log' | 'random'>
 
 const PATH = '/v1/sessions/{session}/runs/{run}/events'
 
@@ -23,12 +26,29 @@ const errors = [
   'session_limit',
 ] as const
 
+const FORMAT = 'What a line is a chunk of: `ui-message-chunks` (AI SDK) or `ag-ui`.'
+const MESSAGE =
+  'The id of the message. Without it, the one that the framework gives; else one of the run and the Idempotency-Key.'
+
 /** Events in the name of a run. [P-10.3] */
 export function runEventRoutes(
   ports: Ports,
   limits: HttpLimits,
   streams: Streams,
 ): readonly Route[] {
+  const streamed = {
+    method: 'POST',
+    path: PATH,
+    headers,
+    answers: {
+      200: { about: 'A line for each batch.', schema: appendLine, type: 'application/x-ndjson' },
+    },
+    errors,
+    handle: (call: Call, reply: FastifyReply) => {
+      const appendTo = appendToRun(call, ports)
+      return appendStream(call, reply, { ports, limits, streams, appendTo }, readerFor(call, ports))
+    },
+  } as const
   return [
     {
       method: 'POST',
@@ -45,20 +65,31 @@ export function runEventRoutes(
       handle: (call) => appendJson(call, ports, appendToRun(call, ports)),
     },
     {
-      method: 'POST',
-      path: PATH,
+      ...streamed,
       variant: 'application/x-ndjson',
-      summary: 'Append a stream of lines in the name of a run, one event each',
+      summary: 'Append a stream of lines in the name of a run, one event or one chunk each',
       description:
-        'As in the session itself. When the run is cancelled, or another process holds it, the error is the last line. A stream in which no line comes is no sign of life.',
-      headers,
+        'As in the session itself; with `format`, each line is a chunk that a framework streams, and all of them are one message. When the run is cancelled, or another process holds it, the error is the last line. A stream in which no line comes is no sign of life.',
+      query: { format: FORMAT, message: MESSAGE },
       body: { schema: newEventSchema, required: true },
-      answers: {
-        200: { about: 'A line for each batch.', schema: appendLine, type: 'application/x-ndjson' },
-      },
-      errors,
-      handle: (call, reply) =>
-        appendLines(call, reply, ports, limits, streams, appendToRun(call, ports)),
+    },
+    {
+      ...streamed,
+      variant: 'text/event-stream',
+      summary:
+        'Append what a framework streams as server-sent events, one chunk each, as a message',
+      description:
+        'As lines with `format`, which is needed here. A line `data: [DONE]` says nothing.',
+      query: { format: FORMAT, message: MESSAGE },
+      body: { schema: streamText, required: true },
+    },
+    {
+      ...streamed,
+      variant: 'text/plain',
+      summary: 'Append text as it arrives, as a message',
+      description: 'UTF-8, of any length, over any length of time; completed at its end.',
+      query: { message: MESSAGE },
+      body: { schema: streamText, required: true },
     },
   ]
 }

@@ -21,7 +21,7 @@ export class AiSdkReader implements Reader {
   /** The calls that approvals are about. */
   readonly #approvals = new Map<string, string>()
   /** The parts of the step under way, for when it is tried again. */
-  #step: string[] = []
+  #step = new Set<string>()
 
   constructor(nextPart: NextPart) {
     this.#nextPart = nextPart
@@ -31,8 +31,8 @@ export class AiSdkReader implements Reader {
   *read(chunk: unknown): Iterable<Piece> {
     if (!isChunk(chunk)) return
     for (const piece of this.#read(chunk)) {
-      if (piece.kind === 'text') this.#step.push(piece.part)
-      if (piece.kind === 'put') this.#step.push(piece.part.id)
+      if (piece.kind === 'text') this.#step.add(piece.part)
+      if (piece.kind === 'put') this.#step.add(piece.part.id)
       yield piece
     }
   }
@@ -136,12 +136,12 @@ export class AiSdkReader implements Reader {
         return
       }
       case 'start-step':
-        this.#step = []
+        this.#step = new Set()
         this.#texts.endAll()
         return
       case 'reset-step': {
-        const parts = [...new Set(this.#step)]
-        this.#step = []
+        const parts = [...this.#step]
+        this.#step = new Set()
         this.#texts.endAll()
         return yield { kind: 'remove', parts }
       }

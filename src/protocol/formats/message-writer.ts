@@ -1,7 +1,7 @@
 import type { Message } from '../fold/message.ts'
 import type { Part, Role } from '../messages.ts'
 import { isHighSurrogate, textDrafts, type Lane } from './draft.ts'
-import { fitPart, fits } from './fit-part.ts'
+import { bytesOf, fitPart, fits } from './fit-part.ts'
 
 export interface MessageOptions {
   /** Default `assistant`. */
@@ -30,23 +30,30 @@ export class MessageWriter {
   readonly #options: MessageOptions
   readonly #earlier: Message | null
   readonly #parts = new Map<string, Part>()
+  readonly #keepBytes: number
+  #keptBytes = 0
   #state: 'new' | 'open' | 'ended' = 'new'
   #named = 0
   #half: Half | null = null
   #broken = false
 
-  /** @param goOn the earlier content stays, and what is written follows it */
+  /**
+   * @param goOn the earlier content stays, and what is written follows it
+   * @param keepBytes of a message that grows beyond, only the names of the parts are kept
+   */
   constructor(
     id: string,
     lane: Lane,
     options: MessageOptions,
     earlier: Message | null,
     goOn = false,
+    keepBytes = Infinity,
   ) {
     this.id = id
     this.#lane = lane
     this.#options = options
     this.#earlier = earlier
+    this.#keepBytes = keepBytes
     if (!goOn || earlier === null) return
     this.#state = 'open'
     for (const part of earlier.parts) this.#parts.set(part.id ?? this.nextPart(), part)
@@ -98,17 +105,17 @@ export class MessageWriter {
   async put(part: NamedPart): Promise<void> {
     await this.#begin()
     const fitted = fitPart(part)
-    this.#parts.set(part.id, fitted)
+    this.#keep(fitted, bytesOf(fitted))
     if (this.#state !== 'ended') return this.#write('message.delta', { add: fitted })
     // A tool that was still at it when its message was ended.
-    if (fits(this.parts)) await this.#send('message.replaced', { parts: this.parts })
+    if (this.#isShort) await this.#send('message.replaced', { parts: this.parts })
   }
 
   /** Takes back what was written last: the stream tries a step again. */
   async remove(ids: readonly string[]): Promise<void> {
     const there = ids.filter((id) => this.#parts.delete(id))
     if (there.length === 0) return
-    if (fits(this.parts)) return this.#write('message.replaced', { parts: this.parts })
+    if (this.#isShort) return this.#write('message.replaced', { parts: this.parts })
     // More than one event can say: emptied, one by one.
     for (const id of there) {
       await this.#write('message.delta', { add: { type: 'text', id, text: '' } })
@@ -136,6 +143,21 @@ export class MessageWriter {
     return this.#earlier !== null && this.#earlier.status !== 'open'
   }
 
+  /** All of it is known, and one event can hold it. */
+  get #isShort(): boolean {
+    return this.#keptBytes <= this.#keepBytes && fits(this.parts)
+  }
+
+  #keep(part: NamedPart, bytes: number): void {
+    const forgot = this.#keptBytes > this.#keepBytes
+    this.#keptBytes += bytes
+    this.#parts.set(part.id, part)
+    if (this.#keptBytes <= this.#keepBytes) return
+    // Setting what is there keeps its place.
+    for (const [id, { type }] of forgot ? [[part.id, part] as const] : this.#parts)
+      this.#parts.set(id, { type, id })
+  }
+
   async #begin(): Promise<void> {
     if (this.#state !== 'new') return
     this.#state = 'open'
@@ -152,7 +174,7 @@ export class MessageWriter {
     const earlier = this.#earlier
     if (earlier === null || earlier.status === 'deleted') return
     // A text that is longer than one event stands as it was completed first.
-    if (!fits(this.parts)) return
+    if (!this.#isShort) return
     if (JSON.stringify(earlier.parts) === JSON.stringify(this.parts)) return
     await this.#send('message.replaced', {
       parts: this.parts,
@@ -170,7 +192,7 @@ export class MessageWriter {
   async #addWhole(part: string, type: string, text: string): Promise<void> {
     await this.#begin()
     const old = this.#parts.get(part)
-    this.#parts.set(part, { type, id: part, ...old, text: (old?.text ?? '') + text })
+    this.#keep({ type, ...old, id: part, text: (old?.text ?? '') + text }, text.length)
     for (const { type: event, data } of textDrafts(this.id, part, type, text)) {
       await this.#write(event, data)
     }

@@ -1,0 +1,238 @@
+import type { FastifyReply } from 'fastify'
+import type { ServerResponse } from 'node:http'
+import { demandAppend } from '../core/append-rights.ts'
+import { ackOf } from '../core/connection-ops.ts'
+import { expected } from '../core/error-frame.ts'
+import type { Draft } from '../core/new-event.ts'
+import { HeldlineError } from '../protocol/errors.ts'
+import { MAX_EVENTS_A_REQUEST } from '../protocol/frames-up.ts'
+import { STREAMED } from './answer.ts'
+import { retryOf, type Retry } from './append-headers.ts'
+import type { Call } from './call.ts'
+import type { AppendTo } from './events-append.ts'
+import { linger } from './hooks.ts'
+import type { HttpLimits } from './limits.ts'
+import type { HttpPorts } from './ports.ts'
+import { problem } from './problem.ts'
+import type { OpenStream, Streams } from './streams.ts'
+
+/** What it takes to append a body as it arrives. */
+export interface AppendStreamPorts {
+  readonly ports: Pick<HttpPorts, 'limits' | 'durability' | 'clock' | 'log'>
+  readonly limits: HttpLimits
+  readonly streams: Streams
+  readonly appendTo: AppendTo
+}
+
+/** Makes events of a body. */
+export interface BodyReader {
+  /**
+   * The events that are complete with these bytes, one by one, so that those before a mistake can still be taken.
+   * @throws HeldlineError
+   */
+  push(chunk: Buffer): Iterable<Draft> | AsyncIterable<Draft>
+  /** What is still to come when the body is over. */
+  end(): Iterable<Draft> | AsyncIterable<Draft>
+  /** How many lines of the body it has read. */
+  readonly lines: number
+}
+
+/** A key gets the number of each event: together they are an id. */
+const MAX_KEY = 110
+
+/** Appends what a reader makes of a body, as it arrives, and acknowledges it by lines. [P-9.3] */
+export async function appendStream(
+  call: Call,
+  reply: FastifyReply,
+  how: AppendStreamPorts,
+  readerOf: (retry: Retry) => BodyReader,
+): Promise<typeof STREAMED> {
+  const { streams } = how
+  streams.demandRoom()
+  const retry = retryOf(call)
+  if (retry.key !== undefined && retry.key.length > MAX_KEY) {
+    throw new HeldlineError(
+      'invalid_idempotency_key',
+      `unable to append; for lines, the key has at most ${MAX_KEY} characters`,
+    )
+  }
+  const stream = new AppendStream(call, reply, retry, how, readerOf(retry))
+  streams.add(stream)
+  try {
+    await stream.run()
+  } finally {
+    streams.delete(stream)
+  }
+  return STREAMED
+}
+
+/**
+ * One body. What has arrived together is one commit, and while that is under way the body waits: the stream's own buffer is all that
+ * is held, and the next batch is what gathered there.
+ */
+class AppendStream implements OpenStream {
+  readonly #call: Call
+  readonly #reply: FastifyReply
+  readonly #retry: Retry
+  readonly #how: AppendStreamPorts
+  readonly #reader: BodyReader
+  /** The response, once the first line of it is due. Before that, a refusal is an answer like any other. */
+  #response: ServerResponse | null = null
+  /** How many events are in the log. */
+  #events = 0
+  /** How many lines of the body are read, and how many of these are in the log. */
+  #read = 0
+  #lines = 0
+  #committing = false
+  #refusal: HeldlineError | null = null
+  #ended = false
+
+  constructor(
+    call: Call,
+    reply: FastifyReply,
+    retry: Retry,
+    how: AppendStreamPorts,
+    reader: BodyReader,
+  ) {
+    this.#call = call
+    this.#reply = reply
+    this.#retry = retry
+    this.#how = how
+    this.#reader = reader
+  }
+
+  async run(): Promise<void> {
+    const body = this.#call.raw
+    try {
+      // Not destroyed on return: the socket still has to carry the answer.
+      for await (const chunk of body.iterator({ destroyOnReturn: false })) {
+        // Nobody sets an encoding, so chunks are bytes.
+        await this.#take(this.#reader.push(chunk as Buffer))
+        if (this.#refusal !== null) throw this.#refusal
+      }
+      await this.#take(this.#reader.end())
+      if (this.#lines === 0)
+        throw new HeldlineError('empty_body', 'unable to append; there is no line')
+      // Lines that say nothing that is kept are an answer without lines.
+      this.#begin()
+      this.#end('')
+    } catch (error) {
+      this.#refuse(error)
+    }
+  }
+
+  leave(): void {
+    const refusal = new HeldlineError('draining', 'unable to append on; this node is going down', {
+      retryAfterMs: 1000,
+    })
+    if (this.#committing) this.#refusal = refusal
+    else this.#refuse(refusal)
+  }
+
+  /** Appends events, those before a mistake too. */
+  async #take(events: Iterable<Draft> | AsyncIterable<Draft>): Promise<void> {
+    let drafts: Draft[] = []
+    try {
+      for await (const event of events) {
+        drafts.push(this.#allowed(event, drafts.length))
+        this.#read = this.#reader.lines
+        if (drafts.length < MAX_EVENTS_A_REQUEST) continue
+        await this.#commit(drafts)
+        drafts = []
+      }
+      this.#read = this.#reader.lines
+    } catch (error) {
+      if (this.#committing) throw error
+      this.#refusal = expected(error)
+    }
+    if (drafts.length > 0) await this.#commit(drafts)
+    this.#lines = this.#read
+    if (this.#refusal !== null) throw this.#refusal
+  }
+
+  #allowed(asked: Draft, before: number): Draft {
+    const { grant, session } = this.#call
+    const [draft = asked] = demandAppend(grant, session, [asked])
+    const { key } = this.#retry
+    return key === undefined || draft.id !== null
+      ? draft
+      : { ...draft, id: `${key}:${this.#events + before}` }
+  }
+
+  async #commit(drafts: readonly Draft[]): Promise<void> {
+    const { grant } = this.#call
+    const { ports, appendTo } = this.#how
+    const { clock, durability } = ports
+    if (grant.expiresAt !== null && grant.expiresAt <= clock.now()) {
+      throw new HeldlineError('invalid_token', 'unable to append on; the token is over')
+    }
+    const { producer } = this.#retry
+    this.#committing = true
+    // The key is in the ids of the events.
+    const done = await appendTo(this.#call, drafts, {
+      key: undefined,
+      producer: producer && { ...producer, seq: producer.seq + this.#events },
+    })
+    this.#committing = false
+    this.#events += drafts.length
+    this.#lines = this.#read
+    const line = { ...ackOf(done), count: drafts.length, lines: this.#lines, durability }
+    await this.#write(`${JSON.stringify(line)}\n`)
+  }
+
+  /** Waits while the reader of the acknowledgements does not read: then nothing more is taken from it either. */
+  async #write(text: string): Promise<void> {
+    const response = this.#begin()
+    if (response.write(text) || response.destroyed) return
+    await new Promise<void>((resolve) => {
+      response.once('drain', resolve)
+      response.once('close', resolve)
+    })
+  }
+
+  #begin(): ServerResponse {
+    if (this.#response !== null) return this.#response
+    const { response, headers } = this.#call.stream(this.#reply)
+    response.writeHead(200, {
+      ...headers,
+      'content-type': 'application/x-ndjson',
+      'x-accel-buffering': 'no',
+    })
+    this.#response = response
+    return response
+  }
+
+  /** Says what stopped it and how much stands, and ends. */
+  #refuse(error: unknown): void {
+    if (this.#ended) return
+    const { raw } = this.#call
+    if (raw.destroyed && !raw.complete) return this.#end('')
+    const known = expected(error)
+    const { requestId } = this.#call
+    const { ports, limits } = this.#how
+    if (known.code === 'internal') ports.log.error('http.failed', { requestId, error })
+    const facts = { ...known.facts, lines: this.#lines }
+    const refusal = new HeldlineError(known.code, known.message, { ...optionsOf(known), facts })
+    const { status, headers, body } = problem(refusal, requestId)
+    if (this.#response === null) {
+      const { response, headers: usual } = this.#call.stream(this.#reply)
+      this.#response = response
+      response.writeHead(status, { ...usual, ...headers })
+      this.#end(body)
+    } else this.#end(`{"error":${body}}\n`)
+    if (!raw.complete) linger(raw, limits.lingerMs, ports.clock)
+  }
+
+  #end(text: string): void {
+    if (this.#ended) return
+    this.#ended = true
+    this.#response?.end(text)
+  }
+}
+
+function optionsOf({ cause, retryAfterMs }: HeldlineError): {
+  cause?: unknown
+  retryAfterMs?: number
+} {
+  return { cause, ...(retryAfterMs !== undefined && { retryAfterMs }) }
+}
