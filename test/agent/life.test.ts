@@ -1,0 +1,108 @@
+import { expect, test } from 'vitest'
+import { createAgent, type Fetch, type Run } from '../../src/agent/index.ts'
+import { FakeClock } from '../support/fake-clock.ts'
+
+type Answer = { readonly status?: number; readonly body: unknown }
+
+/** An agent before a server that knows one run, under virtual time. Paths that it does not name are forbidden. */
+function setup(answers: Readonly<Record<string, () => Answer>> = {}) {
+  const clock = new FakeClock()
+  const asked: string[] = []
+  const all: Readonly<Record<string, () => Answer>> = {
+    runs: () => ({
+      status: 201,
+      body: { run: 'r1', epoch: 1, status: 'thinking', created: true, leaseMs: 25_000 },
+    }),
+    heartbeat: () => ({
+      body: { run: 'r1', live: true, status: 'thinking', inputs: 0, leaseMs: 25_000 },
+    }),
+    finish: () => ({ body: { run: 'r1', status: 'finished' } }),
+    ...answers,
+  }
+  const fetch: Fetch = (url) => {
+    const verb = new URL(url).pathname.split('/').at(-1) ?? ''
+    asked.push(verb)
+    const forbidden = { status: 403, body: { code: 'forbidden', retryable: false } }
+    const { status = 200, body } = all[verb]?.() ?? forbidden
+    return Promise.resolve(Response.json(body, { status }))
+  }
+  const agent = createAgent({
+    url: 'http://x.test',
+    apiKey: 'a:b',
+    fetch,
+    clock,
+    random: () => 0.5,
+  })
+  const beats = (): number => asked.filter((verb) => verb === 'heartbeat').length
+  return { clock, agent, asked, beats }
+}
+
+test('a run beats five times a lease, and no more once it is over; no timer is left [P-10.5]', async () => {
+  const { clock, agent, beats } = setup()
+  let end = (): void => undefined
+  const working = agent.session('s').run({ run: 'r1' }, async () => {
+    await new Promise<void>((resolve) => (end = resolve))
+  })
+  await clock.advance(25_000)
+  expect(beats()).toBeGreaterThanOrEqual(5)
+  expect(beats()).toBeLessThanOrEqual(6)
+  end()
+  expect(await clock.resolve(working)).toMatchObject({ status: 'finished' })
+  const before = beats()
+  await clock.advance(60_000)
+  expect(beats()).toBe(before)
+  expect(clock.timers).toBe(0)
+})
+
+test.each([
+  ['cancelled', { body: { live: false, status: 'cancelled' } }],
+  ['lost', { body: { live: false, status: 'lost' } }],
+  ['fenced', { status: 403, body: { code: 'run_fenced', retryable: false } }],
+])('a heartbeat that hears of it fires the signal: %s', async (status, answer) => {
+  let over = false
+  const alive = { body: { live: true, status: 'thinking' } }
+  const { clock, agent, asked } = setup({ heartbeat: () => (over ? answer : alive) })
+  let held: Run | null = null
+  const working = agent.session('s').run({ run: 'r1' }, async (run) => {
+    held = run
+    await new Promise<void>((resolve) => run.signal.addEventListener('abort', () => resolve()))
+  })
+  await clock.advance(1000)
+  over = true
+  await clock.advance(5000)
+  expect(await clock.resolve(working)).toEqual({ started: true, run: 'r1', status })
+  // Nothing more is said of a run that is not ours.
+  expect(asked).not.toContain('finish')
+  expect(held).toMatchObject({ signal: { aborted: true } })
+  expect(clock.timers).toBe(0)
+})
+
+test('a heartbeat that is lost is none the worse: the next one follows', async () => {
+  let lost = 0
+  const busy = { status: 503, body: { code: 'overloaded', retryable: true } }
+  const alive = { body: { live: true, status: 'thinking' } }
+  const { clock, agent, beats } = setup({ heartbeat: () => (lost++ < 3 ? busy : alive) })
+  let end = (): void => undefined
+  const working = agent.session('s').run({ run: 'r1' }, async (run) => {
+    await new Promise<void>((resolve) => (end = resolve))
+    return run.signal.aborted
+  })
+  await clock.advance(30_000)
+  expect(beats()).toBeGreaterThan(4)
+  end()
+  expect(await clock.resolve(working)).toMatchObject({ output: false })
+})
+
+test('an end whose answer is lost is said again, until it is known [P-10.7]', async () => {
+  let tries = 0
+  const { clock, agent } = setup({
+    finish: () => {
+      if (++tries < 4) throw new TypeError('terminated')
+      return { body: { run: 'r1', status: 'finished' } }
+    },
+  })
+  const working = agent.session('s').run({ run: 'r1' }, () => 'done')
+  expect(await clock.resolve(working)).toMatchObject({ status: 'finished', output: 'done' })
+  expect(tries).toBe(4)
+  expect(clock.timers).toBe(0)
+})
