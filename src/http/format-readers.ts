@@ -23,7 +23,7 @@ export interface FormatOptions {
   readonly madeId: () => string
 }
 
-/** The chunks of a framework, as it streams them: one message. [P-10.12] */
+/** The chunks of a framework, as it streams them: one message. [P-10.13] */
 export class ChunkBody implements BodyReader {
   readonly #lines: ChunkLines
   readonly #format: Format
@@ -110,7 +110,7 @@ function chunkOf(line: Buffer, format: Format): Chunk {
   throw new HeldlineError('invalid_request', `unable to append on; this is no chunk of ${format}`)
 }
 
-/** Text as it comes: one message. [P-10.12] */
+/** Text as it comes: one message. [P-10.13] */
 export class TextBody implements BodyReader {
   readonly #options: FormatOptions
   readonly #message: StreamedMessage

@@ -16,7 +16,7 @@ interface Ports {
 }
 
 /**
- * What reads the body of an append in the name of a run, by its media type and the `format` that the request names. [P-10.12]
+ * What reads the body of an append in the name of a run, by its media type and the `format` that the request names. [P-10.13]
  * @throws HeldlineError `invalid_request`
  */
 export function readerFor(call: Call, ports: Ports): (retry: Retry) => BodyReader {

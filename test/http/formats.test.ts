@@ -150,7 +150,7 @@ const FORMS = [
   ['plain text', TEXT, '', [text], text],
 ] as const
 
-describe('[P-10.12] what a framework streams is appended as it is', () => {
+describe('[P-10.13] what a framework streams is appended as it is', () => {
   test.for(FORMS)(
     '%s fold to the very message that the SDK makes of them, however the bytes arrive (S3-01)',
     async ([, type, query, chunks, raw]) => {
@@ -275,7 +275,7 @@ describe('[P-10.12] what a framework streams is appended as it is', () => {
   })
 })
 
-describe('[P-10.12] a retry with the same key', () => {
+describe('[P-10.13] a retry with the same key', () => {
   test.for(FORMS)(
     'of %s goes on where the first one was cut, and says nothing twice',
     async ([, type, query, chunks, raw]) => {
@@ -314,7 +314,7 @@ describe('[P-10.12] a retry with the same key', () => {
   })
 })
 
-describe('[P-10.12] what cannot be taken', () => {
+describe('[P-10.13] what cannot be taken', () => {
   const query = '?format=ui-message-chunks'
   const good = { type: 'text-delta', id: '0', delta: 'stands' }
 
