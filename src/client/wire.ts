@@ -1,13 +1,12 @@
 import type { Received, ReceivedOf } from './received.ts'
-import type { UpFrame } from '../protocol/frames-up.ts'
 import { ClientError, disconnected } from './client-error.ts'
 import type { Clock, Timer } from './clock.ts'
 import type { Secrets } from './credentials.ts'
-import type { OpenTransport, Transport, TransportKind } from './transport/transport.ts'
+import type { ClientFrame, OpenTransport, Transport, TransportKind } from './transport/transport.ts'
 
 type WithoutRef<F> = F extends unknown ? Omit<F, 'ref'> : never
 /** A frame that wants an answer; its ref is the wire's to give. */
-export type Question = WithoutRef<Exclude<UpFrame, { readonly op: 'signal' }>>
+export type Question = WithoutRef<Exclude<ClientFrame, { readonly op: 'signal' }>>
 export type Answer = (answer: Received | ClientError) => void
 
 /** Why a wire ended. `silent`: nothing came in time; else the code of the close. */
@@ -115,7 +114,7 @@ export class Wire {
   }
 
   /** Sends what wants no answer. @returns whether it went out */
-  tell(frame: UpFrame): boolean {
+  tell(frame: ClientFrame): boolean {
     return !this.#ended && this.#transport.send(frame)
   }
 

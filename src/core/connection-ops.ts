@@ -1,5 +1,7 @@
+import type { By } from '../protocol/event.ts'
 import type {
   AttachFrame,
+  BeatFrame,
   PresenceFrame,
   PublishFrame,
   ReadFrame,
@@ -52,6 +54,8 @@ export async function handleFrame(
       return read(connection, content)
     case 'presence':
       return presence(connection, content)
+    case 'beat':
+      return beat(connection, content)
   }
 }
 
@@ -123,8 +127,7 @@ async function publish(
     session,
     content.events.map((event, i) => draft(event, texts.events[i] ?? [], limits.maxEventBytes)),
   )
-  const member = connection.members.get(session)
-  const by = { subject: grant.subject, ...(member !== undefined && { member }) }
+  const by = byOf(connection, session)
   const queue = connection.holds.get(session)?.publishes ?? connection.unattached
   const done = await queue.run(drafts, () => sessions.append({ session, drafts, by }))
   connection.send(
@@ -165,9 +168,8 @@ function signal(connection: Connection, content: SignalFrame, { members: told }:
   if (!connection.holds.has(session)) {
     throw notAttached('signal')
   }
-  const { ports, members, grant } = connection
-  const member = members.get(session)
-  const by = { subject: grant.subject, ...(member !== undefined && { member }) }
+  const { ports } = connection
+  const by = byOf(connection, session)
   const max = ports.limits.maxSignalBytes
   ports.signals.send(session, signalText(session, content.name, by, told, max))
 }
@@ -177,6 +179,25 @@ async function read(connection: Connection, content: ReadFrame): Promise<void> {
   demand(connection.grant, 'subscribe', session)
   await connection.ports.sessions.markRead(session, connection.grant.subject, content.serial)
   connection.send(frame({ type: 'ok', ref: content.ref }))
+}
+
+async function beat(connection: Connection, content: BeatFrame): Promise<void> {
+  const session = sessionOf(content.session)
+  const { run, epoch, ref } = content
+  demand(connection.grant, 'publish', session)
+  const by = byOf(connection, session)
+  const { live, status, inputs, leaseMs } = await connection.beaten.beat({
+    session,
+    claim: { run, epoch },
+    by,
+  })
+  connection.send(frame({ type: 'ok', ref, run: { run, live, status, inputs, leaseMs } }))
+}
+
+/** Who speaks over this socket in a session. */
+function byOf({ grant, members }: Connection, session: SessionId): By {
+  const member = members.get(session)
+  return { subject: grant.subject, ...(member !== undefined && { member }) }
 }
 
 async function presence(connection: Connection, content: PresenceFrame): Promise<void> {

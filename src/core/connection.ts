@@ -1,16 +1,19 @@
 import type { Capability } from '../protocol/capabilities.ts'
+import { CLOSE } from '../protocol/close-codes.ts'
 import { errorRow, HeldlineError } from '../protocol/errors.ts'
 import type { MemberId, SessionId } from '../protocol/ids.ts'
 import { formatPosition } from '../protocol/position.ts'
 import { demand, type Attempts, type Authenticator, type Grant } from './access.ts'
 import type { Attachment, AttachmentPorts, Out } from './attachment.ts'
 import type { Clock, Timer } from './clock.ts'
+import { BeatenRuns } from './beaten-runs.ts'
 import { handleFrame, leaveQuietly } from './connection-ops.ts'
 import { errorFrame, expected } from './error-frame.ts'
 import { frame, type Frame } from './frame.ts'
 import type { Limits } from './limits.ts'
 import { Outbox, type Transport } from './outbox.ts'
 import type { Presence } from './presence.ts'
+import type { Runs } from './runs.ts'
 import { PublishQueue } from './publish-queue.ts'
 import { Rate } from './rate.ts'
 import type { Sessions } from './sessions.ts'
@@ -20,6 +23,7 @@ import { parseUpFrame } from './up-frame.ts'
 export interface ConnectionPorts extends AttachmentPorts {
   readonly sessions: Sessions
   readonly presence: Presence
+  readonly runs: Pick<Runs, 'heartbeat' | 'socketLost'>
   readonly signals: Signals
   readonly authenticator: Authenticator
   /** Without it, nobody who guesses is slowed down. */
@@ -49,6 +53,8 @@ export class Connection implements Out {
   readonly holds = new Map<SessionId, Hold>()
   /** The member that this socket is, by session. */
   readonly members = new Map<SessionId, MemberId>()
+  /** The runs that it beats for. */
+  readonly beaten: BeatenRuns
   /** The order of publishes to sessions that this socket is not attached to. */
   readonly unattached = new PublishQueue()
   readonly #transport: Transport
@@ -59,12 +65,15 @@ export class Connection implements Out {
   #mistakes: number[] = []
   #unanswered = 0
   #closed = false
+  /** It was told to go: however it goes, that says nothing of who was there. */
+  #leaving = false
 
   /** @param grant from the handshake; `null`: the first frame must bring it */
   constructor(id: string, ports: ConnectionPorts, transport: Transport, grant: Grant | null) {
     this.id = id
     this.ports = ports
     this.#transport = transport
+    this.beaten = new BeatenRuns(ports, id)
     const now = ports.clock.now()
     this.#outbox = new Outbox(transport, ports.limits, now)
     this.#rate = new Rate(ports.limits.framesPerSecond, ports.limits.framesBurst, now)
@@ -187,20 +196,22 @@ export class Connection implements Out {
   }
 
   goaway(reason: string, afterMs: number): void {
+    this.#leaving = true
     this.send(frame({ type: 'goaway', reason, afterMs: Math.round(afterMs) }))
   }
 
   /** Ends it from our side. Idempotent. */
   close(code: number, reason: string): void {
     if (this.#closed) return
+    this.lost(code === CLOSE.timeout)
     this.#transport.close(code, reason)
-    this.lost()
   }
 
-  /** The socket is gone, however that came. Idempotent. */
-  lost(): void {
+  /** The socket is gone. Idempotent. @param broken without a word from the client, which may be gone, too */
+  lost(broken: boolean): void {
     if (this.#closed) return
     this.#closed = true
+    if (broken && !this.#leaving) this.beaten.lost()
     this.#outbox.close()
     this.#timer?.cancel()
     for (const { attachment } of this.holds.values()) attachment.close()

@@ -28,6 +28,8 @@ export const FIELD = {
   run: (id: string) => `run:${id}`,
   /** JSON of what a run is beside its status: see RunInfo. */
   runInfo: (id: string) => `run-info:${id}`,
+  /** The connection that beat for a run last: when it is lost, so is the agent. */
+  runSocket: (id: string) => `run-socket:${id}`,
   /** JSON of the ids of the messages that a run has open. */
   runOpen: (id: string) => `run-open:${id}`,
   /** JSON of the ids of the questions that a run has open. */

@@ -25,6 +25,7 @@ import {
   type Report,
 } from './transitions/run-lease.ts'
 import { parseRunInfo, parseRunText, runNotFound, type RunClaim } from './transitions/run-record.ts'
+import { socketLost, type LostSocket } from './transitions/run-socket.ts'
 import { adoptRun, startRun, type Adopted, type StartedRun } from './transitions/run-start.ts'
 import type { Views } from './views.ts'
 
@@ -139,6 +140,13 @@ export class Runs {
   /** A mere sign of life; of a run that is over, too. [P-10.5] @throws HeldlineError `run_not_found`, `run_fenced` */
   heartbeat(request: BeatRequest): Promise<Beat> {
     return this.#beat(request, null)
+  }
+
+  /** The socket that beat for a run is gone. [P-10.12] */
+  async socketLost(lost: LostSocket): Promise<void> {
+    const { clock, random } = this.#ports
+    this.#hints.forget(lost.session, lost.claim.run)
+    await this.#commit(lost.session, socketLost(lost, clock.now(), random))
   }
 
   /** What the agent says of itself. [P-10.5] @throws HeldlineError `run_not_found`, `run_fenced`, `run_over` */

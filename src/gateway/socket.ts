@@ -14,6 +14,9 @@ export interface Client {
   readonly grant: Grant | null
 }
 
+/** What `ws` says where the other side has not closed, but is gone. */
+const NO_CLOSE_FRAME = 1006
+
 /** One WebSocket and the connection that lives on it: bytes here, meaning there. */
 export class Socket implements Transport {
   readonly connection: Connection
@@ -41,7 +44,7 @@ export class Socket implements Transport {
     ws.on('pong', () => {
       this.#heard = true
     })
-    ws.on('close', () => this.connection.lost())
+    ws.on('close', (code) => this.connection.lost(code === NO_CLOSE_FRAME))
     // `close` follows every error, and the client's code says what went wrong; there is nobody else to tell.
     ws.on('error', () => undefined)
   }

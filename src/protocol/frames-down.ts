@@ -1,4 +1,5 @@
 import * as z from 'zod/mini'
+import { LIVE_STATUSES, OVER_STATUSES } from './run-events.ts'
 
 /** Frames from the server to a client: `{type, …}`. The same frames travel over a socket and, one SSE message each, over SSE. [P-4] */
 
@@ -100,7 +101,18 @@ export const ackFrame = z.strictObject({
 export const okFrame = z.strictObject({
   type: z.literal('ok'),
   ref,
+  /** After a word of presence. */
   member: z.optional(z.string()),
+  /** After a beat: what the run is, as a heartbeat over HTTP answers it. */
+  run: z.optional(
+    z.strictObject({
+      run: z.string(),
+      live: z.boolean(),
+      status: z.enum([...LIVE_STATUSES, ...OVER_STATUSES]),
+      inputs: z.number(),
+      leaseMs: z.number(),
+    }),
+  ),
 })
 export const pongFrame = z.strictObject({ type: z.literal('pong'), ref })
 

@@ -79,6 +79,15 @@ export const presenceFrame = z.strictObject({
   presence: presenceSchema,
 })
 
+/** A sign of life of a run, by the agent that holds it. Where this socket is lost, so is the agent, unless it shows itself soon. [P-10.12] */
+export const beatFrame = z.strictObject({
+  op: z.literal('beat'),
+  ref,
+  session,
+  run: idSchema,
+  epoch: z.number().check(z.int(), z.minimum(1)),
+})
+
 export const pingFrame = z.strictObject({ op: z.literal('ping'), ref })
 
 export const UP_FRAMES = {
@@ -89,6 +98,7 @@ export const UP_FRAMES = {
   signal: signalFrame,
   read: readFrame,
   presence: presenceFrame,
+  beat: beatFrame,
   ping: pingFrame,
 } as const
 
@@ -98,4 +108,5 @@ export type AttachFrame = z.infer<typeof attachFrame>
 export type PublishFrame = z.infer<typeof publishFrame>
 export type SignalFrame = z.infer<typeof signalFrame>
 export type PresenceFrame = z.infer<typeof presenceFrame>
+export type BeatFrame = z.infer<typeof beatFrame>
 export type ReadFrame = z.infer<typeof readFrame>

@@ -162,6 +162,29 @@ export function describeRuns(name: string, open: OpenStore): void {
       expect(events.at(-1)?.data).toEqual({ run: 'r1', epoch: 1 })
     })
 
+    test('a socket that stood for its agent takes the rest of the lease along, an older one nothing [P-10.12] [R5]', async () => {
+      const beat = (node: Node, run: string, socket: string) =>
+        node.runs.heartbeat({ ...held(run), socket })
+      const lose = (node: Node, run: string, socket: string) =>
+        node.runs.socketLost({ session, claim: { run, epoch: 1 }, socket })
+      for (const run of ['r1', 'r2']) await start(one, { run, leaseMs: 120_000 })
+      await beat(one, 'r1', 'c1')
+      await beat(two, 'r1', 'c2')
+      await lose(one, 'r1', 'c1')
+      expect(await story()).toEqual(['run.started', 'run.started'])
+      await Promise.all([lose(two, 'r1', 'c2'), lose(one, 'r1', 'c2')])
+      // Stalled already, by its own word: nothing is told, and all the same less is left.
+      await beat(one, 'r2', 'c3')
+      await one.runs.report(held('r2'), { status: 'stalled' })
+      await lose(two, 'r2', 'c3')
+      await until('both are lost', async () => {
+        await Promise.all([sweep(one), sweep(two)])
+        return (await story()).filter((word) => word === 'run.lost').length === 2
+      })
+      const words = ['run.status stalled', 'run.status stalled', 'run.lost', 'run.lost']
+      expect((await story()).slice(2)).toEqual(words)
+    })
+
     test('after a loss the next run starts at once, and the old one is taken over: its zombie is refused on every node [R6] [S0-11] [S4-18]', async () => {
       await start(one, { leaseMs: LEASE_MS })
       await append(one, [begun('a'), delta('a', 'one ')])

@@ -627,7 +627,7 @@ describe('the end', () => {
     const { world, socket } = await connected()
     socket.connection.close(1012, 'first')
     socket.connection.close(4401, 'second')
-    socket.connection.lost()
+    socket.connection.lost(false)
     const { length } = socket.frames
     socket.receive({ op: 'ping', ref: '1' })
     await world.clock.settle()

@@ -133,6 +133,7 @@ const PUBLISH: readonly Row[] = [
   ),
 ]
 
+const BEAT = { run: 'r1', epoch: 1 }
 const OTHERS: readonly Row[] = [
   row('a signal to where it is not', op('signal', { name: 'typing' }), 'not_attached'),
   lost('a signal without a name', { op: 'signal', session: MINE, name: '' }, 'invalid_request'),
@@ -141,6 +142,16 @@ const OTHERS: readonly Row[] = [
   row('a negative read', op('read', { serial: -1 }), 'invalid_request'),
   row('half a serial', op('read', { serial: 0.5 }), 'invalid_request'),
   row('a read of nowhere', { ...op('read', { serial: 1 }), session: 'no' }, 'session_not_found'),
+  row('a beat of no run', op('beat', { epoch: 1 }), 'invalid_request'),
+  row('a beat without an epoch', op('beat', { run: 'r1' }), 'invalid_request'),
+  row('a beat of epoch 0', op('beat', { run: 'r1', epoch: 0 }), 'invalid_request'),
+  row('a beat of half an epoch', op('beat', { run: 'r1', epoch: 1.5 }), 'invalid_request'),
+  row('an epoch that is text', op('beat', { run: 'r1', epoch: '1' }), 'invalid_request'),
+  row('a beat of a run with a space', op('beat', { run: 'a b', epoch: 1 }), 'invalid_request'),
+  row('a beat with a status', op('beat', { run: 'r1', epoch: 1, status: 'x' }), 'unknown_field'),
+  row('a beat of a run that is not there', op('beat', { run: 'r1', epoch: 1 }), 'run_not_found'),
+  row('a beat of nowhere', { ...op('beat', BEAT), session: 'no' }, 'session_not_found'),
+  row('a beat that climbs', { ...op('beat', BEAT), session: '../x' }, 'invalid_session_id'),
   row('a token that is none', { op: 'auth', ref: 'r', token: 'a.b.c' }, 'invalid_token'),
   row('a token that is a number', { op: 'auth', ref: 'r', token: 1 }, 'invalid_request'),
 ]

@@ -13,6 +13,7 @@ import { DEFAULT_LIMITS, type Limits } from '../../src/core/limits.ts'
 import type { Log } from '../../src/core/log.ts'
 import { draft } from '../../src/core/new-event.ts'
 import { Presence } from '../../src/core/presence.ts'
+import { Runs } from '../../src/core/runs.ts'
 import { Secret } from '../../src/core/secret.ts'
 import { Sessions } from '../../src/core/sessions.ts'
 import { Views } from '../../src/core/views.ts'
@@ -78,6 +79,7 @@ export async function startGateway(options: GatewayServerOptions = {}): Promise<
     hub,
     presence,
     sessions,
+    runs: new Runs({ ...ports, views, keeper }),
     authenticator,
     maxConnections: options.maxConnections ?? 1000,
     allowsOrigin: originRule([ORIGIN], true),

@@ -94,8 +94,8 @@ export class SimNode {
     this.sweeper = new Sweeper({ ...shared, handlers: this.#handlers() }, () =>
       ports.random.fraction(),
     )
-    const { hub, views, sessions, presence } = this
-    this.ports = { ...shared, hub, views, sessions, presence }
+    const { hub, views, sessions, presence, runs } = this
+    this.ports = { ...shared, hub, views, sessions, presence, runs }
   }
 
   /** A client's socket at this node. `null`: it must send its credentials first. */

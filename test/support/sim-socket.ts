@@ -43,7 +43,7 @@ export class FakeSocket implements Transport {
   close(code: number, reason: string): void {
     if (this.closedWith !== null) return
     this.closedWith = { code, reason }
-    this.connection.lost()
+    this.connection.lost(code === 1006)
     this.onClose()
   }
 

@@ -1,11 +1,11 @@
 import type { Received } from '../received.ts'
-import type { AttachFrame, SignalFrame, UpFrame } from '../../protocol/frames-up.ts'
+import type { AttachFrame, SignalFrame } from '../../protocol/frames-up.ts'
 import type { ClientError } from '../client-error.ts'
 import type { Clock } from '../clock.ts'
 import type { Http } from '../http.ts'
 import { Attendance } from './attendance.ts'
 import type { Secrets } from '../credentials.ts'
-import type { HttpKind, Transport, TransportEvents } from './transport.ts'
+import type { ClientFrame, HttpKind, Transport, TransportEvents } from './transport.ts'
 
 /** Reads one session until it is stopped, and tells what comes as frames. */
 export type Follow = (following: Following) => Promise<void>
@@ -58,7 +58,7 @@ export class HttpTransport implements Transport {
     queueMicrotask(() => this.#tell(welcome(secrets.token)))
   }
 
-  send(frame: UpFrame): boolean {
+  send(frame: ClientFrame): boolean {
     if (this.#closed) return false
     if (frame.op === 'signal') return this.#signal(frame)
     if (frame.op === 'attach') this.#attach(frame)
@@ -144,7 +144,7 @@ export class HttpTransport implements Transport {
     }
   }
 
-  async #ask(frame: Exclude<UpFrame, { op: 'attach' | 'signal' }>): Promise<object> {
+  async #ask(frame: Exclude<ClientFrame, { op: 'attach' | 'signal' }>): Promise<object> {
     switch (frame.op) {
       case 'publish':
         return {

@@ -2,6 +2,9 @@ import type { Received } from '../received.ts'
 import type { UpFrame } from '../../protocol/frames-up.ts'
 import type { Secrets } from '../credentials.ts'
 
+/** What somebody says who holds no run. */
+export type ClientFrame = Exclude<UpFrame, { readonly op: 'beat' }>
+
 export type TransportKind = 'websocket' | HttpKind
 export type HttpKind = 'sse' | 'long-poll'
 
@@ -12,7 +15,7 @@ export type HttpKind = 'sse' | 'long-poll'
 export interface Transport {
   readonly kind: TransportKind
   /** Takes a frame, or says that it can't now: the frame is then lost, and the caller knows. Never throws. */
-  send(frame: UpFrame): boolean
+  send(frame: ClientFrame): boolean
   /** Ends it. Idempotent; nothing is told after it. */
   close(): void
 }

@@ -2,10 +2,11 @@ import type { By } from '../../protocol/event.ts'
 import { isOver } from '../../protocol/fold/fold-run.ts'
 import type { SessionId } from '../../protocol/ids.ts'
 import type { LiveStatus, RunStatus } from '../../protocol/run-events.ts'
-import type { Decision, Transition } from '../commit.ts'
+import type { Decision, Known, Transition } from '../commit.ts'
 import type { Random } from '../random.ts'
 import { rawEventOf, withRaw } from '../raw-data.ts'
 import { DEADLINE, FIELD } from '../record.ts'
+import type { FieldWrite } from '../store.ts'
 import { guardOf, joinParts, listText, parseList } from './commit-parts.ts'
 import { unknownEffects } from './run-effects.ts'
 import {
@@ -41,6 +42,8 @@ export interface BeatRequest {
   readonly session: SessionId
   readonly claim: RunClaim
   readonly by: By
+  /** The connection that it comes over, where that stands for the agent. */
+  readonly socket?: string
 }
 
 /**
@@ -49,7 +52,7 @@ export interface BeatRequest {
  * @throws HeldlineError `run_not_found`, `run_fenced`; with a report, `run_over`
  */
 export function beat(
-  { session, claim, by }: BeatRequest,
+  { session, claim, by, socket }: BeatRequest,
   report: Report | null,
   random: Random,
 ): Transition<Beat> {
@@ -61,7 +64,12 @@ export function beat(
   }
   return {
     session,
-    reads: [FIELD.run(run), FIELD.runInfo(run), FIELD.inputs],
+    reads: [
+      FIELD.run(run),
+      FIELD.runInfo(run),
+      FIELD.inputs,
+      ...(socket === undefined ? [] : [FIELD.runSocket(run)]),
+    ],
     decide: (known): Decision<Beat> => {
       const { leaseMs } = parseRunInfo(known.fields.get(FIELD.runInfo(run)) ?? null)
       const inputs = parseList(known.fields.get(FIELD.inputs) ?? null).length
@@ -77,13 +85,23 @@ export function beat(
         commit: {
           guards: [guard],
           events: told ? [statusEvent(next, report)] : [],
-          writes: value === guard.equals ? [] : [{ field: guard.field, value }],
+          writes: [
+            ...(value === guard.equals ? [] : [{ field: guard.field, value }]),
+            ...spokenBy(known, run, socket),
+          ],
           deadlines: [leaseFrom(run, next, leaseMs)],
         },
         answer: () => ({ status: next, leaseMs, live: true, inputs }),
       }
     },
   }
+}
+
+/** The newest socket stands for the agent: the loss of an older one says nothing. */
+function spokenBy(known: Known, run: string, socket: string | undefined): readonly FieldWrite[] {
+  const field = FIELD.runSocket(run)
+  const same = socket === undefined || known.fields.get(field) === socket
+  return same ? [] : [{ field, value: socket }]
 }
 
 /** What the run ended as in the hands of this very epoch. */

@@ -105,6 +105,17 @@ export function leaseRest(run: string, leaseMs: number): DeadlineWrite {
   return { deadline: DEADLINE.run(run), inMs: leaseMs - stalledAfterMs(leaseMs) }
 }
 
+/**
+ * From the loss of the agent's socket to the loss of its run: time to come back, and to be told of its death within 5 s. Never more than
+ * would have been left.
+ */
+export function leaseAfterSocket(run: string, leaseMs: number, leftMs: number): DeadlineWrite {
+  const restMs = leaseMs - stalledAfterMs(leaseMs)
+  return { deadline: DEADLINE.run(run), inMs: Math.max(0, Math.min(COME_BACK_MS, restMs, leftMs)) }
+}
+
+const COME_BACK_MS = 3000
+
 function stalledAfterMs(leaseMs: number): number {
   return Math.ceil(leaseMs * STALLED_AFTER)
 }

@@ -1,0 +1,124 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { beforeAll, expect, onTestFinished, test } from 'vitest'
+import { API_KEY, warmUp } from '../support/server-process.ts'
+import { until } from '../support/until.ts'
+import { Stage } from './stage.ts'
+
+const AGENT = join(import.meta.dirname, '../support/socket-agent.ts')
+const ROUNDS = 3
+/** 5 s are asked for; a busy machine may need longer, but never as long as the lease of 25 s. */
+const KNOWN_WITHIN_MS = 15_000
+
+beforeAll(warmUp)
+
+interface Fact {
+  readonly beat?: number
+  readonly disconnected?: number
+  readonly refused?: string
+}
+
+interface Told {
+  readonly at: number
+  readonly type: string
+  readonly data: { readonly run?: string; readonly status?: string }
+}
+
+/** An agent's process with a socket, and what it has told of itself. */
+class Agent {
+  readonly facts: Fact[] = []
+  readonly #child: ChildProcess
+
+  constructor(env: Readonly<Record<string, string>>) {
+    const path = process.env['PATH'] ?? ''
+    this.#child = spawn(process.execPath, [AGENT], {
+      env: { PATH: path, CREDENTIAL: API_KEY, ...env },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    onTestFinished(() => this.kill())
+    const { stdout } = this.#child
+    if (stdout === null) throw new Error('the agent has no output')
+    createInterface({ input: stdout }).on('line', (line) => this.facts.push(JSON.parse(line)))
+  }
+
+  kill(): void {
+    this.#child.kill('SIGKILL')
+  }
+
+  async beats(count: number): Promise<void> {
+    const beats = (): number => this.facts.findLast(({ beat }) => beat !== undefined)?.beat ?? 0
+    const before = beats()
+    await until('the agent beats', () => beats() >= before + count, {
+      instead: () => this.facts.at(-1),
+    })
+  }
+}
+
+/** What the log tells of a run, without what its agent wrote. */
+async function toldOf(stage: Stage, run: string): Promise<readonly Told[]> {
+  const { events } = await stage.ask('GET', '/events?after=0&limit=1000')
+  return (events as Told[]).filter(({ type, data }) => type.startsWith('run.') && data.run === run)
+}
+
+const wordOf = ({ type, data }: Told): string => [type, data.status ?? ''].join(' ').trim()
+
+async function staged() {
+  const stage = new Stage()
+  const node = await stage.node()
+  await stage.open()
+  return { stage, node }
+}
+
+test('[P-10.12] an agent with a socket is killed: its run is stalled at once, and lost long before its lease is over [R5] [S4-14]', async () => {
+  const { stage, node } = await staged()
+  for (let round = 0; round < ROUNDS; round++) {
+    const run = `killed-${round}`
+    const agent = new Agent({
+      RUN: run,
+      SESSION: stage.session,
+      URL: node.url,
+      SOCKET_URL: node.url.replace('http', 'ws'),
+      // An append just before its death changes nothing.
+      ...(round > 0 && { WRITES: 'yes' }),
+    })
+    await agent.beats(3)
+    const killedAt = Date.now()
+    agent.kill()
+    let told: readonly Told[] = []
+    await until(
+      'the run is lost',
+      async () => {
+        told = await toldOf(stage, run)
+        return told.at(-1)?.type === 'run.lost'
+      },
+      { instead: () => told.map(wordOf) },
+    )
+    expect(told.map(wordOf)).toEqual(['run.started', 'run.status stalled', 'run.lost'])
+    const tookMs = (told.at(-1)?.at ?? Infinity) - killedAt
+    console.log(`SIGKILL of an agent with a socket: lost after ${tookMs} ms`)
+    expect(tookMs).toBeLessThan(KNOWN_WITHIN_MS)
+  }
+}, 120_000)
+
+test('[P-10.12] a socket is cut and its agent beats again over another: it is stalled for a moment, and never lost [R5]', async () => {
+  const { stage, node } = await staged()
+  const proxy = await stage.proxy(node.port)
+  const agent = new Agent({
+    RUN: 'blip',
+    SESSION: stage.session,
+    URL: node.url,
+    SOCKET_URL: `ws://127.0.0.1:${proxy.port}`,
+  })
+  for (const how of ['reset', 'end', 'reset'] as const) {
+    await agent.beats(3)
+    proxy.cut(how)
+    // Longer than a lost agent has.
+    await agent.beats(20)
+  }
+  expect(agent.facts.filter(({ disconnected }) => disconnected !== undefined)).toHaveLength(3)
+  const words = (await toldOf(stage, 'blip')).map(wordOf)
+  expect(words).not.toContain('run.lost')
+  expect(words.at(-1)).not.toBe('run.status stalled')
+  expect((await stage.ask('GET', '/runs/blip'))['status']).toBe('thinking')
+}, 120_000)
