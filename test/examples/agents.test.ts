@@ -58,6 +58,28 @@ describe('the examples of agents do what they say', () => {
     ])
   })
 
+  test('curl without an SDK: what frameworks stream is piped into a run as it comes [P-10.13]', async () => {
+    const script = join(folder, 'curl-stream.sh')
+    const pipe = async (sent: string, ...args: string[]): Promise<unknown> =>
+      JSON.parse(
+        await run('bash', '-c', 'printf %s "$1" | "${@:2}"', 'pipe', sent, script, ...args),
+      )
+    const delta = (text: string) => ({ type: 'text-delta', id: '0', delta: text })
+    const chunks = [delta('Streamed '), delta('with curl.')]
+    const sse = chunks.map((chunk) => `data: ${JSON.stringify(chunk)}\n\n`).join('')
+    const events = 'data: {"type":"TEXT_MESSAGE_CHUNK","messageId":"q","delta":"half"}\n\n'
+    expect([
+      await pipe('Plain text. 👀', 'streamed'),
+      await pipe(`${sse}data: [DONE]\n\n`, 'streamed', 'ui-message-chunks'),
+      await pipe(`${events}data: broken\n\n`, 'streamed', 'ag-ui'),
+    ]).toMatchObject([{ status: 'finished' }, { status: 'finished' }, { status: 'failed' }])
+    expect((await room.messages('streamed')).map(textOf)).toEqual([
+      'Plain text. 👀',
+      'Streamed with curl.',
+      'half',
+    ])
+  })
+
   if (!python) test.skip('Python: there is no python3 here', () => undefined)
   else {
     test('Python, with its standard library alone', async () => {

@@ -1,0 +1,92 @@
+import { createTextStreamResponse, createUIMessageStreamResponse, toUIMessageStream } from 'ai'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { fold } from '../agent/support/folded.ts'
+import {
+  readThroughProvider,
+  recordings,
+  serveRecording,
+  type StreamPart,
+} from '../support/recordings.ts'
+import { startHttp, type HttpServer } from './http-server.ts'
+
+let server: HttpServer
+
+beforeAll(async () => {
+  server = await startHttp()
+})
+afterAll(() => server?.close())
+
+function streamOf<T>(parts: AsyncIterable<T>): ReadableStream<T> {
+  return new ReadableStream({
+    start: async (controller) => {
+      for await (const part of parts) controller.enqueue(part)
+      controller.close()
+    },
+  })
+}
+
+async function* textOf(parts: AsyncIterable<StreamPart>): AsyncGenerator<string> {
+  for await (const part of parts) if (part.type === 'text-delta') yield part.text
+}
+
+/** Appends what the AI SDK would answer a browser with, as it answers it, and gives the message that it became. */
+async function appended(session: string, response: Response, query: string) {
+  const path = `/v1/sessions/${session}`
+  await server.ask('PUT', path)
+  await server.ask('POST', `${path}/runs`, { body: { run: 'r1' } })
+  const answer = await server.ask('POST', `${path}/runs/r1/events${query}`, {
+    raw: response.body ?? '',
+    headers: {
+      'content-type': response.headers.get('content-type') ?? '',
+      'run-epoch': '1',
+      'idempotency-key': 'k',
+    },
+  })
+  expect([answer.status, answer.text.includes('"error":')]).toEqual([200, false])
+  const { json } = await server.ask('GET', `${path}/messages`)
+  return json.messages
+}
+
+describe('[P-10.13] the very response of the AI SDK, of a real answer', () => {
+  const names = recordings()
+  if (names.length === 0) {
+    test.skip(
+      'there are no recordings beside the project, and HELDLINE_RECORDINGS names no folder of them',
+    )
+  }
+
+  test.for(names)(
+    '%s: chunks and text fold to what the SDK makes of them',
+    { timeout: 20_000 },
+    async (name) => {
+      const provider = await serveRecording(name)
+      try {
+        const again = () => readThroughProvider(name, provider.url)
+        // The SDK makes ids as it goes: one stream for both.
+        const [stream, same] = toUIMessageStream({
+          stream: streamOf(again()),
+          sendReasoning: true,
+          sendSources: true,
+        }).tee()
+        const [ui] = await appended(
+          `ui-${name}`,
+          createUIMessageStreamResponse({ stream }),
+          '?format=ui-message-chunks',
+        )
+        const { message } = await fold(same)
+        expect([ui.status, ui.parts, ui.metadata]).toEqual([
+          message?.status,
+          message?.parts,
+          message?.metadata,
+        ])
+        const text = await fold(textOf(again()))
+        if (text.message === undefined) return
+        const response = createTextStreamResponse({ stream: streamOf(textOf(again())) })
+        const [plain] = await appended(`text-${name}`, response, '')
+        expect(plain.parts).toEqual(text.message.parts)
+      } finally {
+        await provider.close()
+      }
+    },
+  )
+})
