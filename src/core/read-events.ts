@@ -88,6 +88,8 @@ export function unrecoverable(reason: ResetReason, head: LogHead): HeldlineError
 }
 
 const LOOK_AGAIN_MS = 4000
+/** A subscription is not heard everywhere at once: what happens right after it may wake nobody. */
+const FIRST_LOOK_AGAIN_MS = 500
 
 /** The waiting of a long poll: ends with a wake-up, the time, or the caller; a lost wake-up costs a look every 4 s. */
 class Patience {
@@ -114,7 +116,7 @@ class Patience {
     )
     signal?.addEventListener('abort', end)
     this.#closers.push(() => signal?.removeEventListener('abort', end))
-    this.#lookAgain(clock)
+    this.#lookAgain(clock, FIRST_LOOK_AGAIN_MS)
   }
 
   /** Resolves with the first wake-up after `seen` of them. */
@@ -135,10 +137,10 @@ class Patience {
     this.#release = null
   }
 
-  #lookAgain(clock: Clock): void {
-    const timer = clock.after(LOOK_AGAIN_MS, () => {
+  #lookAgain(clock: Clock, afterMs: number): void {
+    const timer = clock.after(afterMs, () => {
       this.#wake()
-      if (!this.over) this.#lookAgain(clock)
+      if (!this.over) this.#lookAgain(clock, LOOK_AGAIN_MS)
     })
     this.#closers.push(() => timer.cancel())
   }

@@ -97,6 +97,16 @@ describe('waiting', () => {
     }
   })
 
+  test('what happens before the subscription is heard everywhere costs half a second [S0-17]', async () => {
+    const { read, say, clock, head } = await open(5, DEAF)
+    const waiting = read(head.head, 30_000)
+    await clock.settle()
+    await say()
+    const before = clock.elapsed
+    expect(serials(await clock.resolve(waiting))).toEqual([6])
+    expect(clock.elapsed - before).toBeLessThanOrEqual(500)
+  })
+
   test('a lost wake-up costs 4 s at most', async () => {
     const { read, say, clock, head } = await open(5, DEAF)
     const waiting = read(head.head, 30_000)
