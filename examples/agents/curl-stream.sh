@@ -12,7 +12,8 @@ curl=(curl -sS --fail-with-body -u "$HELDLINE_KEY")
 json=(-H 'content-type: application/json')
 
 "${curl[@]}" "${json[@]}" -X PUT "$session" -d '{}' >/dev/null
-started=$("${curl[@]}" "${json[@]}" "$session/runs" -d '{"agent": "curl"}')
+# Nothing beats while the model thinks, so the lease has to be longer than its longest silence.
+started=$("${curl[@]}" "${json[@]}" "$session/runs" -d '{"agent": "curl", "leaseMs": 600000}')
 run=$(sed 's/.*"run":"\([^"]*\)".*/\1/' <<<"$started")
 epoch=$(sed 's/.*"epoch":\([0-9]*\).*/\1/' <<<"$started")
 

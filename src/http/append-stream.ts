@@ -125,8 +125,8 @@ class AppendStream implements OpenStream {
     const refusal = new HeldlineError('draining', 'unable to append on; this node is going down', {
       retryAfterMs: 1000,
     })
-    if (this.#committing) this.#refusal = refusal
-    else this.#refuse(refusal)
+    this.#refusal = refusal
+    if (!this.#committing) this.#refuse(refusal)
   }
 
   /** Appends events, those before a mistake too. */
@@ -160,6 +160,8 @@ class AppendStream implements OpenStream {
   }
 
   async #commit(drafts: readonly Draft[]): Promise<void> {
+    // Nothing is appended of which the answer did not tell.
+    if (this.#ended && this.#refusal !== null) throw this.#refusal
     const { grant } = this.#call
     const { ports, appendTo } = this.#how
     const { clock, durability } = ports

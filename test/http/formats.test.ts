@@ -303,6 +303,23 @@ describe('[P-10.13] a retry with the same key', () => {
     },
   )
 
+  test('of a body of thousands of events recognises each of them, and no commit is larger than a request may be', async () => {
+    const long = 'word '.repeat(2500)
+    for (const sent of [long, inPieces(Buffer.from(long), 777)]) {
+      const answer = await say(TEXT, sent, { key: 'k' })
+      for (const { count } of acks(answer)) expect(Number(count)).toBeLessThanOrEqual(1000)
+      expect(acks(answer).reduce((sum, { count }) => sum + Number(count), 0)).toBe(2502)
+    }
+    expect(await messages()).toMatchObject([{ status: 'completed', parts: [{ text: long }] }])
+  })
+
+  test('with other text is refused, and what was said stands', async () => {
+    await say(TEXT, 'one two ', { key: 'k' })
+    const answer = await say(TEXT, 'one three ', { key: 'k' })
+    expect(acks(answer).at(-1)?.error?.code ?? answer.json?.code).toBe('idempotency_conflict')
+    expect(await messages()).toMatchObject([{ parts: [{ text: 'one two ' }] }])
+  })
+
   test('and a producer’s seqs do the same', async () => {
     const headers = { 'producer-id': 'p', 'producer-epoch': '1', 'producer-seq': '0' }
     for (const size of [5, 9]) {
@@ -403,6 +420,21 @@ describe('[P-10.13] what cannot be taken', () => {
     expect(await messages()).toMatchObject([{ status: 'interrupted', parts: [{ text: 'half ' }] }])
   })
 
+  test('a node that goes down says how much stands, so that its sender can go on elsewhere', async () => {
+    const other = await startHttp()
+    onTestFinished(() => other.close())
+    await other.ask('PUT', path)
+    await other.ask('POST', `${path}/runs`, { body: { run: 'r1' } })
+    const writer = new StreamWriter(TEXT, '', {}, other.port)
+    writer.send('half ')
+    await writer.untilEvents(2)
+    const closing = other.app.close()
+    await writer.raw.untilText('draining')
+    expect(writer.lines.at(-1)?.error).toMatchObject({ code: 'draining', lines: 1 })
+    writer.raw.close()
+    await closing
+  })
+
   test('a body whose connection breaks leaves its message open', async () => {
     const sockets: Socket[] = []
     server.app.server.on('connection', (socket) => sockets.push(socket))
@@ -419,9 +451,14 @@ describe('[P-10.13] what cannot be taken', () => {
 class StreamWriter {
   readonly raw: RawHttp
 
-  constructor(type: string, query = '', headers: Readonly<Record<string, string>> = {}) {
+  constructor(
+    type: string,
+    query = '',
+    headers: Readonly<Record<string, string>> = {},
+    port = server.port,
+  ) {
     this.raw = new RawHttp(
-      server.port,
+      port,
       rawRequest(`POST ${path}/runs/r1/events${query}`, {
         'Content-Type': type,
         'Transfer-Encoding': 'chunked',
