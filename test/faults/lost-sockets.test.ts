@@ -122,3 +122,40 @@ test('[P-10.12] a socket is cut and its agent beats again over another: it is st
   expect(words.at(-1)).not.toBe('run.status stalled')
   expect((await stage.ask('GET', '/runs/blip'))['status']).toBe('thinking')
 }, 120_000)
+
+test('[P-10.12] a socket that is closed in order says nothing of its agent, one that is cut does', async () => {
+  const { stage, node } = await staged()
+  const proxy = await stage.proxy(node.port)
+  for (const run of ['closed', 'cut']) await stage.ask('POST', '/runs', { run })
+  const closed = await beating(stage, 'closed', node.port)
+  await beating(stage, 'cut', proxy.port)
+  const over = new Promise((resolve) => closed.addEventListener('close', resolve))
+  closed.close(1000)
+  await over
+  proxy.cut()
+  const told = async (run: string) => (await toldOf(stage, run)).map(wordOf)
+  await until('the run whose socket was cut is lost', async () => {
+    return (await told('cut')).at(-1) === 'run.lost'
+  })
+  expect(await told('closed')).toEqual(['run.started'])
+}, 60_000)
+
+/** A socket that has beaten for a run once. */
+async function beating(stage: Stage, run: string, port: number): Promise<WebSocket> {
+  const socket = new WebSocket(`ws://127.0.0.1:${port}/v1/connect`, 'heldline.v1')
+  onTestFinished(() => socket.close())
+  const beat = { op: 'beat', ref: 'beat', session: stage.session, run, epoch: 1 }
+  socket.addEventListener('open', () => {
+    socket.send(JSON.stringify({ op: 'auth', ref: 'auth', token: API_KEY }))
+  })
+  let last: unknown
+  let answered = false
+  socket.addEventListener('message', ({ data }) => {
+    last = JSON.parse(String(data))
+    const { type, ref } = last as { type: string; ref?: string }
+    if (type === 'welcome') socket.send(JSON.stringify(beat))
+    answered ||= type === 'ok' && ref === 'beat'
+  })
+  await until('the beat is answered', () => answered, { instead: () => last })
+  return socket
+}
