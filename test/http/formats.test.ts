@@ -2,8 +2,9 @@ import type { Socket } from 'node:net'
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { fold } from '../agent/support/folded.ts'
 import { until } from '../support/until.ts'
+import { agUi, asLines, asSse, FORMS, NDJSON, SSE, text, TEXT, uiChunks } from './format-samples.ts'
 import { startHttp, type Answered, type HttpServer } from './http-server.ts'
-import { RawHttp, rawRequest } from './raw-http.ts'
+import { StreamWriter } from './stream-writer.ts'
 
 let server: HttpServer
 let path = ''
@@ -21,10 +22,6 @@ beforeEach(async () => {
 
 afterAll(() => server?.close())
 
-const SSE = 'text/event-stream'
-const NDJSON = 'application/x-ndjson'
-const TEXT = 'text/plain; charset=utf-8'
-
 interface Say {
   readonly query?: string
   readonly key?: string
@@ -41,6 +38,10 @@ const say = (type: string, raw: BodyInit, { query = '', key, headers }: Say = {}
       ...headers,
     },
   })
+
+/** A body that goes on until the test ends it. */
+const writerOf = (type: string, query = '', headers = {}): StreamWriter =>
+  new StreamWriter(server.port, `${path}/runs/r1/events${query}`, type, headers)
 
 /** A body that arrives as these bytes. */
 const inPieces = (bytes: Uint8Array, size: number): ReadableStream =>
@@ -82,73 +83,6 @@ const contentOf = (message: Partial<Shown> | undefined) => ({
   parts: message?.parts,
   metadata: message?.metadata,
 })
-
-const uiChunks = [
-  { type: 'start', messageId: 'theirs', messageMetadata: { model: 'small' } },
-  { type: 'start-step' },
-  { type: 'reasoning-start', id: '0' },
-  { type: 'reasoning-delta', id: '0', delta: 'Let me look — ' },
-  { type: 'reasoning-delta', id: '0', delta: '👀.' },
-  { type: 'reasoning-end', id: '0' },
-  { type: 'tool-input-start', toolCallId: 'call_1', toolName: 'search' },
-  { type: 'tool-input-delta', toolCallId: 'call_1', inputTextDelta: '{"query":' },
-  { type: 'tool-input-delta', toolCallId: 'call_1', inputTextDelta: '"tea"}' },
-  {
-    type: 'tool-input-available',
-    toolCallId: 'call_1',
-    toolName: 'search',
-    input: { query: 'tea' },
-  },
-  { type: 'tool-output-available', toolCallId: 'call_1', output: { hits: 2 } },
-  { type: 'data-chart', id: 'c', data: { bars: [1, 2] } },
-  { type: 'data-busy', transient: true, data: 1 },
-  { type: 'of-a-later-version', anything: true },
-  { type: 'finish-step' },
-  { type: 'start-step' },
-  { type: 'text-start', id: '0' },
-  { type: 'text-delta', id: '0', delta: 'There are' },
-  { type: 'text-delta', id: '0', delta: ' två.' },
-  { type: 'text-end', id: '0' },
-  { type: 'finish', finishReason: 'stop' },
-]
-
-const agUi = [
-  { type: 'RUN_STARTED', threadId: 't', runId: 'r' },
-  { type: 'TEXT_MESSAGE_START', messageId: 'q', role: 'user' },
-  { type: 'TEXT_MESSAGE_CONTENT', messageId: 'q', delta: 'How much tea is there?' },
-  { type: 'TOOL_CALL_START', toolCallId: 'call_1', toolCallName: 'search', parentMessageId: 'a' },
-  { type: 'TOOL_CALL_ARGS', toolCallId: 'call_1', delta: '{"query":"tea"}' },
-  { type: 'TOOL_CALL_END', toolCallId: 'call_1' },
-  { type: 'TOOL_CALL_RESULT', messageId: 'x', toolCallId: 'call_1', content: '{"hits":2}' },
-  { type: 'STATE_SNAPSHOT', snapshot: { any: 'thing' } },
-  { type: 'CUSTOM', name: 'chart', value: { bars: [1] } },
-  { type: 'TEXT_MESSAGE_START', messageId: 'a', role: 'assistant' },
-  { type: 'TEXT_MESSAGE_CONTENT', messageId: 'a', delta: 'There are ' },
-  { type: 'TEXT_MESSAGE_CONTENT', messageId: 'a', delta: 'två 👀.' },
-  { type: 'TEXT_MESSAGE_END', messageId: 'a' },
-  { type: 'RUN_FINISHED', threadId: 't', runId: 'r', outcome: { type: 'success' } },
-]
-
-const text = 'Det finns två sorter — 茶とコーヒー 👀\n\nand  nothing\telse; '.repeat(3)
-
-const asLines = (chunks: readonly unknown[]): string =>
-  chunks.map((chunk) => `${JSON.stringify(chunk)}\n`).join('')
-const asSse = (chunks: readonly unknown[]): string =>
-  chunks.map((chunk) => `data: ${JSON.stringify(chunk)}\n\n`).join('')
-
-const FORMS = [
-  ['AI SDK chunks as lines', NDJSON, '?format=ui-message-chunks', uiChunks, asLines(uiChunks)],
-  [
-    'AI SDK chunks as server-sent events',
-    SSE,
-    '?format=ui-message-chunks',
-    uiChunks,
-    `${asSse(uiChunks)}data: [DONE]\n\n`,
-  ],
-  ['AG-UI events as lines', NDJSON, '?format=ag-ui', agUi, asLines(agUi)],
-  ['AG-UI events as server-sent events', SSE, '?format=ag-ui', agUi, asSse(agUi)],
-  ['plain text', TEXT, '', [text], text],
-] as const
 
 describe('[P-10.13] what a framework streams is appended as it is', () => {
   test.for(FORMS)(
@@ -204,7 +138,7 @@ describe('[P-10.13] what a framework streams is appended as it is', () => {
   })
 
   test('text comes through as it is written, long before its end', async () => {
-    const writer = new StreamWriter(TEXT)
+    const writer = writerOf(TEXT)
     writer.send('There are')
     await writer.untilEvents(2)
     expect((await messages())[0]).toMatchObject({ status: 'open', parts: [{ text: 'There are' }] })
@@ -281,7 +215,7 @@ describe('[P-10.13] a retry with the same key', () => {
     async ([, type, query, chunks, raw]) => {
       const { message } = await fold(chunks)
       const bytes = Buffer.from(raw)
-      const first = new StreamWriter(type, query, { 'Idempotency-Key': 'k' })
+      const first = writerOf(type, query, { 'Idempotency-Key': 'k' })
       // In the middle of a line, and of a character where it comes to that.
       first.sendBytes(bytes.subarray(0, Math.floor(bytes.length / 2)))
       await until('something of it is there', async () => (await told()).length > 0)
@@ -395,7 +329,7 @@ describe('[P-10.13] what cannot be taken', () => {
   })
 
   test('an epoch that another process has taken over, from the start and in the middle [P-10.2]', async () => {
-    const writer = new StreamWriter(SSE, query)
+    const writer = writerOf(SSE, query)
     writer.send(asSse([good]))
     await writer.untilEvents(2)
     await server.ask('POST', `${path}/runs/r1/adopt`)
@@ -411,7 +345,7 @@ describe('[P-10.13] what cannot be taken', () => {
   })
 
   test('a run that is cancelled in the middle: its message is interrupted, and nothing follows [P-10.8]', async () => {
-    const writer = new StreamWriter(TEXT)
+    const writer = writerOf(TEXT)
     writer.send('half ')
     await writer.untilEvents(2)
     await server.ask('POST', `${path}/runs/r1/cancel`)
@@ -425,7 +359,7 @@ describe('[P-10.13] what cannot be taken', () => {
     onTestFinished(() => other.close())
     await other.ask('PUT', path)
     await other.ask('POST', `${path}/runs`, { body: { run: 'r1' } })
-    const writer = new StreamWriter(TEXT, '', {}, other.port)
+    const writer = new StreamWriter(other.port, `${path}/runs/r1/events`, TEXT)
     writer.send('half ')
     await writer.untilEvents(2)
     const closing = other.app.close()
@@ -438,7 +372,7 @@ describe('[P-10.13] what cannot be taken', () => {
   test('a body whose connection breaks leaves its message open', async () => {
     const sockets: Socket[] = []
     server.app.server.on('connection', (socket) => sockets.push(socket))
-    const writer = new StreamWriter(TEXT)
+    const writer = writerOf(TEXT)
     writer.send('half')
     await writer.untilEvents(2)
     writer.raw.close()
@@ -446,55 +380,3 @@ describe('[P-10.13] what cannot be taken', () => {
     expect(await messages()).toMatchObject([{ status: 'open', parts: [{ text: 'half' }] }])
   })
 })
-
-/** A body in chunks, open until it is ended. */
-class StreamWriter {
-  readonly raw: RawHttp
-
-  constructor(
-    type: string,
-    query = '',
-    headers: Readonly<Record<string, string>> = {},
-    port = server.port,
-  ) {
-    this.raw = new RawHttp(
-      port,
-      rawRequest(`POST ${path}/runs/r1/events${query}`, {
-        'Content-Type': type,
-        'Transfer-Encoding': 'chunked',
-        'Run-Epoch': '1',
-        ...headers,
-      }),
-    )
-    onTestFinished(() => this.raw.close())
-  }
-
-  send(sent: string): void {
-    this.sendBytes(Buffer.from(sent))
-  }
-
-  sendBytes(bytes: Buffer): void {
-    const size = Buffer.from(`${bytes.length.toString(16)}\r\n`)
-    this.raw.write(Buffer.concat([size, bytes, Buffer.from('\r\n')]))
-  }
-
-  end(): void {
-    this.raw.write('0\r\n\r\n')
-  }
-
-  get lines(): readonly { count?: number; error?: { code: string } }[] {
-    return this.raw.text
-      .split('\r\n')
-      .filter((line) => line.startsWith('{'))
-      .flatMap((line) => line.trim().split('\n'))
-      .map((line) => JSON.parse(line) as { count?: number })
-  }
-
-  async untilEvents(count: number): Promise<void> {
-    const sum = (): number => this.lines.reduce((all, line) => all + (line.count ?? 0), 0)
-    await until(`${count} events are acknowledged`, () => sum() >= count, {
-      withinMs: 8000,
-      instead: () => this.raw.text,
-    })
-  }
-}
