@@ -1,6 +1,6 @@
 import { draft, type Draft } from '../core/new-event.ts'
 import { HeldlineError } from '../protocol/errors.ts'
-import { joinDrafts, type Draft as PlainDraft } from '../protocol/formats/draft.ts'
+import { joinDrafts, weigh, type Draft as PlainDraft } from '../protocol/formats/draft.ts'
 import { AgUiReader } from '../protocol/formats/from-ag-ui.ts'
 import { AiSdkReader } from '../protocol/formats/from-ai-sdk.ts'
 import { TextReader } from '../protocol/formats/from-text.ts'
@@ -157,12 +157,17 @@ async function* finish(
   { exact, maxEventBytes }: FormatOptions,
 ): AsyncGenerator<Draft> {
   let last: PlainDraft | null = null
+  // A character is at most 6 bytes of JSON.
+  const maxWeight = maxEventBytes / 6
   const event = ({ type, data }: PlainDraft): Draft => {
     return draft({ type, data }, [{ key: 'data', raw: jsonText(data) }], maxEventBytes)
   }
   try {
     for await (const next of drafts) {
-      const joined: PlainDraft | null = last === null || exact ? null : joinDrafts(last, next)
+      const joined: PlainDraft | null =
+        last === null || exact || weigh(last) + weigh(next) > maxWeight
+          ? null
+          : joinDrafts(last, next)
       if (last !== null && joined === null) yield event(last)
       last = joined ?? next
     }

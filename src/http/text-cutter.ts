@@ -1,4 +1,5 @@
 import { HeldlineError } from '../protocol/errors.ts'
+import { isHighSurrogate } from '../protocol/formats/draft.ts'
 
 /** Bytes of UTF-8 that are cut anywhere, to text. */
 export class TextCutter {
@@ -23,10 +24,7 @@ export class TextCutter {
   }
 
   *#cut(text: string): Generator<string> {
-    if (!this.#exact) {
-      if (text !== '') yield text
-      return
-    }
+    if (!this.#exact) return yield* slices(text)
     const all = this.#rest + text
     let from = 0
     for (let to = endOfPiece(all, from); to > 0; to = endOfPiece(all, from)) {
@@ -44,6 +42,18 @@ export class TextCutter {
     } catch {
       throw new HeldlineError('invalid_utf8', 'unable to append on; the text is not UTF-8')
     }
+  }
+}
+
+/** Small enough for any event; neighbours are joined again to what an event can hold. */
+const SLICE = 1024
+
+function* slices(text: string): Generator<string> {
+  for (let from = 0; from < text.length;) {
+    const isPair = isHighSurrogate(text.charCodeAt(from + SLICE - 1))
+    const to = from + (isPair ? SLICE - 1 : SLICE)
+    yield text.slice(from, to)
+    from = to
   }
 }
 

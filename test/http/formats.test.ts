@@ -152,6 +152,21 @@ describe('[P-10.13] what a framework streams is appended as it is', () => {
     })
   })
 
+  test('text that comes at once is as few events as can hold it', async () => {
+    const long = '\u0007茶👀'.repeat(4000)
+    const answer = await say(TEXT, long)
+    expect([answer.status, acks(answer).at(-1)?.error]).toEqual([200, undefined])
+    expect(await messages()).toMatchObject([{ status: 'completed', parts: [{ text: long }] }])
+    const chunks = Array.from({ length: 40 }, () => ({
+      type: 'text-delta',
+      id: '0',
+      delta: long.slice(0, 400),
+    }))
+    const events = await say(NDJSON, asLines(chunks), { query: '?format=ui-message-chunks' })
+    const count = acks(events).reduce((sum, ack) => sum + Number(ack['count']), 0)
+    expect(count).toBeLessThan(40)
+  })
+
   test('server-sent events are read by their rules: names, comments, data of several lines, any end of line, a last one without its end', async () => {
     const raw = [
       '\uFEFF: hello\r\n',
