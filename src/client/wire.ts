@@ -108,8 +108,10 @@ export class Wire {
     this.#probing = true
     this.ask({ op: 'ping' }, PONG_MS, (answer) => {
       this.#probing = false
-      if (answer instanceof ClientError && this.#silentMs >= PONG_MS) told.dead()
-      else told.alive()
+      // Something else may have been heard since: in time, or just before the line broke. Only an answer proves it.
+      if (!(answer instanceof ClientError && answer.code === 'timeout')) told.alive()
+      else if (this.#silentMs < PONG_MS) this.probe(told)
+      else told.dead()
     })
   }
 

@@ -292,6 +292,19 @@ describe('waking', () => {
     await settle()
     expect(client.state).toBe('live')
   })
+
+  test('what is heard just before a line breaks does not pass for an answer', async () => {
+    const { server, clock, page, client } = await live()
+    server.auto = false
+    page.tell('offline')
+    await clock.advance(500)
+    server.heartbeat()
+    await clock.advance(1600)
+    expect(client.state).toBe('offline')
+    expect(server.connections).toHaveLength(1)
+    await clock.advance(2000)
+    expect(server.connections).toHaveLength(2)
+  })
 })
 
 describe('credentials', () => {

@@ -67,7 +67,9 @@ describe('an answer in a real browser', () => {
       if (index % every === 10) await tab.context().setOffline(true)
       if (index % every === 25) {
         // A cut that nobody notices proves nothing.
-        await expect.poll(() => tab.evaluate(() => page.state())).not.toBe('live')
+        await expect
+          .poll(() => tab.evaluate(() => page.state()), { timeout: 30_000, interval: 20 })
+          .not.toBe('live')
         await tab.context().setOffline(false)
         await shows(tab, answer.pieces.slice(0, index + 1).join(''))
       }
