@@ -297,8 +297,10 @@ describe('waking', () => {
     const { server, clock, page, client } = await live()
     server.auto = false
     page.tell('offline')
+    server.last.queue = []
     await clock.advance(500)
     server.heartbeat()
+    server.last.deliver()
     await clock.advance(1600)
     expect(client.state).toBe('offline')
     expect(server.connections).toHaveLength(1)
