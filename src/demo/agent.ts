@@ -1,26 +1,42 @@
+import {
+  AgentError,
+  createAgent,
+  type Agent,
+  type AgentSession,
+  type Fetch,
+  type Run,
+} from '../agent/index.ts'
 import type { Log } from '../core/log.ts'
 import type { Message } from '../protocol/fold/message.ts'
 import type { AgentApi } from './api.ts'
 import type { Model } from './model.ts'
-import { scriptedRun, type Step } from './script.ts'
+import { lettersOf, perform } from './perform.ts'
+import { scriptedRun } from './script.ts'
+import { pathTo, textOf } from './transcript.ts'
 
+const NAME = 'demo'
 const MAX_SESSIONS = 200
-const RETRY_MS = 500
+/** Short, so that whoever kills the server sees the run stall, be lost, and go on. */
+const LEASE_MS = 10_000
 
 /**
- * The demo's agent: follows sessions over HTTP like any agent would, and answers what people write. It keeps nothing to itself: which
- * answer is owed, and how far it has come, is read from the session, so that it goes on after a restart in the middle of a sentence.
+ * The demo's agent, on the same SDK as any other: each input that people send has a run of its own. It keeps nothing to itself, so that the next
+ * process takes over a run whose process died, and goes on in the middle of its sentence.
  */
 export class DemoAgent {
   readonly #api: AgentApi
+  readonly #agent: Agent
   readonly #model: Model | null
   readonly #log: Log
   readonly #following = new Map<string, Promise<void>>()
   readonly #stop = new AbortController()
+  readonly #left = new AbortController()
 
   /** @param model `null`: the scripted run */
   constructor(api: AgentApi, model: Model | null, log: Log) {
     this.#api = api
+    const fetch = fetchUntil(this.#left.signal)
+    this.#agent = createAgent({ url: api.url, apiKey: api.key, fetch })
     this.#model = model
     this.#log = log
   }
@@ -41,163 +57,98 @@ export class DemoAgent {
 
   /** Looks after a session from now on. Again is the same. */
   follow(session: string): void {
+    if (this.#stop.signal.aborted) return
     if (this.#following.has(session) || this.#following.size >= MAX_SESSIONS) return
-    const work = this.#serve(session).finally(() => this.#following.delete(session))
+    const work = this.#serve(session)
+      .catch((error: unknown) => this.#log.warn('demo.left', { session, error }))
+      .finally(() => this.#following.delete(session))
     this.#following.set(session, work)
   }
 
+  /** Runs under way are left to the next process. */
   async close(): Promise<void> {
     this.#stop.abort()
     await Promise.all(this.#following.values())
+    this.#left.abort()
+    await this.#agent.close()
   }
 
-  async #serve(session: string): Promise<void> {
-    const { signal } = this.#stop
-    while (!signal.aborted) {
-      try {
-        const { messages, position } = await this.#api.messages(session)
-        const question = owed(messages)
-        if (question === null) await this.#api.next(session, position, signal)
-        else await this.#answer(session, question, messages)
-      } catch (error) {
-        if (signal.aborted) return
-        if (isGone(error)) return
-        this.#log.info('demo.retry', { session, error })
-        await pause(RETRY_MS, signal)
-      }
+  #serve(id: string): Promise<void> {
+    const session = this.#agent.session(id)
+    const gone = new AbortController()
+    const onError = (error: unknown): void => {
+      if (error instanceof AgentError && error.code === 'session_not_found') gone.abort()
+      else if (!this.#stop.signal.aborted) this.#log.info('demo.failed', { session: id, error })
+    }
+    const signal = AbortSignal.any([this.#stop.signal, gone.signal])
+    const options = { agent: NAME, leaseMs: LEASE_MS, onThrow: 'leave', onError, signal } as const
+    return session.serve(options, (run) => this.#answerOrFail(session, run))
+  }
+
+  /** Only a process that goes away leaves its run to another: what fails otherwise would fail there, too. */
+  async #answerOrFail(session: AgentSession, run: Run): Promise<void> {
+    try {
+      await this.#answer(session, run)
+    } catch (error) {
+      if (!this.#stop.signal.aborted && !run.signal.aborted) await run.fail(error)
+      throw error
     }
   }
 
-  async #answer(session: string, question: Message, messages: readonly Message[]): Promise<void> {
-    const id = answerId(question)
-    const open = messages.find((message) => message.id === id)
-    if (this.#model === null) {
-      return this.#play(
-        session,
-        id,
-        scriptedRun(id, { id: question.id, text: textOf(question) }),
-        open,
-      )
-    }
-    await this.#model.answer({
-      messages: pathTo(question, messages),
-      signal: this.#stop.signal,
-      begun: open !== undefined,
-      append: (index, step) => this.#append(session, id, index, step, question.id),
-    })
+  async #answer(session: AgentSession, run: Run): Promise<void> {
+    const [trigger, messages] = await Promise.all([
+      this.#api.trigger(session.id, run.id),
+      session.messages(),
+    ])
+    const prompt = messages.find(({ id }) => id === trigger)
+    const parent = prompt === undefined ? {} : { parent: prompt.id }
+    await run.message({ ...parent, metadata: { agent: this.#model?.name ?? NAME } })
+    const stop = this.#stop.signal
+    await unless(stop, run.pipe(heldAt(stop, this.#stream(run, prompt, messages))))
   }
 
-  /** Steps that the log holds are passed over; one that may or may not be there is sent again, and stands once. */
-  async #play(
-    session: string,
-    id: string,
-    steps: readonly Step[],
-    open: Message | undefined,
-  ): Promise<void> {
-    const done = open === undefined ? 0 : progress(open, steps)
-    for (const [index, step] of steps.entries()) {
-      if (index < done) continue
-      await pause(step.afterMs, this.#stop.signal)
-      if (this.#stop.signal.aborted) return
-      await this.#api.append(session, { id: `${id}.${index}`, type: step.type, data: step.data })
+  #stream(
+    run: Run,
+    prompt: Message | undefined,
+    messages: readonly Message[],
+  ): AsyncIterable<unknown> {
+    const stop = this.#stop.signal
+    if (this.#model === null || prompt === undefined) {
+      const steps = scriptedRun(prompt === undefined ? '' : textOf(prompt))
+      return perform(run, steps, lettersOf(run.id, messages), stop)
     }
-  }
-
-  #append(
-    session: string,
-    id: string,
-    index: number,
-    step: Omit<Step, 'afterMs'>,
-    parent: string,
-  ): Promise<void> {
-    const started = step.type === 'message.started' ? { role: 'assistant', parent } : {}
-    const data = { message: id, ...started, ...step.data }
-    return this.#api.append(session, { id: `${id}.${index}`, type: step.type, data })
+    return this.#model.answer(pathTo(prompt, messages), AbortSignal.any([stop, run.signal]))
   }
 }
 
-function answerId(question: Message): string {
-  return `answer-${question.id}`.slice(0, 100)
-}
-
-/** The latest message of a person that has no finished answer; `null` when nothing is owed. */
-function owed(messages: readonly Message[]): Message | null {
-  const question = messages
-    .filter((message) => message.role === 'user' && message.status === 'completed')
-    .at(-1)
-  if (question === undefined) return null
-  const answer = messages.find((message) => message.id === answerId(question))
-  return answer === undefined || answer.status === 'open' ? question : null
-}
-
-/** How many of the steps an open answer holds, found by the length of what it shows. */
-function progress(answer: Message, steps: readonly Step[]): number {
-  const held = JSON.stringify(answer.parts).length
-  let done = 1
-  let shown = { ...answer, parts: [] as Message['parts'] }
-  for (const [index, step] of steps.entries()) {
-    if (index === 0) continue
-    const { add, text, part, type } = step.data as {
-      add?: Message['parts'][number]
-      text?: string
-      part?: string
-      type?: string
-    }
-    shown = {
-      ...shown,
-      parts: extend(
-        shown.parts,
-        add ?? { id: part ?? '', type: type ?? 'text', text: text ?? '' },
-        add !== undefined,
-      ),
-    }
-    if (JSON.stringify(shown.parts).length > held) return done
-    done = index + 1
+/** The stream, which comes to a halt when the signal fires: a stream that broke would end its message as failed. */
+async function* heldAt(stop: AbortSignal, source: AsyncIterable<unknown>): AsyncGenerator {
+  try {
+    yield* source
+  } catch (error) {
+    if (stop.aborted) await new Promise(() => undefined)
+    throw error
   }
-  return done
 }
 
-function extend(
-  parts: Message['parts'],
-  part: Message['parts'][number],
-  whole: boolean,
-): Message['parts'] {
-  const index = parts.findIndex((other) => other.id === part.id)
-  const old = parts[index]
-  if (old === undefined) return [...parts, part]
-  return parts.with(index, whole ? part : { ...old, text: (old.text ?? '') + (part.text ?? '') })
-}
-
-export function textOf(message: Message): string {
-  return message.parts
-    .filter((part) => part.type === 'text')
-    .map((part) => part.text ?? '')
-    .join('\n')
-}
-
-/** The messages from the root to one, by their parents: what a model is to know. */
-function pathTo(message: Message, messages: readonly Message[]): Message[] {
-  const byId = new Map(messages.map((one) => [one.id, one]))
-  const path: Message[] = []
-  for (let one: Message | undefined = message; one !== undefined && path.length < 40;) {
-    path.unshift(one)
-    one = one.parent === null ? undefined : byId.get(one.parent)
-  }
-  return path
-}
-
-function isGone(error: unknown): boolean {
-  return error instanceof Error && error.message.endsWith('; 404')
-}
-
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(done, ms)
-    function done(): void {
-      clearTimeout(timer)
-      signal.removeEventListener('abort', done)
-      resolve()
-    }
-    signal.addEventListener('abort', done)
+/** @throws once the signal fires, whatever becomes of the work then */
+function unless(signal: AbortSignal, work: Promise<unknown>): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    const leave = (): void => reject(new Error('the demo is closing'))
+    signal.addEventListener('abort', leave)
+    if (signal.aborted) leave()
+    void work.then(resolve, reject).finally(() => signal.removeEventListener('abort', leave))
   })
+}
+
+/** Ends the requests that a run still waits with when it is left, such as that for the answer of a person: they would hold up the server. */
+function fetchUntil(left: AbortSignal): Fetch {
+  return (input, init) => {
+    if (left.aborted) throw new AgentError('agent_closed', 'the demo is closed')
+    return fetch(input, { ...init, signal: AbortSignal.any([left, ...signalsOf(init)]) })
+  }
+}
+
+function signalsOf({ signal }: RequestInit = {}): AbortSignal[] {
+  return signal === undefined || signal === null ? [] : [signal]
 }

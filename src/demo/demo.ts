@@ -40,6 +40,8 @@ const TOKEN_MS = 15 * 60_000
 const ASSETS = {
   'page.css': 'text/css',
   'page.js': 'text/javascript',
+  'prompts.js': 'text/javascript',
+  'run.js': 'text/javascript',
   'view.js': 'text/javascript',
   'network.js': 'text/javascript',
 } as const

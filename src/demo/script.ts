@@ -1,80 +1,99 @@
-/** One step of the demo agent's run: what it appends, and how long it takes for it. */
-export interface Step {
-  readonly afterMs: number
-  readonly type: 'message.started' | 'message.delta' | 'message.completed'
-  readonly data: Readonly<Record<string, unknown>>
-}
+/** What a model's SDK would stream: chunks of AI SDK, as far as the script has them. */
+export type Chunk =
+  | { readonly type: 'text-start' | 'reasoning-start'; readonly id: string }
+  | { readonly type: 'text-delta' | 'reasoning-delta'; readonly id: string; readonly delta: string }
+  | {
+      readonly type: 'tool-input-available'
+      readonly toolCallId: string
+      readonly toolName: string
+      readonly input: unknown
+    }
+  | {
+      readonly type: 'tool-output-available'
+      readonly toolCallId: string
+      readonly output: unknown
+    }
+  | { readonly type: 'tool-output-denied'; readonly toolCallId: string }
+
+/** One step of the demo agent's run: what it streams and how long it takes for it, or what it asks before it goes on. */
+export type Step =
+  | { readonly afterMs: number; readonly chunk: Chunk }
+  | { readonly ask: string; readonly yes: readonly Step[]; readonly no: readonly Step[] }
+
+/** Prompts that lead to a tool which nobody may use unasked. */
+const SENSITIVE = /\b(publish|deploy|delete|approv\w*|ask me)\b/i
 
 /**
- * A whole run as an agent with tools would stream it: reasoning, tool calls with results, text. A function of the question alone, so that another process
+ * A whole run as an agent with tools would stream it: reasoning, tool calls with results, text. A function of the prompt alone, so that another process
  * can go on at the step where one died.
  */
-export function scriptedRun(
-  message: string,
-  question: { readonly id: string; readonly text: string },
-): Step[] {
-  const started: Step = {
-    afterMs: 250,
-    type: 'message.started',
-    data: { message, role: 'assistant', parent: question.id, metadata: { agent: 'demo' } },
-  }
-  const topic = question.text.replace(/\s+/g, ' ').trim().slice(0, 80) || 'nothing in particular'
+export function scriptedRun(prompt: string): readonly Step[] {
+  const topic = prompt.replace(/\s+/g, ' ').trim().slice(0, 80) || 'nothing in particular'
+  return SENSITIVE.test(topic) ? sensitiveRun(topic) : plainRun(topic)
+}
+
+function plainRun(topic: string): readonly Step[] {
+  const search = call('lookup', 'search_docs', { query: topic, limit: 3 })
+  const measure = call('measure', 'measure_latency', { samples: 200, unit: 'ms' })
   return [
-    started,
-    ...words(REASONING(topic), 22, (text) => ({
-      message,
-      type: 'reasoning',
-      part: 'thoughts',
-      text,
-    })),
-    ...tool(
-      message,
-      'lookup',
-      { name: 'search_docs', input: { query: topic, limit: 3 } },
-      SEARCH_RESULT,
-      1400,
-    ),
-    ...words(INTRO(topic), 30, (text) => ({ message, part: 'answer-1', text })),
-    ...tool(
-      message,
-      'measure',
-      { name: 'measure_latency', input: { samples: 200, unit: 'ms' } },
-      MEASURED,
-      1800,
-    ),
-    ...words(BODY, 26, (text) => ({ message, part: 'answer-2', text })),
-    { afterMs: 100, type: 'message.completed', data: { message, status: 'completed' } },
+    ...words('reasoning', 'thoughts', REASONING(topic), 22),
+    search,
+    result('lookup', SEARCH_RESULT, 1400),
+    ...words('text', 'answer-1', INTRO(topic), 30),
+    measure,
+    result('measure', MEASURED, 1800),
+    ...words('text', 'answer-2', BODY, 26),
+  ]
+}
+
+function sensitiveRun(topic: string): readonly Step[] {
+  const denied: Step = { afterMs: 0, chunk: { type: 'tool-output-denied', toolCallId: 'publish' } }
+  return [
+    ...words('text', 'answer-1', BEFORE_ASKING(topic), 30),
+    call('publish', 'publish_page', { page: 'release-notes', audience: 'everyone' }),
+    {
+      ask: 'May I publish the release notes for everyone?',
+      yes: [
+        result('publish', { published: true }, 800),
+        ...words('text', 'answer-2', AFTER_YES, 26),
+      ],
+      no: [denied, ...words('text', 'answer-2', AFTER_NO, 26)],
+    },
   ]
 }
 
 /** A text cut as a model's tokens are: words with the space before them. */
-function words(text: string, everyMs: number, data: (token: string) => Step['data']): Step[] {
+function words(
+  kind: 'text' | 'reasoning',
+  id: string,
+  text: string,
+  everyMs: number,
+): readonly Step[] {
   const tokens = text.match(/\s*\S+/g) ?? []
-  return tokens.map((token, index) => ({
+  const start: Step = { afterMs: 0, chunk: { type: `${kind}-start`, id } }
+  const deltas = tokens.map((delta, index): Step => ({
     // A little uneven, the same for every run.
     afterMs: everyMs + ((index * 7919) % 23) - 8,
-    type: 'message.delta',
-    data: data(token),
+    chunk: { type: `${kind}-delta`, id, delta },
   }))
+  return [start, ...deltas]
 }
 
-function tool(
-  message: string,
-  id: string,
-  call: { readonly name: string; readonly input: unknown },
-  output: unknown,
-  takesMs: number,
-): Step[] {
-  const part = { id, type: 'tool', ...call }
-  return [
-    { afterMs: 300, type: 'message.delta', data: { message, add: { ...part, state: 'running' } } },
-    {
-      afterMs: takesMs,
-      type: 'message.delta',
-      data: { message, add: { ...part, state: 'done', output } },
-    },
-  ]
+function call(toolCallId: string, toolName: string, input: unknown): Step {
+  return { afterMs: 300, chunk: { type: 'tool-input-available', toolCallId, toolName, input } }
 }
+
+function result(toolCallId: string, output: unknown, takesMs: number): Step {
+  return { afterMs: takesMs, chunk: { type: 'tool-output-available', toolCallId, output } }
+}
+
+const BEFORE_ASKING = (topic: string): string =>
+  `You wrote “${topic}”. That takes a tool which I may not use unasked, so my run waits for a person now. ` +
+  `It waits in the session: reload, close the page, restart the server. Answer from any tab or device; the first answer counts.`
+
+const AFTER_YES = `Thank you. It is done, once, whichever tab the answer came from. Every window that is open here saw the same answer.`
+
+const AFTER_NO = `Understood: I leave it alone. Every window that is open here saw the same answer.`
 
 const REASONING = (topic: string): string =>
   `The person asks about “${topic}”. I have no model behind me here, so I should say what this page shows instead: that ` +

@@ -26,7 +26,8 @@ export const places: Readonly<Record<string, Place>> = {
   gateway: server,
   console: server,
   compat: server,
-  demo: server,
+  // A guest of the server, whose agent is one like any other: it reaches the server over HTTP.
+  demo: { ours: [...server.ours, 'agent'] },
   client: { ours: sdk, isomorphic: true },
   agent: { ours: ['protocol'], isomorphic: true },
   react: { ours: sdk, isomorphic: true },

@@ -7,9 +7,8 @@ import { startServerProcess, type ServerProcess } from '../support/server-proces
 const QUESTION = 'Does it hold?'
 
 /** The text of the answer's own words, as the script has them. */
-const ANSWER = scriptedRun('m', { id: 'q', text: QUESTION })
-  .filter((step) => step.data['part'] === 'answer-1' || step.data['part'] === 'answer-2')
-  .map((step) => String(step.data['text']))
+const ANSWER = scriptedRun(QUESTION)
+  .map((step) => ('chunk' in step && step.chunk.type === 'text-delta' ? step.chunk.delta : ''))
   .join('')
 
 describe('the demo', () => {
@@ -34,6 +33,18 @@ describe('the demo', () => {
     )
   const grows = (page: Page, beyond: number): Promise<void> =>
     expect.poll(async () => (await words(page)).length, { timeout: 60_000 }).toBeGreaterThan(beyond)
+
+  const status = (page: Page, wanted: string): Promise<void> =>
+    expect.poll(() => page.getAttribute('#run', 'data-status'), { timeout: 60_000 }).toBe(wanted)
+  const open = async (): Promise<Page> => {
+    const page = await (await browser.newContext()).newPage()
+    await page.goto(`${server.url}/demo`)
+    return page
+  }
+  const say = async (page: Page, text: string): Promise<void> => {
+    await page.fill('#text', text)
+    await page.press('#text', 'Enter')
+  }
 
   test('goes on over a reload, a second tab, a cut and a restart of the server in the middle of the answer', async () => {
     const page = await (await browser.newContext()).newPage()
@@ -63,7 +74,8 @@ describe('the demo', () => {
     expect(await second.textContent('#wrong')).toBe('0')
     expect(await page.textContent('#resets')).toBe('0')
     expect(problems).toEqual([])
-    expect(await page.getByRole('status').textContent()).toBe('live')
+    expect(await page.textContent('#state')).toBe('live')
+    await status(page, 'finished')
   }, 180_000)
 
   test('carries where no WebSocket gets through: what the client loads for that is served too', async () => {
@@ -76,6 +88,58 @@ describe('the demo', () => {
     await grows(page, 20)
     await page.context().close()
   }, 60_000)
+
+  test('tells what the agent is at; Stop keeps what was said, and the next prompt is answered [P-10.8]', async () => {
+    const page = await open()
+    await say(page, QUESTION)
+    await status(page, 'streaming')
+    await grows(page, 60)
+    await page.getByRole('button', { name: 'Stop' }).click()
+    await status(page, 'cancelled')
+    const said = await words(page)
+    expect(ANSWER.startsWith(said)).toBe(true)
+    expect(said.length).toBeLessThan(ANSWER.length)
+    await expect.poll(() => page.textContent('.mark')).toBe('Stopped here.')
+    expect(await page.getByRole('status', { name: 'Agent' }).textContent()).toBe('Stopped')
+    expect(await page.getByRole('button', { name: 'Stop' }).count()).toBe(0)
+
+    await say(page, 'And now?')
+    await grows(page, said.length + 20)
+    expect((await words(page)).startsWith(said)).toBe(true)
+    await page.context().close()
+  }, 120_000)
+
+  test('Send waits for its turn, and Interrupt ends what runs [P-11.2]', async () => {
+    const page = await open()
+    await say(page, QUESTION)
+    await grows(page, 20)
+    await say(page, 'Later')
+    await expect.poll(() => page.textContent('#run')).toContain('1 message waits')
+    expect(await page.locator('.mark').count()).toBe(0)
+    await page.fill('#text', 'Now')
+    await page.getByRole('button', { name: 'Interrupt' }).click()
+    await expect.poll(() => page.locator('.mark').count(), { timeout: 20_000 }).toBe(1)
+    await expect
+      .poll(() => page.locator('[data-role="assistant"]').count(), { timeout: 30_000 })
+      .toBe(2)
+    await page.context().close()
+  }, 90_000)
+
+  test('a question that was answered in the second tab shows its answer in the first [P-11.5]', async () => {
+    const page = await open()
+    await say(page, 'Publish the notes, but ask me first')
+    await status(page, 'waiting')
+    const second = await page.context().newPage()
+    await second.goto(page.url())
+    await second.getByRole('button', { name: 'Yes' }).click()
+    await expect
+      .poll(() => page.textContent('#questions'), { timeout: 20_000 })
+      .toContain('Yes, said')
+    expect(await page.getByRole('button', { name: 'Yes' }).count()).toBe(0)
+    await status(page, 'finished')
+    expect(await words(page)).toContain('It is done, once')
+    await page.context().close()
+  }, 90_000)
 
   test('keeps visitors to their own sessions', async () => {
     const join = async (body: unknown): Promise<{ session: string; token: string }> =>

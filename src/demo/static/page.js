@@ -1,5 +1,7 @@
 import { createClient } from '{{client}}'
 import { CuttableWebSocket, cutNetwork, cuttableFetch } from './network.js'
+import { Prompts } from './prompts.js'
+import { canStop, currentRun, drawQuestions, drawStatus } from './run.js'
 import { drawMessages, logEvent } from './view.js'
 
 const $ = (id) => document.getElementById(id)
@@ -19,6 +21,8 @@ async function join() {
 }
 
 let last = null
+let prompts = null
+let run
 
 // Before anything is waited for: who writes early is heard as soon as there is a session.
 const ready = start()
@@ -32,8 +36,9 @@ async function start() {
     fetch: cuttableFetch,
   })
   const session = client.session(first.session, { presence: true })
+  prompts = new Prompts(session, () => show(session.getSnapshot()))
   client.on('state', showState)
-  session.on('change', show)
+  session.on('change', () => show(session.getSnapshot()))
   session.on('reset', () => count('resets'))
   session.on('error', (error) => console.warn(error))
   session.on('event', showEvent)
@@ -53,10 +58,14 @@ function showState(state) {
   if (state === 'live') count('connections')
 }
 
-function show({ messages, members, position }) {
+function show({ messages, members, position, runs, inputs, questions }) {
   const chat = $('chat')
   const atEnd = chat.scrollHeight - chat.scrollTop - chat.clientHeight < 80
-  drawMessages($('messages'), messages)
+  drawMessages($('messages'), [...messages, ...(prompts?.messages(messages) ?? [])])
+  run = currentRun(runs)
+  drawStatus($('run'), run, inputs.length)
+  drawQuestions($('questions'), questions, run, answer)
+  showActions(canStop(run))
   if (atEnd) chat.scrollTop = chat.scrollHeight
   const here = new Set(members.filter((member) => member.connected).map((member) => member.member))
     .size
@@ -65,6 +74,26 @@ function show({ messages, members, position }) {
   // A snapshot moves the position without events: the next one follows from there.
   if (position !== null && last !== null && Number(position.split('.')[1]) > last.serial)
     last = null
+}
+
+/** A button that had the focus gives it to the text before it goes. */
+function showActions(stoppable) {
+  for (const id of ['stop', 'interrupt', 'choice']) {
+    if (!stoppable && document.activeElement === $(id)) $('text').focus()
+    $(id).hidden = !stoppable
+  }
+}
+
+async function answer(question, value) {
+  await (await ready).answer(question, value)
+}
+
+/** `queue`: after what runs now. `interrupt`: ends what runs now. */
+function say(mode) {
+  const text = $('text').value.trim()
+  if (text === '') return
+  $('text').value = ''
+  void ready.then(() => prompts.add(text, mode))
 }
 
 /** The server may be starting again. */
@@ -80,16 +109,27 @@ async function joinAgain() {
 
 $('composer').addEventListener('submit', (event) => {
   event.preventDefault()
-  const text = $('text').value.trim()
-  if (text === '') return
-  $('text').value = ''
-  ready.then((session) => session.send(text)).catch((error) => console.warn(error))
+  say('queue')
 })
 $('text').addEventListener('keydown', (event) => {
   if (event.key !== 'Enter' || event.shiftKey || event.isComposing) return
   event.preventDefault()
   $('composer').requestSubmit()
 })
+$('interrupt').addEventListener('click', () => say('interrupt'))
+$('stop').addEventListener('click', () => {
+  const stopped = run
+  if (stopped === undefined) return
+  ready
+    .then((session) => session.cancel({ run: stopped.id, reason: 'stopped by a person' }))
+    .catch((error) => console.warn(error))
+})
+for (const example of document.querySelectorAll('.example'))
+  example.addEventListener('click', () => {
+    $('text').value = example.textContent
+    $('text').focus()
+    say('queue')
+  })
 $('cut').addEventListener('change', (event) => cutNetwork(event.target.checked))
 $('reload').addEventListener('click', () => location.reload())
 $('second').addEventListener('click', () => window.open(location.href, '_blank'))

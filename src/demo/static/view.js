@@ -26,15 +26,23 @@ function drawMessage(item, message) {
   item.dataset.role = message.role
   item.dataset.status = message.status
   item.dataset.pending = String(message.pending === true)
-  for (const [index, part] of message.parts.entries()) {
+  const parts = [...message.parts, ...marksOf(message)]
+  for (const [index, part] of parts.entries()) {
     const element = item.children[index]
     if (element !== undefined && element.dataset.kind === kindOf(part)) update(element, part)
     else item.insertBefore(make(part), element ?? null)
   }
-  while (item.children.length > message.parts.length) item.lastChild.remove()
+  while (item.children.length > parts.length) item.lastChild.remove()
 }
 
-const kindOf = (part) => (part.type === 'reasoning' || part.type === 'tool' ? part.type : 'text')
+/** In words, not by colour alone. */
+function marksOf({ status }) {
+  if (status === 'interrupted') return [{ type: 'mark', text: 'Stopped here.' }]
+  return status === 'failed' ? [{ type: 'mark', text: 'Failed here.' }] : []
+}
+
+const KINDS = new Set(['reasoning', 'tool', 'mark'])
+const kindOf = (part) => (KINDS.has(part.type) ? part.type : 'text')
 
 function make(part) {
   const kind = kindOf(part)
