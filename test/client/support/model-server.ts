@@ -221,6 +221,8 @@ export class ModelConnection implements Transport {
       case 'read':
       case 'presence':
         return this.say({ type: 'ok', ref: frame.ref })
+      // The client has no word for a run's sign of life.
+      case 'beat':
       case 'signal':
     }
   }
