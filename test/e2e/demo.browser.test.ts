@@ -109,10 +109,11 @@ describe('the demo', () => {
     await page.context().close()
   }, 120_000)
 
-  test('Send waits for its turn, and Interrupt ends what runs [P-11.2]', async () => {
+  test('the text can be written while the agent answers: Send waits for its turn, and Interrupt ends what runs [P-11.2] (S4-12)', async () => {
     const page = await open()
     await say(page, QUESTION)
     await grows(page, 20)
+    expect(await page.isEnabled('#text')).toBe(true)
     await say(page, 'Later')
     await expect.poll(() => page.textContent('#run')).toContain('1 message waits')
     expect(await page.locator('.mark').count()).toBe(0)
@@ -124,6 +125,22 @@ describe('the demo', () => {
       .toBe(2)
     await page.context().close()
   }, 90_000)
+
+  test('thinking, writing, waiting, stalled and lost read and look different (S4-13)', async () => {
+    const page = await open()
+    const drawn = await page.evaluate<
+      { text: string; look: string }[]
+    >(`import('/demo/assets/run.js').then(({ drawStatus }) =>
+      ['thinking', 'streaming', 'waiting', 'stalled', 'lost'].map((status) => {
+        const element = document.getElementById('run')
+        drawStatus(element, { status }, 0)
+        const { background, border, borderRadius } = getComputedStyle(element, '::before')
+        return { text: element.textContent, look: [background, border, borderRadius].join() }
+      }))`)
+    expect(new Set(drawn.map(({ text }) => text)).size).toBe(5)
+    expect(new Set(drawn.map(({ look }) => look)).size).toBe(5)
+    await page.context().close()
+  }, 30_000)
 
   test('a question that was answered in the second tab shows its answer in the first [P-11.5]', async () => {
     const page = await open()
