@@ -43,7 +43,7 @@ const MAX_ATTEMPTS = 8
  * @throws HeldlineError `session_not_found`, `producer_fenced`, `producer_gap`, `contention`, what `decide` throws, what the store throws
  */
 export async function run<Result>(
-  store: Store,
+  store: Pick<Store, 'commit' | 'fields'>,
   transition: Transition<Result>,
   committed?: (done: Committed) => void,
 ): Promise<Result> {
@@ -71,7 +71,10 @@ export async function run<Result>(
   )
 }
 
-async function readFirst(store: Store, transition: Transition<unknown>): Promise<Known> {
+async function readFirst(
+  store: Pick<Store, 'commit' | 'fields'>,
+  transition: Transition<unknown>,
+): Promise<Known> {
   const known: Known = {
     fields: new Map(),
     deadlines: new Map(),
@@ -86,7 +89,7 @@ async function readFirst(store: Store, transition: Transition<unknown>): Promise
 }
 
 async function readFields(
-  store: Store,
+  store: Pick<Store, 'commit' | 'fields'>,
   session: Transition<unknown>['session'],
   names: readonly string[],
   known: Known,

@@ -17,7 +17,7 @@ import { parseStateIndex, parseStateText } from './transitions/state-record.ts'
 import { Turns } from './turns.ts'
 
 export interface StatePorts {
-  readonly store: Store
+  readonly store: Pick<Store, 'commit' | 'fields'>
   readonly random: Random
   readonly limits: Limits
   readonly keeper: Pick<Keeper, 'committed'>

@@ -78,6 +78,29 @@ test('[P-12.2] a conflict names the version that is there', async () => {
   await expect(none).rejects.toMatchObject({ code: 'version_conflict', facts: { version: null } })
 })
 
+test('[P-12.1] a key that was deleted while it was set again, with a value of the same size, is there', async () => {
+  const { world, state, asked } = await open()
+  await state.set(asked('k'), '1')
+  const { store } = world
+  let between: (() => Promise<unknown>) | null = () => state.remove(asked('k'))
+  const overtaken = new SharedState({
+    store: {
+      fields: (session, names) => store.fields(session, names),
+      commit: async (request) => {
+        const first = between
+        between = null
+        await first?.()
+        return store.commit(request)
+      },
+    },
+    random: world.random,
+    limits: world.limits,
+    keeper: { committed: () => undefined },
+  })
+  await overtaken.set(asked('k'), '2')
+  expect(await state.all(SESSION)).toEqual([{ key: 'k', version: 3, value: '2' }])
+})
+
 test('[P-12.1] a value, the keys and all of it together have limits, and what is deleted makes room', async () => {
   const { state, asked } = await open({ maxEventBytes: 100, maxStateBytes: 150, maxStateKeys: 3 })
   const text = (bytes: number): string => JSON.stringify('x'.repeat(bytes - 2))

@@ -70,7 +70,7 @@ export function changeState(
         return { done: { version: before.version, committed: null } }
       }
       const after = { version: before.version + 1, value }
-      const { guards, writes } = indexed(known, key, value, limits)
+      const { guards, writes } = indexed(known, key, before.value, value, limits)
       return {
         commit: {
           guards: [{ field: FIELD.closed, equals: null }, { field, equals: text }, ...guards],
@@ -108,6 +108,7 @@ function demandCondition(condition: StateCondition, { version, value }: StateFie
 function indexed(
   known: Known,
   key: string,
+  old: string | null,
   value: string | null,
   limits: StateLimits,
 ): Pick<CommitParts, 'guards' | 'writes'> {
@@ -115,7 +116,8 @@ function indexed(
   const index = parseStateIndex(text)
   if (value !== null) demandValue(value, limits.maxEventBytes)
   const bytes = value === null ? undefined : viewBytes(value)
-  const before = index.get(key)
+  // Of the key's field, not of the index: after a conflict only what was guarded is known anew.
+  const before = old === null ? undefined : viewBytes(old)
   if (before === bytes) return { guards: [], writes: [] }
   if (bytes === undefined) index.delete(key)
   else index.set(key, bytes)
