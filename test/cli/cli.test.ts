@@ -54,7 +54,7 @@ describe('the command line', () => {
     )
   })
 
-  test('follows a session until it is stopped', async () => {
+  test('follows a session until it is stopped (S1-13)', async () => {
     await heldline(['publish', 'cli-3', 'first', '--create'])
     const stop = new AbortController()
     const following = heldline(['tail', 'cli-3', '--text'], { stop: stop.signal })

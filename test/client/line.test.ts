@@ -24,7 +24,7 @@ describe('attaching', () => {
     expect(session.position).toBe(formatPosition(server.log('s').head))
   })
 
-  test('nothing is opened before a session is used; one connection serves all of them', async () => {
+  test('nothing is opened before a session is used; one connection serves all of them (R19)', async () => {
     const { server, open } = makeWorld()
     const one = open()
     const session = one.session('s')
@@ -130,7 +130,7 @@ describe('the rule of the line', () => {
     return { ...world, session, serials }
   }
 
-  test('[P-4.3] an event that does not follow is not taken; the client attaches again from its position', async () => {
+  test('[P-4.3] an event that does not follow is not taken; the client attaches again from its position (S0-19)', async () => {
     const { server, serials } = await ready()
     server.append('s', x())
     server.append('s', x())

@@ -216,7 +216,7 @@ describe('a real server', () => {
   })
 
   test.each(['websocket', 'sse'] as const)(
-    '[P-4.10] a half-open line over %s, which looks well to this side, is given up after 35 s of silence',
+    '[P-4.10] a half-open line over %s, which looks well to this side, is given up after 35 s of silence (R15, S4-05)',
     async (transport) => {
       const id = await newSession()
       const clock = new FakeClock()

@@ -6,7 +6,7 @@ import { Stage } from './stage.ts'
 
 const DRAIN_MS = 4000
 
-test('a node that is told to end moves its clients to the other one; nothing is lost, and it ends in time', async () => {
+test('a node that is told to end moves its clients to the other one; nothing is lost, and it ends in time (S0-08)', async () => {
   const stage = new Stage()
   const redis = await stage.redis()
   const env = { REDIS_URL: redis.url, DRAIN_MS: `${DRAIN_MS}` }

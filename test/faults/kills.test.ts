@@ -26,7 +26,7 @@ afterAll(() => {
   )
 })
 
-describe('two nodes on one Redis, each killed again and again in the middle of the stream', () => {
+describe('two nodes on one Redis, each killed again and again in the middle of the stream (R14, S2-06)', () => {
   test.each(runs)(
     'run %i: nothing acknowledged is lost, doubled or out of order',
     async () => {

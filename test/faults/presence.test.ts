@@ -48,7 +48,7 @@ test("a node dies: its members are seen as not connected, then leave, by the oth
   expect(presence).toMatchObject({ members: [{ member: 'stays', connected: true }] })
 }, 90_000)
 
-test('a member whose node dies comes back through the other one: an update at most, never a second entering', async () => {
+test('a member whose node dies comes back through the other one: an update at most, never a second entering (S0-15)', async () => {
   const stage = new Stage()
   const redis = await stage.redis()
   const env = { ...ENV, REDIS_URL: redis.url }

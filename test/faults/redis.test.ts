@@ -7,7 +7,7 @@ import { Stage } from './stage.ts'
 const LONG = 90_000
 
 test(
-  'Redis is killed and comes back: appends are retried, readers go on, nothing is lost',
+  'Redis is killed and comes back: appends are retried, readers go on, nothing is lost (R23)',
   async () => {
     const stage = new Stage()
     const redis = await stage.redis()
@@ -70,7 +70,7 @@ test(
 )
 
 test(
-  'exactly the last wake-up is lost: the reader has the event all the same, within the periodic look',
+  'exactly the last wake-up is lost: the reader has the event all the same, within the periodic look (R13, S3-14)',
   async () => {
     const stage = new Stage()
     const redis = await stage.redis()

@@ -8,7 +8,7 @@ const LONG = 90_000
 const SAID = { keepsAcknowledged: false }
 
 test(
-  'the log is trimmed beyond a reader who was away: it is told so, and given the view',
+  'the log is trimmed beyond a reader who was away: it is told so, and given the view (S0-13)',
   async () => {
     const stage = new Stage()
     await stage.node()

@@ -87,7 +87,7 @@ describe('[P-9.4] reading events', () => {
     expect(none.json.position).toMatch(/\.10\./)
   })
 
-  test('from and to: every pair of moments gives what lies between them', async () => {
+  test('from and to: every pair of moments gives what lies between them (S0-09)', async () => {
     const all = (await read('after=0&limit=1000')).json.events as { serial: number; at: number }[]
     const moments = [...new Set(all.flatMap(({ at }) => [at - 1, at, at + 1]))]
     for (const from of moments.filter((_, index) => index % 17 === 0)) {
