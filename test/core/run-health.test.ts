@@ -124,6 +124,28 @@ describe('silence [P-10.4] [R5] [S4-14]', () => {
     expect(await story()).toEqual(['run.started'])
   })
 
+  test('of forty minutes, with silences of ninety seconds between its words, is one run that arrives whole (S0-01, S0-05)', async () => {
+    const { world, node, start, append, finish, clock, beat, status } = await open()
+    await start()
+    await append([begun('a')])
+    let words = ''
+    for (let passed = 0; passed < 40 * MINUTE; passed += 5000) {
+      await clock.advance(5000)
+      expect(await beat()).toMatchObject({ live: true })
+      if (passed % 90_000 !== 0) continue
+      const word = `at ${passed} `
+      words += word
+      await append([drafted('message.delta', { message: 'a', text: word })])
+    }
+    expect(await status()).toBe('1 streaming')
+    await finish('whole')
+    const view = await node.views.at(SESSION)
+    expect([...view.runs.values()]).toMatchObject([{ status: 'finished', output: 'whole' }])
+    expect(view.messages.get('a')).toMatchObject({ status: 'completed', parts: [{ text: words }] })
+    const told = (await world.types()).filter((type) => type.startsWith('run.'))
+    expect(told).toEqual(['run.started', 'run.status', 'run.finished'])
+  })
+
   test('is none where the agent appends, through whichever node', async () => {
     const { world, start, clock, append, status } = await open()
     const other = agentAt(world.node())
