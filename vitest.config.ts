@@ -7,7 +7,12 @@ const e2e = ['test/e2e/**/*.test.ts', 'test/faults/**/*.test.ts']
 
 export default defineConfig({
   // The examples import what is published; here nothing is built.
-  resolve: { alias: [{ find: /^heldline\/(\w+)$/, replacement: `${src}/$1/index.ts` }] },
+  resolve: {
+    alias: [
+      { find: /^heldline\/(ai-sdk)$/, replacement: `${src}/adapters/$1/index.ts` },
+      { find: /^heldline\/(\w+)$/, replacement: `${src}/$1/index.ts` },
+    ],
+  },
   test: {
     // Two workers: the smallest machine that runs everything has two cores.
     maxWorkers: 2,
@@ -26,7 +31,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'unit',
-          include: ['test/**/*.test.ts'],
+          include: ['test/**/*.test.{ts,tsx}'],
           exclude: [redis, ...e2e],
           testTimeout: 10_000,
           hookTimeout: 10_000,
