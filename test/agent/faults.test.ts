@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Fetch } from '../../src/agent/index.ts'
-import { until } from '../support/until.ts'
+import { pause, until } from '../support/until.ts'
 import { losing } from './support/losing-fetch.ts'
 import { openRoom, textOf, type Room } from './support/setup.ts'
 
@@ -21,7 +21,7 @@ describe('an agent on a bad network, against a real server', () => {
       async function* stream(): AsyncGenerator<string> {
         for (const [n, word] of words.entries()) {
           yield word
-          if (n % 30 === 0) await new Promise((resolve) => setTimeout(resolve, 5))
+          if (n % 30 === 0) await pause(5)
         }
       }
       const result = await agent.session(name).run({ run: 'r1', trigger: 't1' }, async (run) => {

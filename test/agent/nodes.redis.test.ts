@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createAgent, type Agent } from '../../src/agent/index.ts'
 import { startLocalServer, type LocalServer } from '../support/local-server.ts'
 import { startRedis, type RedisServer } from '../support/redis-server.ts'
+import { pause } from '../support/until.ts'
 import { textOf } from './support/setup.ts'
 
 describe('an agent on one node, and people on another', () => {
@@ -74,7 +75,7 @@ describe('an agent on one node, and people on another', () => {
     async function* paced(name: string): AsyncGenerator<string> {
       for (const [n, word] of words(name).entries()) {
         yield word
-        if (n % 20 === 0) await new Promise((resolve) => setTimeout(resolve, 10))
+        if (n % 20 === 0) await pause(10)
       }
     }
     await Promise.all(

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { AgentError } from '../../src/agent/index.ts'
-import { until } from '../support/until.ts'
+import { pause, until } from '../support/until.ts'
 import { openRoom, textOf, type Room } from './support/setup.ts'
 
 async function* tokens(words: readonly string[]): AsyncGenerator<string> {
@@ -221,7 +221,7 @@ describe('an agent in a session, against a real server', () => {
     async function* paced(words: readonly string[]): AsyncGenerator<string> {
       for (const [n, word] of words.entries()) {
         yield word
-        if (n % 20 === 0) await new Promise((resolve) => setTimeout(resolve, 10))
+        if (n % 20 === 0) await pause(10)
       }
     }
     await Promise.all(

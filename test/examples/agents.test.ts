@@ -5,7 +5,7 @@ import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { write, type Chapter, type Style } from '../../examples/agents/watched.ts'
 import { openRoom, textOf, type Room } from '../agent/support/setup.ts'
-import { until } from '../support/until.ts'
+import { pause, until } from '../support/until.ts'
 
 const root = join(import.meta.dirname, '../..')
 const folder = join(root, 'examples/agents')
@@ -155,7 +155,7 @@ describe('the examples of agents do what they say', () => {
     async function* words(title: string): AsyncGenerator<string> {
       for (const word of [`${title} `, 'is ', 'this.']) {
         yield word
-        await new Promise((resolve) => setTimeout(resolve, 30))
+        await pause(30)
       }
     }
     async function* chapters(): AsyncGenerator<Chapter> {

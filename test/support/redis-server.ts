@@ -4,6 +4,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { until } from './until.ts'
 
 /** Settings as redis.conf has them: `{ appendonly: 'yes', replicaof: '127.0.0.1 6379' }`. */
 export type RedisSettings = Readonly<Record<string, string>>
@@ -21,7 +22,6 @@ export interface RedisServer {
   stop(): Promise<void>
 }
 
-const READY_WITHIN_MS = 30_000
 const running = new Set<ChildProcess>()
 
 // Tests that crash, or are stopped, leave nothing behind.
@@ -129,7 +129,7 @@ export async function startCluster(
       await node.ask('cluster', 'set-config-epoch', `${index + 1}`)
       for (const other of all) await node.ask('cluster', 'meet', '127.0.0.1', `${other.port}`)
     }
-    await until(async () => {
+    await until('the nodes of the Cluster have met', async () => {
       const infos = await Promise.all(all.map((node) => node.ask('cluster', 'info')))
       return infos.every(
         (info) =>
@@ -140,11 +140,11 @@ export async function startCluster(
       const id = /[0-9a-f]{40}/.exec((await nodes[index]?.ask('cluster', 'myid')) ?? '')?.[0] ?? ''
       await replica.ask('cluster', 'replicate', id)
     }
-    await until(async () => {
+    await until('the replicas follow their primaries', async () => {
       const infos = await Promise.all(replicas.map((node) => node.ask('info', 'replication')))
       return infos.every((info) => info.includes('master_link_status:up'))
     })
-    await until(async () => {
+    await until('all nodes know of the replicas', async () => {
       const infos = await Promise.all(all.map((node) => node.ask('cluster', 'nodes')))
       return infos.every((info) => info.split(/ (?:myself,)?slave /).length === replicas.length + 1)
     })
@@ -175,23 +175,12 @@ function launch(args: readonly string[]): ChildProcess {
 }
 
 async function untilReady(port: number, child: ChildProcess): Promise<void> {
-  await until(async () => {
+  await until('redis-server is ready', async () => {
     if (child.exitCode !== null || child.pid === undefined) {
       throw new Error('redis-server did not start; is it installed?')
     }
     return (await ask(port, ['ping']).catch(() => '')) === '+PONG\r\n'
   })
-}
-
-/** Asks again until it is so. */
-async function until(holds: () => Promise<boolean>): Promise<void> {
-  const end = Date.now() + READY_WITHIN_MS
-  while (!(await holds())) {
-    if (Date.now() > end) throw new Error('redis-server was not ready in time')
-    await new Promise((resolve) => {
-      setTimeout(resolve, 20)
-    })
-  }
 }
 
 function ask(port: number, command: readonly string[]): Promise<string> {
