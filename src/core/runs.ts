@@ -139,7 +139,7 @@ export class Runs {
 
   /** A mere sign of life; of a run that is over, too. [P-10.5] @throws HeldlineError `run_not_found`, `run_fenced` */
   heartbeat(request: BeatRequest): Promise<Beat> {
-    return this.#beat(request, null)
+    return this.#beat({ socket: null, ...request }, null)
   }
 
   /** The socket that beat for a run is gone. [P-10.12] */

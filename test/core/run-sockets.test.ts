@@ -146,6 +146,20 @@ describe('an agent whose socket is lost [P-10.12] [R5]', () => {
     expect(await story()).toEqual([BEGUN, STALLED])
   })
 
+  test('has its lease alone once it beats over HTTP, however late the loss of its socket is noticed', async () => {
+    const { world, start, beat, connect, beatOver, drop, clock, story } = await opened()
+    await start()
+    const socket = await connect()
+    await beatOver(socket)
+    await beat()
+    expect(await world.field(FIELD.runSocket('r1'))).toBeNull()
+    await drop(socket)
+    await clock.advance(10_000)
+    expect(await story()).toEqual([BEGUN])
+    await clock.advance(15_000 + SWEEP + SWEEP)
+    expect((await story()).slice(-2)).toEqual([STALLED, 'run.lost'])
+  })
+
   test('has ended in order, where the socket was closed or the node told it to go', async () => {
     const { start, connect, beatOver, drop, clock, story } = await opened()
     await start()

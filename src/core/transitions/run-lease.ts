@@ -42,8 +42,8 @@ export interface BeatRequest {
   readonly session: SessionId
   readonly claim: RunClaim
   readonly by: By
-  /** The connection that it comes over, where that stands for the agent. */
-  readonly socket?: string
+  /** The connection that it comes over, which stands for the agent from now on; `null`: none does. Left out, it stays as it is. */
+  readonly socket?: string | null
 }
 
 /**
@@ -97,10 +97,14 @@ export function beat(
   }
 }
 
-/** The newest socket stands for the agent: the loss of an older one says nothing. */
-function spokenBy(known: Known, run: string, socket: string | undefined): readonly FieldWrite[] {
+/** The newest socket stands for the agent, or none: the loss of an older one says nothing. [P-10.12] */
+function spokenBy(
+  known: Known,
+  run: string,
+  socket: string | null | undefined,
+): readonly FieldWrite[] {
   const field = FIELD.runSocket(run)
-  const same = socket === undefined || known.fields.get(field) === socket
+  const same = socket === undefined || (known.fields.get(field) ?? null) === socket
   return same ? [] : [{ field, value: socket }]
 }
 
