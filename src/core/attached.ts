@@ -1,7 +1,6 @@
 import type { MemberKind } from '../protocol/capabilities.ts'
 import type { Member } from '../protocol/event.ts'
 import type { SessionId } from '../protocol/ids.ts'
-import { countAttached } from './presence.ts'
 import type { ReadPorts } from './read-events.ts'
 import type { Views } from './views.ts'
 import { waitFor, type WaitOptions } from './wait-for.ts'
@@ -43,4 +42,16 @@ export class Attached {
       return { value: { members, attached }, position, found }
     })
   }
+}
+
+/** How many subjects of each kind are attached: members of one subject count once. [P-5.5] */
+export function countAttached(members: Iterable<Member>): Record<MemberKind, number> {
+  const seen = new Set<string>()
+  const counts = { human: 0, agent: 0, supervisor: 0 }
+  for (const { connected, kind, subject } of members) {
+    if (!connected || seen.has(`${kind} ${subject}`)) continue
+    seen.add(`${kind} ${subject}`)
+    counts[kind]++
+  }
+  return counts
 }

@@ -7,6 +7,7 @@ import { DEADLINE, FIELD } from './record.ts'
 import type { DueDeadline, Store } from './store.ts'
 import { acknowledge, claimTry, failTry, restDelivery } from './transitions/delivery.ts'
 import type { DeliveryRecord } from './transitions/delivery-record.ts'
+import { Turns } from './turns.ts'
 import type { Views } from './views.ts'
 import { resultInLog, resultInView, webhookBody } from './webhook-body.ts'
 import type { WebhookOutcome, WebhookSender } from './webhook.ts'
@@ -55,7 +56,8 @@ export class Courier {
   readonly #ports: CourierPorts
   readonly #abort = new AbortController()
   readonly #underWay = new Set<Promise<void>>()
-  readonly #turns = new Map<SessionId, Promise<void>>()
+  /** What many sends of one session come to is written one after the other: together, each would be in the way of all others. */
+  readonly #turns = new Turns(MAX_SENDS)
   #taken = 0
   #closing: Promise<void> | null = null
 
@@ -148,21 +150,9 @@ export class Courier {
 
   async #acknowledge({ session, id }: Claim, via: 'read' | 'webhook'): Promise<void> {
     const { store, random } = this.#ports
-    await this.#inTurn(session, async () => {
-      await run(store, acknowledge({ session, ids: [id] }, via, random))
-    })
-  }
-
-  /** What many sends of one session come to is written one after the other: together, each would be in the way of all others. */
-  async #inTurn(session: SessionId, task: () => Promise<void>): Promise<void> {
-    const turn = (this.#turns.get(session) ?? Promise.resolve()).then(task)
-    const over = turn.catch(() => undefined)
-    this.#turns.set(session, over)
-    try {
-      await turn
-    } finally {
-      if (this.#turns.get(session) === over) this.#turns.delete(session)
-    }
+    await this.#turns.run(session, () =>
+      run(store, acknowledge({ session, ids: [id] }, via, random)),
+    )
   }
 
   async #failed({ session, id, record }: Claim, outcome: NotTaken): Promise<void> {
@@ -172,7 +162,7 @@ export class Courier {
     const againInMs = this.#againInMs(attempts, outcome)
     const facts = { session, delivery: id, attempts, reason }
     const request = { session, id, attempts, reason, againInMs }
-    await this.#inTurn(session, async () => {
+    await this.#turns.run(session, async () => {
       if (await run(store, failTry(request, random))) log.warn('delivery.failed', facts)
       else log.info('delivery.try_failed', facts)
     })

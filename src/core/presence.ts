@@ -1,5 +1,4 @@
-import type { MemberKind } from '../protocol/capabilities.ts'
-import type { By, Member } from '../protocol/event.ts'
+import type { By } from '../protocol/event.ts'
 import type { MemberId, SessionId } from '../protocol/ids.ts'
 import type { PresenceRequest } from '../protocol/frames-up.ts'
 import { HeldlineError } from '../protocol/errors.ts'
@@ -8,10 +7,13 @@ import { run } from './commit.ts'
 import type { Clock } from './clock.ts'
 import type { Limits } from './limits.ts'
 import type { Log } from './log.ts'
+import { describeMember } from './member-request.ts'
+import { putOffMembers } from './put-off-members.ts'
 import type { Random } from './random.ts'
 import { DEADLINE, FIELD } from './record.ts'
 import type { DueDeadline, Store } from './store.ts'
 import { enter, expire, leave, parseMember, type EnterRequest } from './transitions/member.ts'
+import { Turns } from './turns.ts'
 
 export interface PresencePorts {
   readonly store: Store
@@ -20,6 +22,9 @@ export interface PresencePorts {
   readonly limits: Limits
   readonly log: Log
 }
+
+/** So many who are no members may wait with all members of a session, which may come back to one node at once. */
+const MAX_MORE_WAITING = 256
 
 interface Held {
   readonly session: SessionId
@@ -41,12 +46,13 @@ export class Presence {
   readonly #ports: PresencePorts
   readonly #held = new Map<string, Held>()
   /** One change at a time a session, so that many who join together do not conflict with each other. */
-  readonly #queues = new Map<SessionId, Promise<unknown>>()
+  readonly #turns: Turns
   #timer: { cancel(): void } | null = null
   #closed = false
 
   constructor(ports: PresencePorts) {
     this.#ports = ports
+    this.#turns = new Turns(ports.limits.maxMembers + MAX_MORE_WAITING)
     this.#schedule()
   }
 
@@ -55,7 +61,7 @@ export class Presence {
     return this.#held.size
   }
 
-  /** @returns the member's id. @throws HeldlineError `forbidden`, `presence_limit`, `session_closed`, `session_not_found` */
+  /** @returns the member's id. @throws HeldlineError `contention`, `forbidden`, `presence_limit`, `session_closed`, `session_not_found` */
   async enter(
     session: SessionId,
     request: PresenceRequest,
@@ -63,7 +69,7 @@ export class Presence {
     connection: string,
     ttlMs?: number,
   ): Promise<MemberId> {
-    const member = describe(request, grant, connection)
+    const member = describeMember(request, grant, connection)
     const { limits } = this.#ports
     const said: EnterRequest = {
       session,
@@ -73,16 +79,21 @@ export class Presence {
       ttlMs: ttlMs ?? limits.presenceTtlMs,
       maxMembers: limits.maxMembers,
     }
-    await this.#inTurn(session, async () => {
+    await this.#turns.run(session, async () => {
       if (ttlMs === undefined) return this.#say(said)
       await run(this.#ports.store, enter(said, this.#ports.random))
     })
     return member.member as MemberId
   }
 
-  /** Leaves at once. `connection` given: only while that connection is the member's newest. @returns whether somebody left */
+  /**
+   * Leaves at once. `connection` given: only while that connection is the member's newest. Then it is never refused, as this node would go on to speak for
+   * the member; a connection has a bounded number of frames without an answer, and each leaves once.
+   * @returns whether somebody left @throws HeldlineError `contention` without `connection`
+   */
   leave(session: SessionId, member: MemberId, by: By, connection?: string): Promise<boolean> {
-    return this.#inTurn(session, async () => {
+    const turn = connection === undefined ? 'run' : 'insist'
+    return this.#turns[turn](session, async () => {
       const name = key(session, member)
       const held = this.#held.get(name)
       if (connection !== undefined && held?.connection !== connection) return false
@@ -99,14 +110,17 @@ export class Presence {
     })
   }
 
-  /** The socket is gone: after the grace the member is seen as not connected, unless it is back. Never throws. */
+  /**
+   * The socket is gone: after the grace the member is seen as not connected, unless it is back. Never throws, and never refused: each connection is lost
+   * once, with one member a session.
+   */
   lost(session: SessionId, member: MemberId, connection: string): Promise<void> {
-    return this.#inTurn(session, async () => {
+    return this.#turns.insist(session, async () => {
       const held = this.#held.get(key(session, member))
       if (held === undefined || held.connection !== connection) return
       this.#held.delete(key(session, member))
       try {
-        await this.#putOff(session, [held], this.#ports.limits.presenceGraceMs)
+        await putOffMembers(this.#ports.store, session, [held], this.#ports.limits.presenceGraceMs)
       } catch (error) {
         // The deadline that is set already fires later instead.
         this.#ports.log.warn('presence.lost_failed', { session, error })
@@ -114,7 +128,10 @@ export class Presence {
     })
   }
 
-  /** A member's deadline is due. Where its socket is here and alive, it was this node that slept: nobody saw the member go. */
+  /**
+   * A member's deadline is due. Where its socket is here and alive, it was this node that slept: nobody saw the member go. Never refused: the sweeper
+   * brings a page of deadlines, and waits for it before the next.
+   */
   async expire(due: DueDeadline): Promise<void> {
     const { presenceWindowMs, presenceGraceMs } = this.#ports.limits
     const member = due.deadline.slice(DEADLINE.member('').length) as MemberId
@@ -123,7 +140,7 @@ export class Presence {
       { session: due.session, member, at: due.at, awayMs },
       this.#ports.random,
     )
-    await this.#inTurn(due.session, async () => {
+    await this.#turns.insist(due.session, async () => {
       const held = this.#held.get(key(due.session, member))
       if (held !== undefined) {
         await this.#refresh(due.session, [held])
@@ -134,12 +151,15 @@ export class Presence {
     })
   }
 
-  /** Puts off the deadlines of all members held here, and says again who was thought to be gone. Never throws. */
+  /**
+   * Puts off the deadlines of all members held here, and says again who was thought to be gone. Never throws, and never refused: there is one at a time,
+   * which waits for a session before it goes to the next.
+   */
   async refresh(): Promise<void> {
     const bySession = Map.groupBy(this.#held.values(), (held) => held.session)
     for (const [session, held] of bySession) {
       try {
-        await this.#inTurn(session, () => this.#refresh(session, held))
+        await this.#turns.insist(session, () => this.#refresh(session, held))
       } catch (error) {
         this.#ports.log.warn('presence.refresh_failed', { session, error })
       }
@@ -153,7 +173,12 @@ export class Presence {
 
   async #refresh(session: SessionId, all: readonly Held[]): Promise<void> {
     const held = all.filter((one) => this.#isHeld(one))
-    const changed = await this.#putOff(session, held, this.#ports.limits.presenceTtlMs)
+    const changed = await putOffMembers(
+      this.#ports.store,
+      session,
+      held,
+      this.#ports.limits.presenceTtlMs,
+    )
     for (const [one, text] of changed) {
       if (!this.#isHeld(one)) continue
       // Thought to be gone, while this node slept or the store was away; or lost by the store itself: it is there all the same.
@@ -203,56 +228,12 @@ export class Presence {
     this.#held.set(name, { session, member, connection, text, turn, said })
   }
 
-  /**
-   * Only for members whose record still is what their connection wrote: a newer connection looks after itself.
-   * @returns those whose record is something else by now, with what it is
-   */
-  async #putOff(
-    session: SessionId,
-    held: readonly Held[],
-    inMs: number,
-  ): Promise<(readonly [Held, string | null])[]> {
-    const changed: (readonly [Held, string | null])[] = []
-    const own = held.filter((one) => one.text !== null)
-    for (let start = 0; start < own.length; start += 200) {
-      let some = own.slice(start, start + 200)
-      while (some.length > 0) {
-        const result = await this.#ports.store.commit({
-          session,
-          guards: some.map((one) => ({ field: FIELD.member(one.member), equals: one.text })),
-          deadlines: some.map((one) => ({ deadline: DEADLINE.member(one.member), inMs })),
-        })
-        if (result.outcome !== 'conflict') break
-        const { fields } = result
-        const textOf = (one: Held): string | null => fields.get(FIELD.member(one.member)) ?? null
-        for (const one of some) if (textOf(one) !== one.text) changed.push([one, textOf(one)])
-        some = some.filter((one) => textOf(one) === one.text)
-      }
-    }
-    return changed
-  }
-
   #isHeld(held: Held): boolean {
     return this.#held.get(key(held.session, held.member)) === held
   }
 
   #forget(held: Held): void {
     if (this.#isHeld(held)) this.#held.delete(key(held.session, held.member))
-  }
-
-  async #inTurn<T>(session: SessionId, task: () => Promise<T>): Promise<T> {
-    const before = this.#queues.get(session) ?? Promise.resolve()
-    const mine = before.then(task, task)
-    const settled = mine.then(
-      () => undefined,
-      () => undefined,
-    )
-    this.#queues.set(session, settled)
-    try {
-      return await mine
-    } finally {
-      if (this.#queues.get(session) === settled) this.#queues.delete(session)
-    }
   }
 
   #schedule(): void {
@@ -263,41 +244,6 @@ export class Presence {
   }
 }
 
-/** @throws HeldlineError `forbidden` when the credentials do not allow the kind */
-function describe(
-  request: PresenceRequest,
-  grant: Grant,
-  connection: string,
-): Omit<Member, 'connected'> {
-  const kind: MemberKind = request.kind ?? (grant.kind === 'any' ? 'agent' : grant.kind)
-  if (grant.kind !== 'any' && grant.kind !== kind) {
-    throw new HeldlineError(
-      'forbidden',
-      `unable to enter; the credentials do not allow the kind ${kind}`,
-    )
-  }
-  return {
-    member: request.member ?? connection,
-    subject: grant.subject,
-    kind,
-    visible: request.visible ?? true,
-    ...(request.status !== undefined && { status: request.status }),
-    ...(request.data !== undefined && { data: request.data }),
-  }
-}
-
 function key(session: SessionId, member: MemberId): string {
   return `${session} ${member}`
-}
-
-/** How many subjects of each kind are attached: members of one subject count once. [P-5.5] */
-export function countAttached(members: Iterable<Member>): Record<MemberKind, number> {
-  const seen = new Set<string>()
-  const counts = { human: 0, agent: 0, supervisor: 0 }
-  for (const { connected, kind, subject } of members) {
-    if (!connected || seen.has(`${kind} ${subject}`)) continue
-    seen.add(`${kind} ${subject}`)
-    counts[kind]++
-  }
-  return counts
 }

@@ -1,9 +1,9 @@
 import { describe, expect, test, vi } from 'vitest'
+import { countAttached } from '../../src/core/attached.ts'
 import type { DueDeadline } from '../../src/core/store.ts'
 import type { MemberId, SessionId } from '../../src/protocol/ids.ts'
 import { HeldlineError } from '../../src/protocol/errors.ts'
 import type { Member } from '../../src/protocol/event.ts'
-import { countAttached } from '../../src/core/presence.ts'
 import type { SimNode } from '../support/sim-node.ts'
 import { BY, grant, refusal, SESSION, World } from './world.ts'
 
@@ -393,6 +393,70 @@ describe('over HTTP [P-5.5]', () => {
   test('nobody enters a session that is not there', async () => {
     const node = new World().node()
     expect(await refusal(enter(node, 1000))).toBe('session_not_found')
+  })
+})
+
+describe('more at once than a node lets wait [invariant 8]', () => {
+  /** A session with one member whose store stands still, and as many who wait to enter as are let wait. */
+  async function crowd() {
+    const world = new World({ maxMembers: 4 })
+    const there = await present(world)
+    const commit = world.store.commit.bind(world.store)
+    const still = Promise.withResolvers<void>()
+    const held = vi.spyOn(world.store, 'commit').mockImplementation(async (request) => {
+      await still.promise
+      return commit(request)
+    })
+    const enter = (name: string): Promise<string | null> =>
+      refusal(there.node.presence.enter(SESSION, { member: name }, grant(), 'http:1', 60_000))
+    const entering = Array.from({ length: 300 }, (_, i) => enter(`m${i}`))
+    const goOn = (): void => {
+      held.mockRestore()
+      still.resolve()
+    }
+    return { ...there, entering, enter, goOn }
+  }
+
+  test('those who would enter are told to come again, and may then', async () => {
+    const { clock, entering, enter, goOn } = await crowd()
+    goOn()
+    await clock.settle()
+    const answers = Map.groupBy(await Promise.all(entering), (code) => code)
+    // One of the four was there before; 4 + 256 waited.
+    expect([...answers].map(([code, all]) => [code, all.length])).toEqual([
+      [null, 3],
+      ['presence_limit', 257],
+      ['contention', 40],
+    ])
+    expect(await enter('tab')).toBe(null)
+  })
+
+  test('whoever leaves meanwhile has left', async () => {
+    const { world, clock, socket, goOn } = await crowd()
+    socket.ask({ op: 'detach', session: SESSION })
+    goOn()
+    await clock.settle()
+    expect((await story(world)).at(-1)).toBe('left detached')
+  })
+
+  test('whoever is lost meanwhile is seen to be away after the grace', async () => {
+    const { world, clock, socket, goOn } = await crowd()
+    socket.drop()
+    goOn()
+    await clock.advance(16_500)
+    expect((await story(world)).at(-1)).toBe('updated away')
+  })
+
+  test('a deadline that is due meanwhile is not put off', async () => {
+    const { world, clock, node, socket, goOn } = await crowd()
+    const fired = node.presence.expire({ session: SESSION, deadline: 'member:tab', at: 0 })
+    const refreshed = node.presence.refresh()
+    goOn()
+    await clock.resolve(fired)
+    await clock.resolve(refreshed)
+    expect(node.log.at('warn')).toEqual([])
+    expect(socket.last('error')).toBeUndefined()
+    expect((await story(world)).filter((what) => what !== 'entered')).toEqual([])
   })
 })
 
