@@ -1,19 +1,17 @@
 import { ClientError } from './client-error.ts'
 import type { Secrets } from './credentials.ts'
-import type { EventsPage, EventsQuery } from './events-page.ts'
 import type { HttpPorts } from './http.ts'
 import { KIT } from './kit.ts'
 import type { OverHttpModule } from './load-over-http.ts'
 import type { OverHttp } from './over-http.ts'
 import type { HttpKind, Transport, TransportEvents } from './transport/transport.ts'
-import type { Verbs } from './verbs.ts'
 
 const ABNORMAL = 1006
 
 /** What a session asks for by requests. */
 export interface Requests {
-  events(query: EventsQuery): Promise<EventsPage>
-  verbs(session: string): Promise<Verbs>
+  /** @throws ClientError `disconnected`, retryable: the code could not be loaded */
+  code(): Promise<OverHttp>
   close(): void
 }
 
@@ -33,16 +31,6 @@ export class HttpLater implements Requests {
     this.#load = load
   }
 
-  /** @throws ClientError as `readEvents` does; `disconnected` where the code could not be loaded */
-  async events(query: EventsQuery): Promise<EventsPage> {
-    return (await this.#code()).events(query)
-  }
-
-  /** @throws ClientError `disconnected` where the code could not be loaded; `client_closed` */
-  async verbs(session: string): Promise<Verbs> {
-    return (await this.#code()).verbs(session)
-  }
-
   close(): void {
     this.#stop.abort()
   }
@@ -52,7 +40,7 @@ export class HttpLater implements Requests {
     let ended = false
     const begin = async (): Promise<void> => {
       try {
-        const http = await this.#code()
+        const http = await this.code()
         if (!ended) transport = http.open(kind, secrets, events)
       } catch (error) {
         if (ended) return
@@ -75,7 +63,7 @@ export class HttpLater implements Requests {
     }
   }
 
-  async #code(): Promise<OverHttp> {
+  async code(): Promise<OverHttp> {
     if (this.#loaded !== null) return this.#loaded
     try {
       const { overHttp } = await this.#load()

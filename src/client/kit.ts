@@ -1,4 +1,6 @@
-import { parsePosition } from '../protocol/position.ts'
+import { follows } from '../protocol/fold/view.ts'
+import { formatPosition, parsePosition } from '../protocol/position.ts'
+import { backoffMs } from './backoff.ts'
 import { ClientError, clientClosed, disconnected } from './client-error.ts'
 import { parseFrame, readFrame } from './read-frame.ts'
 
@@ -8,8 +10,11 @@ import { parseFrame, readFrame } from './read-frame.ts'
  */
 export const KIT = {
   ClientError,
+  backoffMs,
   clientClosed,
   disconnected,
+  follows,
+  formatPosition,
   parseFrame,
   parsePosition,
   readFrame,

@@ -1,5 +1,5 @@
 import type { Secrets } from './credentials.ts'
-import { readEvents, type EventsPage, type EventsQuery } from './events-page.ts'
+import { EventReader, type EventReaderPorts } from './event-reader.ts'
 import { Http, type HttpPorts } from './http.ts'
 import type { Kit } from './kit.ts'
 import { HttpTransport } from './transport/http-transport.ts'
@@ -9,8 +9,8 @@ import type { HttpKind, Transport, TransportEvents } from './transport/transport
 import { Verbs } from './verbs.ts'
 
 export interface OverHttp {
-  /** Throws as `readEvents` does. */
-  events(query: EventsQuery): Promise<EventsPage>
+  /** @param behind whether what follows the tail is to be read from the store */
+  reader(ports: EventReaderPorts, tail: string | null, behind: boolean): EventReader
   verbs(session: string): Verbs
   open(kind: HttpKind, secrets: Secrets, events: TransportEvents): Transport
 }
@@ -23,7 +23,8 @@ export function overHttp(ports: HttpPorts, kit: Kit, signal: AbortSignal): OverH
   const http = new Http({ ...ports, kit })
   const { clock, random } = ports
   return {
-    events: (query) => readEvents(http, query),
+    reader: (reading, tail, behind) =>
+      new EventReader(reading, { http, clock, random }, tail, behind),
     verbs: (session) => new Verbs({ http, clock, random, signal }, session),
     open(kind, secrets, events) {
       const follow = kind === 'sse' ? followBySse : followByPolling

@@ -138,7 +138,7 @@ export class SessionEngine {
     this.attach()
     const cursor = after ?? this.#cursor
     const from = cursor === 'tab' ? this.#cursors.load() : cursor
-    const stream = new EventStream(
+    const stream: EventStream = new EventStream(
       {
         session: this.id,
         http: this.#host.http,
@@ -148,7 +148,7 @@ export class SessionEngine {
         done: (position) => {
           if (cursor === 'tab') this.#cursors.save(position)
         },
-        closed: (stream) => this.#streams.delete(stream),
+        closed: () => this.#streams.delete(stream),
       },
       from === undefined || from === null ? null : String(from),
     )
@@ -156,9 +156,10 @@ export class SessionEngine {
     return stream
   }
 
-  verbs(): Promise<Verbs> {
+  /** @throws ClientError by the promise: `disconnected` where the code could not be loaded; `client_closed` */
+  async verbs(): Promise<Verbs> {
     this.attach()
-    return this.#host.http.verbs(this.id)
+    return (await this.#host.http.code()).verbs(this.id)
   }
 
   signal(name: string, data: unknown): boolean {

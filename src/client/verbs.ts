@@ -54,6 +54,23 @@ export interface VerbPorts {
 type Answered = Promise<Readonly<Record<string, unknown>>>
 type Method = NonNullable<HttpRequest['method']>
 
+/** Written out: the schemas are not for browsers. */
+const OUTCOMES: Readonly<Record<InputAnswer['outcome'], true>> = {
+  queued: true,
+  delivered: true,
+  too_late: true,
+}
+const STATUSES: Readonly<Record<RunStatus, true>> = {
+  thinking: true,
+  streaming: true,
+  waiting: true,
+  stalled: true,
+  finished: true,
+  failed: true,
+  cancelled: true,
+  lost: true,
+}
+
 const MAX_TRIES = 6
 const BASE_MS = 500
 
@@ -68,13 +85,17 @@ export class Verbs {
   }
 
   async input(body: Omit<NewInput, 'id'> & { readonly input: string }): Promise<InputAnswer> {
-    return (await this.#insist(['inputs'], body)) as unknown as InputAnswer
+    const { input, outcome } = await this.#insist(['inputs'], body)
+    if (typeof input === 'string' && isOneOf(OUTCOMES, outcome)) return { input, outcome }
+    throw this.#unreadable('an input')
   }
 
   async cancel(target: CancelTarget): Promise<CancelAnswer> {
     const { reason } = target
     const path = 'run' in target ? ['runs', target.run] : ['inputs', target.input]
-    return (await this.#insist([...path, 'cancel'], { reason })) as unknown as CancelAnswer
+    const { cancelled, status } = await this.#insist([...path, 'cancel'], { reason })
+    if (typeof cancelled !== 'boolean') throw this.#unreadable('a cancel')
+    return { cancelled, ...(isOneOf(STATUSES, status) && { status }) }
   }
 
   async answer(question: string, answer: unknown): Promise<void> {
@@ -146,6 +167,11 @@ export class Verbs {
     }
   }
 
+  #unreadable(what: string): ClientError {
+    const { ClientError } = this.#ports.http.kit
+    return new ClientError('invalid_answer', `unable to read the answer to ${what}`)
+  }
+
   #pause(ms: number): Promise<void> {
     const { clock, signal } = this.#ports
     return new Promise((resolve) => {
@@ -162,4 +188,8 @@ export class Verbs {
   #path(names: readonly string[]): string {
     return ['/v1/sessions', ...[this.#session, ...names].map(encodeURIComponent)].join('/')
   }
+}
+
+function isOneOf<T extends string>(names: Readonly<Record<T, true>>, name: unknown): name is T {
+  return typeof name === 'string' && Object.hasOwn(names, name)
 }

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import type { ClientError } from '../../src/client/client-error.ts'
+import { Credentials } from '../../src/client/credentials.ts'
 import * as module from '../../src/client/over-http.ts'
 import { settle } from './support/fake-clock.ts'
 import { makeHttpWorld } from './support/http-setup.ts'
@@ -66,6 +67,35 @@ test('code that does not come in 10 s counts as a connection that does not open'
   expect(kinds).toHaveLength(1)
   await clock.advance(30_000)
   expect(kinds.length).toBeGreaterThan(1)
+})
+
+test('what comes before the code of events() is kept, up to a bound; the rest is read', async () => {
+  for (const count of [3, 1_500]) {
+    const { promise, resolve } = Promise.withResolvers<typeof module>()
+    const world = makeHttpWorld(() => promise)
+    const session = world
+      .open({ http: world.requests(new Credentials(world.clock, undefined, undefined)) })
+      .session('s')
+    session.attach()
+    await settle()
+    const events = session.events()
+    const first = events.next()
+    for (let i = 0; i < count; i++) world.server.append('s', { type: 'x.note', data: {} })
+    resolve(module)
+    const serials = [(await first).value?.serial]
+    while (serials.length < count) serials.push((await events.next()).value?.serial)
+    expect(serials).toEqual(Array.from({ length: count }, (_, index) => index + 1))
+    expect(world.http.requests.length > 0).toBe(count > 1_000)
+  }
+})
+
+test('who waits for events is told of the end, though the code never comes', async () => {
+  const world = makeHttpWorld(() => new Promise(() => {}))
+  const client = world.openHttp('sse')
+  const waiting = client.session('s').events().next()
+  client.close()
+  expect(await waiting).toEqual({ done: true, value: undefined })
+  expect(world.clock.pending).toBe(0)
 })
 
 test('events() reads on by requests as soon as their code is there', async () => {

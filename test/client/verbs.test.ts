@@ -95,7 +95,7 @@ describe('a verb is one request, with the credentials of all others', () => {
 
   test.each(verbs)('%s', async (_, run, expected) => {
     const { session, http, asked } = await live()
-    http.refusals.push(ok())
+    http.refusals.push(ok({ input: 'i', outcome: 'queued', cancelled: true }))
     await run(session)
     expect(asked()).toEqual([expected])
     expect(http.requests[0]?.headers.get('authorization')).toBe('Bearer a-token')
@@ -106,6 +106,18 @@ describe('a verb is one request, with the credentials of all others', () => {
     http.refusals.push(ok({ input: 'x', outcome: 'queued' }, 201))
     expect(await session.input({ mode: 'queue', data: 1 })).toMatchObject({ outcome: 'queued' })
     expect(http.requests[0]?.body).toMatchObject({ input: expect.stringMatching(/^[0-9A-Z]{26}$/) })
+  })
+
+  test('what is answered is read, and what cannot be read is no answer [P-11.1] [P-10.8]', async () => {
+    const { session, http } = await live()
+    const said = () => session.input({ id: 'i', mode: 'interrupt', run: 'r' })
+    http.refusals.push(ok({ input: 'i', outcome: 'too_late', more: 1 }), ok({ input: 'i' }))
+    expect(await said()).toEqual({ input: 'i', outcome: 'too_late' })
+    await expect(said()).rejects.toMatchObject({ code: 'invalid_answer', retryable: false })
+    http.refusals.push(ok({ cancelled: false, status: 'finished' }), ok({ cancelled: true }), ok())
+    expect(await session.cancel({ run: 'r' })).toEqual({ cancelled: false, status: 'finished' })
+    expect(await session.cancel({ input: 'i' })).toEqual({ cancelled: true })
+    await expect(session.cancel({ run: 'r' })).rejects.toMatchObject({ code: 'invalid_answer' })
   })
 
   test('[P-12.2] the state is written over the version that is named, and gives the new one', async () => {
