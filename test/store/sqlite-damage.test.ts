@@ -18,7 +18,7 @@ import { mainFile, newFolder, openStore } from './sqlite-folder.ts'
 const RANGE = { limit: 1000, maxBytes: 1 << 24 }
 
 function edit(folder: string, sql: string): void {
-  const db = new DatabaseSync(mainFile(folder))
+  const db = new DatabaseSync(mainFile(folder), { defensive: false })
   db.function('crc32', (text) => crc32(String(text)))
   db.exec(sql)
   db.close()
@@ -68,6 +68,33 @@ describe('a damaged SQLite file', () => {
     await expect(again.read(session, { after: good, ...RANGE })).rejects.toMatchObject({
       code: 'event_corrupt',
     })
+  })
+
+  it.each([
+    ['a number of a session', 'sessions', `UPDATE sessions SET head = 'many'`],
+    ['the text of a session', 'sessions', `UPDATE sessions SET epoch = x'00ff'`],
+    ['a field', 'fields', `UPDATE fields SET value = x'00ff'`],
+    ['an event', 'events', `UPDATE events SET text = x'00ff' WHERE serial = 1`],
+  ])('whose column holds something of another type is corrupt: %s', async (_, table, sql) => {
+    const { folder, store, session } = await written(2)
+    await store.commit({ session, writes: [{ field: 'f', value: 'v' }] })
+    await store.close()
+    edit(
+      folder,
+      `PRAGMA writable_schema = ON;
+       UPDATE sqlite_schema SET sql = replace(sql, ') STRICT', ')') WHERE name = '${table}';
+       PRAGMA writable_schema = RESET;
+       ${sql}`,
+    )
+    const again = await openStore(folder)
+    const all = { after: 0, ...RANGE }
+    const read = table === 'fields' ? again.fields(session, ['f']) : again.read(session, all)
+    await expect(read).rejects.toMatchObject({ code: 'event_corrupt' })
+    const guards = [{ field: 'f', equals: 'v' }]
+    const policy = { maxEvents: 1, maxBytes: null, maxAgeMs: null, notAfter: 2, limit: 10 }
+    const changed =
+      table === 'events' ? again.trim(session, policy) : again.commit({ session, guards })
+    await expect(changed).rejects.toMatchObject({ code: 'event_corrupt' })
   })
 
   it('is not served beyond an event that follows another one than is there, whatever its checksum', async () => {

@@ -5,6 +5,7 @@ import {
   type KnownId,
   type NewEvent,
 } from '../../core/store.ts'
+import { numberOf, textOf } from './columns.ts'
 import type { Session } from './sessions.ts'
 
 /** At most so many of those that ran out are cleared with one transaction, or twice as many as it adds. */
@@ -36,9 +37,9 @@ export class DedupeRows {
     const known: KnownId[] = []
     for (const { dedupe } of events) {
       const row = dedupe && this.#select.get(session.sid, dedupe.id)
-      if (dedupe === undefined || row === undefined || Number(row['until']) < now) continue
-      const fingerprint = String(row['fingerprint'])
-      known.push({ id: dedupe.id, serial: Number(row['serial']), fingerprint })
+      if (dedupe === undefined || row === undefined || numberOf(row, 'until') < now) continue
+      const fingerprint = textOf(row, 'fingerprint')
+      known.push({ id: dedupe.id, serial: numberOf(row, 'serial'), fingerprint })
     }
     return known.length === 0 ? null : { outcome: 'duplicate', epoch: session.epoch, known }
   }

@@ -3,6 +3,7 @@ import { crc32 } from 'node:zlib'
 import type { StoredEvent, TrimPolicy, TrimResult } from '../../core/store.ts'
 import { decodeHead } from '../../protocol/codec.ts'
 import { HeldlineError } from '../../protocol/errors.ts'
+import { numberOf, textOf, type Row } from './columns.ts'
 import type { Session } from './sessions.ts'
 
 interface OldRow {
@@ -34,8 +35,8 @@ export class EventRows {
   /** That the log ends where its session says: a damaged file must not get a hole by what is added to it. */
   verifyHead(session: Session): void {
     if (session.verified) return
-    const text = this.#last.get(session.sid)?.['text']
-    const last = text === undefined ? null : decodeHead(String(text))
+    const row = this.#last.get(session.sid)
+    const last = row === undefined ? null : decodeHead(textOf(row, 'text'))
     const [serial, tag] = [last?.serial ?? session.floor, last?.tag ?? session.floorTag]
     if (serial !== session.head || tag !== session.tag) damaged(session, session.head)
     session.verified = true
@@ -54,8 +55,7 @@ export class EventRows {
   /** One look at the oldest rows, one delete: the floor moves by at most `policy.limit`. */
   trim(session: Session, policy: TrimPolicy, now: number): TrimResult {
     const { limit, notAfter } = policy
-    // The columns have these types: the table is strict.
-    const rows = this.#oldest.all(session.sid, session.floor, limit + 1) as unknown as OldRow[]
+    const rows = this.#oldest.all(session.sid, session.floor, limit + 1).map(oldRowOf)
     const beyond = beyondPolicy(session, policy, now)
     const wanted = rows.findIndex((row) => row.serial > notAfter || !beyond(row))
     const unwanted = wanted === -1 ? rows.length : wanted
@@ -71,9 +71,18 @@ export class EventRows {
   }
 
   #tagOf(session: Session, serial: number): Session['tag'] {
-    const head = decodeHead(String(this.#text.get(session.sid, serial)?.['text']))
+    const row = this.#text.get(session.sid, serial)
+    const head = row === undefined ? null : decodeHead(textOf(row, 'text'))
     if (head?.serial === serial) return head.tag
     return damaged(session, serial)
+  }
+}
+
+function oldRowOf(row: Row): OldRow {
+  return {
+    serial: numberOf(row, 'serial'),
+    at: numberOf(row, 'at'),
+    size: numberOf(row, 'size'),
   }
 }
 

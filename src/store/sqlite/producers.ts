@@ -1,6 +1,7 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import type { CommitResult, ProducerClaim } from '../../core/store.ts'
 import { acceptClaim, refuseClaim, type Producer } from '../producer.ts'
+import { numberOf, textOf } from './columns.ts'
 import type { Session } from './sessions.ts'
 
 /** How many producers of one session the writer keeps in memory. */
@@ -34,9 +35,9 @@ export class ProducerRows {
     if (session.producers.has(id)) return session.producers.get(id)
     const row = this.#select.get(session.sid, id)
     const producer = row && {
-      epoch: Number(row['epoch']),
-      last: Number(row['last']),
-      commits: parseCommits(String(row['commits'])),
+      epoch: numberOf(row, 'epoch'),
+      last: numberOf(row, 'last'),
+      commits: parseCommits(textOf(row, 'commits')),
     }
     if (session.producers.size >= MAX_CACHED) session.producers.clear()
     session.producers.set(id, producer)

@@ -1,4 +1,4 @@
-import { DatabaseSync, type StatementSync } from 'node:sqlite'
+import { DatabaseSync, type SQLOutputValue, type StatementSync } from 'node:sqlite'
 import { crc32 } from 'node:zlib'
 import type {
   DueDeadline,
@@ -12,19 +12,18 @@ import type {
 } from '../../core/store.ts'
 import { HeldlineError } from '../../protocol/errors.ts'
 import { GENESIS_TAG, type SessionId, type Tag } from '../../protocol/ids.ts'
+import { epochOf, numberOf, sessionIdOf, tagOf, textOf, valuesOf, type Row } from './columns.ts'
 
 interface SessionRow extends LogHead {
   readonly sid: number
   readonly session: SessionId
 }
 
-type EventRow = readonly [serial: number, crc: number, text: string]
-
 const SESSION = 'sid, id AS session, epoch, head, tag, floor, floor_tag AS floorTag'
 
 /**
  * The reads, on a connection that cannot write and never checkpoints. They run on the thread that asks: a page is small, and a
- * trip to another thread costs more than it. Casts of rows name the columns of strict tables.
+ * trip to another thread costs more than it.
  */
 export class Reader {
   readonly #db: DatabaseSync
@@ -81,8 +80,8 @@ export class Reader {
     for (let chunk = 32; events.length < limit; chunk *= 4) {
       const count = Math.min(chunk, limit - events.length)
       const rows = this.#events.all(session.sid, after + events.length, count)
-      for (const row of rows as unknown as EventRow[]) {
-        const event = verify(row, session, after + events.length + 1, before)
+      for (const row of rows) {
+        const event = verify(valuesOf(row), session, after + events.length + 1, before)
         if (event === null) return intact(events, session, after)
         bytes += Buffer.byteLength(event.text)
         if (events.length > 0 && bytes > maxBytes) return events
@@ -113,7 +112,7 @@ export class Reader {
   list({ cursor, limit, prefix, fields }: ListQuery): ListPage {
     return this.#snapshot(() => {
       const found = this.#list.all(cursor ?? '', prefix, prefix, limit + 1)
-      const rows = found.slice(0, limit) as unknown as SessionRow[]
+      const rows = found.slice(0, limit).map(sessionOf)
       const sessions = rows.map((row): ListedSession => {
         return { session: row.session, head: headOf(row), fields: this.#fieldsOf(row, fields) }
       })
@@ -122,7 +121,10 @@ export class Reader {
   }
 
   due(now: number, limit: number): DueDeadline[] {
-    return (this.#due.all(now, limit) as unknown as DueDeadline[]).map((row) => ({ ...row }))
+    return this.#due.all(now, limit).map((row) => {
+      const session = sessionIdOf(row, 'session')
+      return { session, deadline: textOf(row, 'deadline'), at: numberOf(row, 'at') }
+    })
   }
 
   close(): void {
@@ -140,13 +142,29 @@ export class Reader {
   }
 
   #find(session: SessionId): SessionRow | null {
-    return (this.#session.get(session) ?? null) as unknown as SessionRow | null
+    const row = this.#session.get(session)
+    return row === undefined ? null : sessionOf(row)
   }
 
   #fieldsOf({ sid }: SessionRow, names: readonly string[]): Map<string, string | null> {
     return new Map(
-      names.map((name) => [name, (this.#field.get(sid, name)?.['value'] ?? null) as string | null]),
+      names.map((name) => {
+        const row = this.#field.get(sid, name)
+        return [name, row === undefined ? null : textOf(row, 'value')]
+      }),
     )
+  }
+}
+
+function sessionOf(row: Row): SessionRow {
+  return {
+    sid: numberOf(row, 'sid'),
+    session: sessionIdOf(row, 'session'),
+    epoch: epochOf(row, 'epoch'),
+    head: numberOf(row, 'head'),
+    tag: tagOf(row, 'tag'),
+    floor: numberOf(row, 'floor'),
+    floorTag: tagOf(row, 'floorTag'),
   }
 }
 
@@ -164,12 +182,13 @@ function intact(events: StoredEvent[], { session }: SessionRow, after: number): 
 
 /** The event of a row, if it is the one that was written there: serial, checksum, and the link to the one before where that is known. */
 function verify(
-  [found, crc, text]: EventRow,
+  [found, crc, text]: readonly SQLOutputValue[],
   session: SessionRow,
   serial: number,
   before: Tag | null,
 ): StoredEvent | null {
-  const event = found === serial && crc32(text) === crc ? eventAt(serial, text) : null
+  const intact = typeof text === 'string' && found === serial && crc32(text) === crc
+  const event = intact ? eventAt(serial, text) : null
   if (event === null || (before !== null && event.prev !== before)) return null
   return serial === session.head && event.tag !== session.tag ? null : event
 }

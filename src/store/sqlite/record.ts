@@ -7,6 +7,7 @@ import type {
   FieldWrite,
   Guard,
 } from '../../core/store.ts'
+import { numberOf, textOf } from './columns.ts'
 import type { Session } from './sessions.ts'
 
 /** The record of a session as rows: fields and deadlines. */
@@ -61,13 +62,13 @@ export class RecordRows {
   }
 
   #fieldOf(session: Session, name: string): string | null {
-    // A text column, as the table is strict.
-    return (this.#field.get(session.sid, name)?.['value'] ?? null) as string | null
+    const row = this.#field.get(session.sid, name)
+    return row === undefined ? null : textOf(row, 'value')
   }
 
   #deadlineOf(session: Session, name: string): number | null {
-    // A real column, as the table is strict.
-    return (this.#deadline.get(session.sid, name)?.['at'] ?? null) as number | null
+    const row = this.#deadline.get(session.sid, name)
+    return row === undefined ? null : numberOf(row, 'at')
   }
 
   writeFields(session: Session, writes: readonly FieldWrite[]): void {

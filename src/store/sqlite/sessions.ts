@@ -1,6 +1,7 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { GENESIS_TAG, type Epoch, type SessionId, type Tag } from '../../protocol/ids.ts'
 import type { Producer } from '../producer.ts'
+import { epochOf, numberOf, sessionIdOf, tagOf, type Row } from './columns.ts'
 
 /** A session as the writer holds it: its row, and the producers that were looked up. */
 export interface Session {
@@ -52,8 +53,7 @@ export class Sessions {
     if (cached !== undefined) return cached
     const row = this.#select.get(id)
     if (row === undefined) return undefined
-    // The columns have the types of the fields: the table is strict and written here alone.
-    const session = { ...row, verified: false, producers: new Map() } as unknown as Session
+    const session = sessionOf(row)
     this.#cache.set(id, session)
     return session
   }
@@ -95,6 +95,22 @@ export class Sessions {
   forget(): void {
     this.#cache.clear()
     this.#changed.clear()
+  }
+}
+
+function sessionOf(row: Row): Session {
+  return {
+    sid: numberOf(row, 'sid'),
+    id: sessionIdOf(row, 'id'),
+    epoch: epochOf(row, 'epoch'),
+    head: numberOf(row, 'head'),
+    tag: tagOf(row, 'tag'),
+    floor: numberOf(row, 'floor'),
+    floorTag: tagOf(row, 'floorTag'),
+    bytes: numberOf(row, 'bytes'),
+    at: numberOf(row, 'at'),
+    verified: false,
+    producers: new Map(),
   }
 }
 
