@@ -1,27 +1,36 @@
 import type { Config } from './config.ts'
 import type { Secret } from './core/secret.ts'
 
-/** A rule over several settings. It is asked only where all that it needs could be read. */
+/** A rule over several settings. */
 interface ConfigRule {
-  readonly needs: readonly string[]
-  problems(config: Config): readonly string[]
+  /** What is wrong with what could be read; nothing where the rule needs what could not. */
+  problems(read: Partial<Config>): readonly string[]
 }
 
-const rule = (needs: readonly string[], problems: ConfigRule['problems']): ConfigRule => ({
-  needs,
-  problems,
-})
+function rule<Name extends keyof Config>(
+  needs: readonly Name[],
+  problems: (config: Pick<Config, Name>) => readonly string[],
+): ConfigRule {
+  return { problems: (read) => (has(read, needs) ? problems(read) : []) }
+}
+
+function has<Name extends keyof Config>(
+  read: Partial<Config>,
+  names: readonly Name[],
+): read is Partial<Config> & Pick<Config, Name> {
+  return names.every((name) => read[name] !== undefined)
+}
 
 const when = (broken: boolean, problem: string): readonly string[] => (broken ? [problem] : [])
 
 export const CONFIG_RULES: readonly ConfigRule[] = [
-  rule(['NODE_ENV', 'API_KEYS'], ({ production, apiKeys }) =>
+  rule(['production', 'apiKeys'], ({ production, apiKeys }) =>
     when(
       production && (apiKeys === null || apiKeys.length === 0),
       'API_KEYS must be set in production, as id:secret; make a secret with: openssl rand -base64 32',
     ),
   ),
-  rule(['NODE_ENV', 'API_KEYS'], ({ production, apiKeys }) =>
+  rule(['production', 'apiKeys'], ({ production, apiKeys }) =>
     (apiKeys ?? []).flatMap(({ id, secret }) => {
       const weakness = production ? weaknessOf(secret) : null
       return when(
@@ -30,26 +39,26 @@ export const CONFIG_RULES: readonly ConfigRule[] = [
       )
     }),
   ),
-  rule(['NODE_ENV', 'TOKEN_SECRET', 'TOKEN_JWKS_URL'], (config) =>
+  rule(['production', 'tokenSecret', 'tokenJwksUrl'], (config) =>
     when(
       config.production && config.tokenSecret === null && config.tokenJwksUrl === null,
       'TOKEN_SECRET (or TOKEN_JWKS_URL) must be set in production; make one with: openssl rand -base64 32',
     ),
   ),
-  rule(['NODE_ENV', 'TOKEN_SECRET'], ({ production, tokenSecret }) => {
+  rule(['production', 'tokenSecret'], ({ production, tokenSecret }) => {
     const weakness = production && tokenSecret !== null ? weaknessOf(tokenSecret) : null
     return when(
       weakness !== null,
       `TOKEN_SECRET ${weakness}; make one with: openssl rand -base64 32`,
     )
   }),
-  rule(['REDIS_DURABILITY', 'REDIS_REPLICAS'], ({ redisDurability, redisReplicas }) =>
+  rule(['redisDurability', 'redisReplicas'], ({ redisDurability, redisReplicas }) =>
     when(
       (redisDurability === 'replicated') !== redisReplicas > 0,
       'REDIS_REPLICAS must be at least 1 where REDIS_DURABILITY is replicated, and 0 elsewhere',
     ),
   ),
-  rule(['REDIS_URL', 'REDIS_CLUSTER', 'REDIS_DURABILITY', 'REDIS_SENTINELS'], (config) =>
+  rule(['redisUrl', 'redisCluster', 'redisDurability', 'redisSentinels'], (config) =>
     when(
       config.redisUrl === null &&
         (config.redisCluster ||
@@ -58,31 +67,31 @@ export const CONFIG_RULES: readonly ConfigRule[] = [
       'REDIS_URL must be set where REDIS_CLUSTER, REDIS_DURABILITY or REDIS_SENTINELS is',
     ),
   ),
-  rule(['REDIS_URL', 'REDIS_CLUSTER'], ({ redisUrl, redisCluster }) =>
+  rule(['redisUrl', 'redisCluster'], ({ redisUrl, redisCluster }) =>
     when(
       redisUrl !== null && redisUrl.length > 1 && !redisCluster,
       'REDIS_URL must be one URL where REDIS_CLUSTER is not true; Sentinels are named by REDIS_SENTINELS',
     ),
   ),
-  rule(['REDIS_SENTINELS', 'REDIS_SENTINEL_NAME'], ({ redisSentinels, redisSentinelName }) =>
+  rule(['redisSentinels', 'redisSentinelName'], ({ redisSentinels, redisSentinelName }) =>
     when(
       (redisSentinels === null) !== (redisSentinelName === null),
       'REDIS_SENTINELS and REDIS_SENTINEL_NAME must be set together: where the Sentinels are, and what they call the primary',
     ),
   ),
-  rule(['REDIS_CLUSTER', 'REDIS_SENTINELS'], ({ redisCluster, redisSentinels }) =>
+  rule(['redisCluster', 'redisSentinels'], ({ redisCluster, redisSentinels }) =>
     when(
       redisCluster && redisSentinels !== null,
       'REDIS_CLUSTER and REDIS_SENTINELS exclude each other; a Cluster fails over by itself',
     ),
   ),
-  rule(['WEBHOOK_URL', 'WEBHOOK_SECRET'], ({ webhookUrl, webhookSecret }) =>
+  rule(['webhookUrl', 'webhookSecret'], ({ webhookUrl, webhookSecret }) =>
     when(
       webhookUrl !== null && webhookSecret === null,
       'WEBHOOK_SECRET must be set where WEBHOOK_URL is, so that the receiver can tell who sends; make one with: echo "whsec_$(openssl rand -base64 32)"',
     ),
   ),
-  rule(['NODE_ENV', 'WEBHOOK_URL', 'WEBHOOK_ALLOW_PRIVATE'], (config) =>
+  rule(['production', 'webhookUrl', 'webhookAllowPrivate'], (config) =>
     when(
       config.production &&
         !config.webhookAllowPrivate &&
@@ -90,25 +99,25 @@ export const CONFIG_RULES: readonly ConfigRule[] = [
       'WEBHOOK_URL must be https:// in production; plain http:// is for your own network, with WEBHOOK_ALLOW_PRIVATE=true',
     ),
   ),
-  rule(['MAX_FRAME_BYTES', 'MAX_EVENT_BYTES'], ({ maxFrameBytes, maxEventBytes }) =>
+  rule(['maxFrameBytes', 'maxEventBytes'], ({ maxFrameBytes, maxEventBytes }) =>
     when(
       maxFrameBytes < maxEventBytes + 1024,
       'MAX_FRAME_BYTES must be at least 1024 more than MAX_EVENT_BYTES, so that a frame holds an event',
     ),
   ),
-  rule(['OUTBOX_BYTES', 'MAX_FRAME_BYTES'], ({ outboxBytes, maxFrameBytes }) =>
+  rule(['outboxBytes', 'maxFrameBytes'], ({ outboxBytes, maxFrameBytes }) =>
     when(outboxBytes < 2 * maxFrameBytes, 'OUTBOX_BYTES must be at least twice MAX_FRAME_BYTES'),
   ),
-  rule(['FRAMES_BURST', 'FRAMES_PER_SECOND'], ({ framesBurst, framesPerSecond }) =>
+  rule(['framesBurst', 'framesPerSecond'], ({ framesBurst, framesPerSecond }) =>
     when(framesBurst < framesPerSecond, 'FRAMES_BURST must be at least FRAMES_PER_SECOND'),
   ),
-  rule(['PRESENCE_WINDOW_MS', 'PRESENCE_GRACE_MS'], ({ presenceWindowMs, presenceGraceMs }) =>
+  rule(['presenceWindowMs', 'presenceGraceMs'], ({ presenceWindowMs, presenceGraceMs }) =>
     when(
       presenceWindowMs <= presenceGraceMs,
       'PRESENCE_WINDOW_MS must be more than PRESENCE_GRACE_MS',
     ),
   ),
-  rule(['PRESENCE_TTL_MS', 'HEARTBEAT_MS'], ({ presenceTtlMs, heartbeatMs }) =>
+  rule(['presenceTtlMs', 'heartbeatMs'], ({ presenceTtlMs, heartbeatMs }) =>
     when(
       presenceTtlMs < 2 * heartbeatMs,
       'PRESENCE_TTL_MS must be at least twice HEARTBEAT_MS, so that one late heartbeat is not an absence',

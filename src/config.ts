@@ -247,7 +247,8 @@ type Merged<Union> = (Union extends unknown ? (member: Union) => void : never) e
   ? All
   : never
 type Tables = (typeof SETTINGS)[keyof typeof SETTINGS]
-type Parsed = Merged<
+/** The settings as their texts say, before what follows from them. */
+export type Parsed = Merged<
   Tables extends infer Table ? (Table extends unknown ? Values<Table> : never) : never
 >
 

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { SETTINGS, type Config, type Setting } from './config.ts'
+import { SETTINGS, type Config, type Parsed, type Setting } from './config.ts'
 import { CONFIG_RULES } from './config-rules.ts'
 import { developmentCredentials, type DevelopmentCredentials } from './development-credentials.ts'
 import type { ApiKey } from './config-values.ts'
@@ -28,24 +28,34 @@ export function parseConfig(
   readFile = (path: string): string => readFileSync(path, 'utf8'),
 ): Config {
   const values: Record<string, unknown> = {}
-  const failed = new Map<string, string>()
+  const problems: string[] = []
   for (const [name, entry] of settings()) {
     const result = readSetting(name, entry, env, readFile)
-    if ('problem' in result) failed.set(name, result.problem)
+    if ('problem' in result) problems.push(result.problem)
     else values[camel(name)] = result.value
   }
-  const production = values['nodeEnv'] === 'production'
-  values['production'] = production
-  values['demo'] = values['demo'] === 'on' || (values['demo'] === 'auto' && !production)
-  values['host'] ??= production ? '0.0.0.0' : '127.0.0.1'
-  // Each name of the table has its value here, or is in `failed`, and rules that need one of those are left out.
-  const config = values as unknown as Config
-  const broken = CONFIG_RULES.filter(
-    ({ needs }) => !needs.some((name) => failed.has(name)),
-  ).flatMap((rule) => rule.problems(config))
-  const problems = [...failed.values(), ...broken]
-  if (problems.length > 0) throw new ConfigError(problems)
+  // Each value is what the schema of its name gave, and the type is made of the same table.
+  const config = settle(values)
+  problems.push(...CONFIG_RULES.flatMap((rule) => rule.problems(config)))
+  if (problems.length > 0 || !isWhole(config)) throw new ConfigError(problems)
   return deepFreeze(config)
+}
+
+/** What follows from the settings that could be read. */
+function settle({ host, demo, ...read }: Partial<Parsed>): Partial<Config> {
+  if (read.nodeEnv === undefined) return read
+  const production = read.nodeEnv === 'production'
+  return {
+    ...read,
+    production,
+    host: host ?? (production ? '0.0.0.0' : '127.0.0.1'),
+    demo: demo === 'on' || (demo === 'auto' && !production),
+  }
+}
+
+/** Whether each name of the table has its value, and with them what follows from it. */
+function isWhole(config: Partial<Config>): config is Config {
+  return settings().every(([name]) => camel(name) in config) && 'production' in config
 }
 
 /** A Config that has all the credentials that a server needs. */
