@@ -1,9 +1,9 @@
 import type { Frame } from './frame.ts'
 
 /** A way out to one client: a socket, an SSE response. */
-export interface Transport {
+export interface Transport<Content = Frame> {
   /** Hands a frame over; it may wait in the transport's buffer. */
-  send(frame: Frame): void
+  send(frame: Content): void
   /** What waits in that buffer. */
   readonly bufferedBytes: number
   /** Where the client is, as far as that is known. */
@@ -21,8 +21,8 @@ export interface OutboxLimits {
  * What waits for one client, bounded: events pause their cursors at `outboxBytes`, since the store holds them anyway; answers still go out, up to
  * `outboxHardBytes`. A client that takes nothing for `slowConsumerMs` is closed, and may resume. [P-4.11]
  */
-export class Outbox {
-  readonly #transport: Transport
+export class Outbox<Content = Frame> {
+  readonly #transport: Transport<Content>
   readonly #limits: OutboxLimits
   #full = false
   /** What waited when this last looked: less than that later means that the client took some, whatever was added since. */
@@ -31,7 +31,7 @@ export class Outbox {
   #lastProgressAt: number
   #closed = false
 
-  constructor(transport: Transport, limits: OutboxLimits, now: number) {
+  constructor(transport: Transport<Content>, limits: OutboxLimits, now: number) {
     this.#transport = transport
     this.#limits = limits
     this.#lastProgressAt = now
@@ -45,7 +45,7 @@ export class Outbox {
     return !this.#full && !this.#closed
   }
 
-  send(frame: Frame): void {
+  send(frame: Content): void {
     if (this.#closed) return
     if (this.#look() > this.#limits.outboxHardBytes) return this.#slow()
     this.#transport.send(frame)

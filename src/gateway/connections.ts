@@ -1,5 +1,5 @@
 import type { Clock, Timer } from '../core/clock.ts'
-import type { Socket } from './socket.ts'
+import type { Held } from './held.ts'
 
 const TICKS_A_SECOND = 1
 
@@ -8,8 +8,8 @@ const TICKS_A_SECOND = 1
  * ten thousand timers and no thundering second.
  */
 export class Connections {
-  readonly #slots: Set<Socket>[]
-  readonly #slotOf = new Map<Socket, number>()
+  readonly #slots: Set<Held>[]
+  readonly #slotOf = new Map<Held, number>()
   readonly #clock: Clock
   #turn = 0
   #timer: Timer | null = null
@@ -18,7 +18,7 @@ export class Connections {
   constructor(clock: Clock, heartbeatMs: number) {
     this.#clock = clock
     const count = Math.max(1, Math.round((heartbeatMs / 1000) * TICKS_A_SECOND))
-    this.#slots = Array.from({ length: count }, () => new Set<Socket>())
+    this.#slots = Array.from({ length: count }, () => new Set<Held>())
     this.#schedule(heartbeatMs / count)
   }
 
@@ -27,19 +27,19 @@ export class Connections {
   }
 
   /** Its first turn comes a whole heartbeat later: the first heartbeat is sent at once. */
-  add(socket: Socket): void {
+  add(socket: Held): void {
     const slot = this.#turn
     this.#slots[slot]?.add(socket)
     this.#slotOf.set(socket, slot)
   }
 
-  remove(socket: Socket): void {
+  remove(socket: Held): void {
     const slot = this.#slotOf.get(socket)
     if (slot !== undefined) this.#slots[slot]?.delete(socket)
     this.#slotOf.delete(socket)
   }
 
-  all(): readonly Socket[] {
+  all(): readonly Held[] {
     return [...this.#slotOf.keys()]
   }
 

@@ -3,27 +3,33 @@ import type { Duplex } from 'node:stream'
 import { WebSocketServer, type ServerOptions, type WebSocket } from 'ws'
 import type { Grant } from '../core/access.ts'
 import type { ConnectionPorts } from '../core/connection.ts'
+import type { Door } from '../core/door.ts'
 import { expected } from '../core/error-frame.ts'
 import type { Random } from '../core/random.ts'
 import { errorRow, HeldlineError } from '../protocol/errors.ts'
 import { PROTOCOL } from '../protocol/version.ts'
 import { Connections } from './connections.ts'
-import { handshake, type HandshakePorts } from './handshake.ts'
-import { Socket, type Client } from './socket.ts'
+import { Guest } from './guest.ts'
+import { doorOf, handshake, type HandshakePorts } from './handshake.ts'
+import type { Held } from './held.ts'
+import { Socket } from './socket.ts'
 
 export interface GatewayPorts extends ConnectionPorts, HandshakePorts {
   readonly random: Random
   readonly maxConnections: number
   /** Handshakes whose credentials are being checked. */
   readonly maxHandshakes?: number
+  /** What else is spoken, each at its own path. */
+  readonly doors?: readonly Door[]
 }
 
 const PING_FLOOD = 30
 
-/** The WebSocket face: takes upgrades of an HTTP server at `/v1/connect`, and looks after the sockets until they are gone. */
+/** The WebSocket face: takes upgrades of an HTTP server at `/v1/connect` and at its doors, and looks after the sockets until they are gone. */
 export class Gateway {
   readonly #ports: GatewayPorts
-  readonly #wss: WebSocketServer
+  /** By the door; our own has none. */
+  readonly #wss: ReadonlyMap<Door | null, WebSocketServer>
   readonly #connections: Connections
   readonly #server: Server
   readonly #onUpgrade = (request: IncomingMessage, raw: Duplex, head: Buffer): void => {
@@ -36,7 +42,11 @@ export class Gateway {
     this.#ports = ports
     this.#server = server
     this.#connections = new Connections(ports.clock, ports.limits.heartbeatMs)
-    this.#wss = new WebSocketServer(socketOptions(ports.limits.maxFrameBytes))
+    const own = socketOptions(ports.limits.maxFrameBytes, () => PROTOCOL)
+    this.#wss = new Map([
+      [null, new WebSocketServer(own)],
+      ...(ports.doors ?? []).map((door) => [door, serverOf(door)] as const),
+    ])
     server.on('upgrade', this.#onUpgrade)
   }
 
@@ -49,7 +59,7 @@ export class Gateway {
     this.#draining = true
     const { clock, random } = this.#ports
     for (const socket of this.#connections.all()) {
-      socket.connection.goaway('restart', random.fraction() * overMs * 0.8)
+      socket.leave(random.fraction() * overMs * 0.8)
     }
     await new Promise<void>((resolve) => {
       const look = (leftMs: number): void => {
@@ -58,8 +68,7 @@ export class Gateway {
       }
       look(overMs)
     })
-    for (const socket of this.#connections.all())
-      socket.connection.close(1012, 'this node goes down')
+    for (const socket of this.#connections.all()) socket.goDown()
   }
 
   /** Ends every socket. Idempotent. */
@@ -68,26 +77,28 @@ export class Gateway {
     this.#server.off('upgrade', this.#onUpgrade)
     this.#connections.close()
     for (const socket of this.#connections.all()) {
-      socket.connection.close(1012, 'this node goes down')
+      socket.goDown()
       socket.terminate()
     }
-    this.#wss.close()
+    for (const server of this.#wss.values()) server.close()
   }
 
   async #upgrade(request: IncomingMessage, raw: Duplex, head: Buffer): Promise<void> {
     // Before anything is awaited: a reset meanwhile must not end the process.
     raw.on('error', ignoreSocketError)
     try {
-      const grant = await this.#admit(request)
+      const door = doorOf(request, this.#ports.doors ?? [])
+      const grant = await this.#admit(request, door)
       if (raw.destroyed) return
-      const client = { id: this.#ports.random.id(), address: this.#ports.addressOf(request), grant }
-      this.#wss.handleUpgrade(request, raw, head, (ws) => this.#open(ws, raw, client))
+      this.#wss.get(door)?.handleUpgrade(request, raw, head, (ws) => {
+        this.#hold(ws, this.#socket(ws, raw, request, door, grant))
+      })
     } catch (error) {
       this.#refuse(raw, error)
     }
   }
 
-  async #admit(request: IncomingMessage): Promise<Grant | null> {
+  async #admit(request: IncomingMessage, door: Door | null): Promise<Grant | null> {
     const { maxConnections, maxHandshakes = 500 } = this.#ports
     if (this.#draining) {
       throw new HeldlineError('draining', 'unable to connect; this node goes down', {
@@ -101,14 +112,28 @@ export class Gateway {
     }
     this.#handshakes++
     try {
-      return await handshake(request, this.#ports)
+      const grant = await handshake(request, this.#ports, door)
+      if (grant !== null || door === null) return grant
+      throw new HeldlineError('unauthenticated', 'unable to connect; show credentials')
     } finally {
       this.#handshakes--
     }
   }
 
-  #open(ws: WebSocket, raw: Duplex, client: Client): void {
-    const socket = new Socket(ws, raw, client, this.#ports)
+  #socket(
+    ws: WebSocket,
+    raw: Duplex,
+    request: IncomingMessage,
+    door: Door | null,
+    grant: Grant | null,
+  ): Held {
+    const { random, addressOf, clock } = this.#ports
+    if (door !== null && grant !== null) return new Guest(ws, raw, door, grant, clock)
+    const client = { id: random.id(), address: addressOf(request), grant }
+    return new Socket(ws, raw, client, this.#ports)
+  }
+
+  #hold(ws: WebSocket, socket: Held): void {
     this.#connections.add(socket)
     ws.on('close', () => this.#connections.remove(socket))
   }
@@ -141,8 +166,17 @@ export class Gateway {
   }
 }
 
+function serverOf({ maxFrameBytes, protocol }: Door): WebSocketServer {
+  return new WebSocketServer(
+    socketOptions(maxFrameBytes, (offered) => offered.has(protocol) && protocol),
+  )
+}
+
 /** Every bound that `ws` knows. A variable, since the types that we have lag behind its options. */
-function socketOptions(maxPayload: number): ServerOptions {
+function socketOptions(
+  maxPayload: number,
+  handleProtocols: (offered: Set<string>) => string | false,
+): ServerOptions {
   const options = {
     noServer: true,
     clientTracking: false,
@@ -153,7 +187,7 @@ function socketOptions(maxPayload: number): ServerOptions {
     maxBufferedChunks: 1024,
     maxPendingAutoPongs: PING_FLOOD,
     closeTimeout: 5000,
-    handleProtocols: () => PROTOCOL,
+    handleProtocols,
   }
   return options
 }

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import type { Attempts, Authenticator, Grant } from '../core/access.ts'
+import type { Door } from '../core/door.ts'
 import { HeldlineError } from '../protocol/errors.ts'
 import { AUTH_PROTOCOL_PREFIX, PROTOCOL } from '../protocol/version.ts'
 import { credentialOf } from '../auth/authorization.ts'
@@ -12,17 +13,28 @@ export interface HandshakePorts {
   readonly allowsOrigin: (origin: string, host: string | undefined) => boolean
 }
 
+/** Where the protocol itself is spoken. [P-4.1] */
+const CONNECT = '/v1/connect'
+
+/** The door that a handshake is for; `null`: our own. @throws HeldlineError `not_found` */
+export function doorOf(request: IncomingMessage, doors: readonly Door[]): Door | null {
+  const { pathname } = parseTarget(request.url ?? '')
+  const door = doors.find(({ path }) => path === pathname) ?? null
+  if (door !== null || pathname === CONNECT) return door
+  throw new HeldlineError('not_found', 'there is nothing at this path')
+}
+
 /**
  * What a handshake proves: a grant, or `null` when the first frame is to bring it. [P-6.3] [P-6.5]
- * @throws HeldlineError `not_found`, `forbidden_origin`, `invalid_request`, `invalid_token`, `unauthenticated`
+ * @param door `null`: our own, which needs its subprotocol
+ * @throws HeldlineError `forbidden_origin`, `invalid_request`, `invalid_token`, `unauthenticated`
  */
 export async function handshake(
   request: IncomingMessage,
   ports: HandshakePorts,
+  door: Door | null = null,
 ): Promise<Grant | null> {
   const url = parseTarget(request.url ?? '')
-  if (url.pathname !== '/v1/connect')
-    throw new HeldlineError('not_found', 'there is nothing at this path')
   const { origin } = request.headers
   if (origin !== undefined && !ports.allowsOrigin(origin, request.headers.host)) {
     throw new HeldlineError('forbidden_origin', 'unable to connect; this origin is not allowed')
@@ -30,7 +42,7 @@ export async function handshake(
   const protocols = (request.headers['sec-websocket-protocol'] ?? '')
     .split(',')
     .map((name) => name.trim())
-  if (!protocols.includes(PROTOCOL)) {
+  if (door === null && !protocols.includes(PROTOCOL)) {
     throw new HeldlineError(
       'invalid_request',
       `unable to connect; the subprotocol must be ${PROTOCOL}`,

@@ -5,6 +5,8 @@ import type { Grant } from '../core/access.ts'
 import type { Frame } from '../core/frame.ts'
 import type { Transport } from '../core/outbox.ts'
 import { frameBytes } from './frame-bytes.ts'
+import { GOING_DOWN, type Held } from './held.ts'
+import { Pulse } from './pulse.ts'
 
 /** Who is at the other end, as far as the handshake tells. */
 export interface Client {
@@ -18,7 +20,7 @@ export interface Client {
 const NO_CLOSE_FRAME = 1006
 
 /** One WebSocket and the connection that lives on it: bytes here, meaning there. */
-export class Socket implements Transport {
+export class Socket implements Transport, Held {
   readonly connection: Connection
   readonly address: string
   readonly #ws: WebSocket
@@ -28,10 +30,7 @@ export class Socket implements Transport {
     this.#corked = false
     this.#raw.uncork()
   }
-  /** Whether anything was heard since the last ping. */
-  #heard = true
-  /** What waited at the last heartbeat. */
-  #buffered = 0
+  readonly #pulse = new Pulse()
 
   /** @param raw the stream under the WebSocket: ready-made frames are written to it whole, between those of `ws` */
   constructor(ws: WebSocket, raw: Duplex, client: Client, ports: ConnectionPorts) {
@@ -41,9 +40,7 @@ export class Socket implements Transport {
     this.connection = new Connection(client.id, ports, this, client.grant)
     raw.on('drain', () => this.connection.pump())
     ws.on('message', (data, isBinary) => this.#receive(data, isBinary))
-    ws.on('pong', () => {
-      this.#heard = true
-    })
+    ws.on('pong', () => this.#pulse.heard())
     ws.on('close', (code) => this.connection.lost(code === NO_CLOSE_FRAME))
     // `close` follows every error, and the client's code says what went wrong; there is nobody else to tell.
     ws.on('error', () => undefined)
@@ -68,23 +65,23 @@ export class Socket implements Transport {
     this.#ws.close(code, reason.slice(0, 123))
   }
 
-  /**
-   * Its turn of the heartbeat: a client that has not answered the last one is gone, unless it is still taking what was sent before: then the
-   * ping is behind that.
-   */
   beat(): void {
-    const buffered = this.bufferedBytes
-    const takes = buffered < this.#buffered
-    this.#buffered = buffered
-    if (!this.#heard && !takes) {
+    if (!this.#pulse.beat(this.bufferedBytes)) {
       this.connection.close(4408, 'no pong')
       this.#ws.terminate()
       return
     }
-    this.#heard = false
     this.#ws.ping()
     this.connection.heartbeat()
     this.connection.check()
+  }
+
+  leave(afterMs: number): void {
+    this.connection.goaway('restart', afterMs)
+  }
+
+  goDown(): void {
+    this.connection.close(1012, GOING_DOWN)
   }
 
   /** Ends it now, without waiting for the other side. */
@@ -93,7 +90,7 @@ export class Socket implements Transport {
   }
 
   #receive(data: WebSocket.RawData, isBinary: boolean): void {
-    this.#heard = true
+    this.#pulse.heard()
     if (isBinary) return this.connection.close(1003, 'binary frame; send text')
     // With the default binaryType a message is one Buffer; ws has checked that it is UTF-8.
     this.connection.receive((data as Buffer).toString())

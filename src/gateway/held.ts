@@ -1,0 +1,13 @@
+/** A socket of this node, whatever is spoken over it. */
+export interface Held {
+  /** Its turn of the heartbeat. */
+  beat(): void
+  /** This node goes down: the client is to be elsewhere in so many milliseconds. */
+  leave(afterMs: number): void
+  /** This node goes down now. */
+  goDown(): void
+  /** Ends it, without waiting for the other side. */
+  terminate(): void
+}
+
+export const GOING_DOWN = 'this node goes down'
