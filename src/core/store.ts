@@ -85,7 +85,11 @@ export interface CommitRequest {
   readonly create?: { readonly epoch: Epoch }
   readonly producer?: ProducerClaim
   readonly guards?: readonly Guard[]
-  /** At most 1,000. */
+  /**
+   * A store takes 16,000, with as many guards and writes. What callers append is at most 1,000 (`MAX_EVENTS_A_REQUEST`, refused before it comes here); but
+   * the end of runs tells of all that they had open in one commit, and an interrupt ends every run of a session. The limits of the core bound that: 100
+   * runs, each with 50 open messages, 100 effects and its own end, and 100 questions together.
+   */
   readonly events?: readonly NewEvent[]
   readonly writes?: readonly FieldWrite[]
   readonly deadlines?: readonly DeadlineWrite[]

@@ -88,11 +88,32 @@ export function describeCommits(opened: Opened): void {
       )
     })
 
-    it('takes 1,000 events at once', async () => {
+    it.each([
+      ['what an append may bring', 1000],
+      ['the end of 100 runs with 50 open messages each', 5100],
+      ['the end of all that a session may have open', 16_000],
+    ])('takes %s at once: %i events, each with a guard and a write', async (_, count) => {
       const { store } = opened()
-      const { session, committed } = await create(store, { events: events(1000) })
-      expect(committed).toMatchObject({ first: 1, last: 1000 })
-      expectChain(await readAll(store, session), await headOf(store, session))
+      const fields = Array.from({ length: count }, (__, n) => `m${n}`)
+      const { session } = await create(store, {
+        writes: fields.map((field) => ({ field, value: 'open' })),
+      })
+      const end = {
+        session,
+        guards: fields.map((field) => ({ field, equals: 'open' })),
+        events: events(count),
+        writes: fields.map((field) => ({ field, value: 'completed' })),
+      }
+      expect(await commit(store, end)).toMatchObject({ first: 1, last: count })
+      const log = await readAll(store, session)
+      expect(log).toHaveLength(count)
+      expectChain(log, await headOf(store, session))
+      const [first = '', last = ''] = [fields[0], fields.at(-1)]
+      const written = [first, last].map((field) => [field, 'completed'] as const)
+      expect(await store.fields(session, [first, last])).toEqual(new Map(written))
+      const again = await store.commit({ ...end, events: events(count) })
+      if (again.outcome !== 'conflict') throw new Error(`expected a conflict; got ${again.outcome}`)
+      expect(again.fields.size).toBe(count)
     })
 
     it('tells the bytes of text that the log holds, in UTF-8', async () => {
