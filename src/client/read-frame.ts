@@ -26,7 +26,9 @@ const run = shape(
   'id epoch# agent? trigger? status step? detail? metadata% by startedAt# updatedAt# serial#',
   { error: nullable(shape('message')) },
 )
-const input = shape('id mode run? message? expiresAt#? by at# serial#')
+const input = shape('id mode run? message? expiresAt#? by at# serial#', {
+  parent: optional(nullable(string)),
+})
 const question = shape('id run? prompt schema%? expiresAt#? status answeredBy? askedAt# serial#')
 const listOf = (check: Check): Check => optional(list(check))
 const rest = shape('tip? metadata% createdAt#? closedAt#?', {

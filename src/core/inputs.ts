@@ -15,6 +15,7 @@ import {
   deliverInput,
   inputDue,
   type CancelledInput,
+  type Delivered,
   type DeliverRequest,
 } from './transitions/input-end.ts'
 import type { Views } from './views.ts'
@@ -34,6 +35,8 @@ export interface InputWords {
   readonly mode: InputMode
   readonly run?: string
   readonly rawParts: string | null
+  /** Of the message that the parts are; without parts, the message that is to be answered. [P-16.5] */
+  readonly parent?: string | null
   readonly rawData: string | null
   readonly expiresInMs?: number
   readonly by: By
@@ -62,6 +65,7 @@ export class Inputs {
       ...words,
       input,
       run: words.run ?? null,
+      parent: words.parent,
       expiresInMs: words.expiresInMs ?? null,
       nowMs: clock.now(),
       maxWaiting: limits.maxInputs,
@@ -79,8 +83,8 @@ export class Inputs {
     })
   }
 
-  /** @returns whether this very request did it @throws what `deliverInput` throws */
-  deliver(request: DeliverRequest): Promise<boolean> {
+  /** @throws what `deliverInput` throws */
+  deliver(request: DeliverRequest): Promise<Delivered> {
     return this.#run(request.session, deliverInput(request, this.#ports.random))
   }
 

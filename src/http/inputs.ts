@@ -34,7 +34,8 @@ export function inputRoutes(ports: Ports, limits: HttpLimits, streams: Streams):
       summary: 'Send something to the agent',
       description:
         '`queue` waits for the next run, `steer` is for the next step of the one that lives, `interrupt` ends what lives at once. ' +
-        'With `parts`, people read it as a message of the user, by the same id. The same id again changes nothing.',
+        'With `parts`, people read it as a message of the user, by the same id, whose parent is `parent`: that of an earlier message makes it an edit of that one. ' +
+        'Without `parts`, `parent` is the message that is to be answered again. The same id again changes nothing.',
       body: { schema: inputBody, required: true },
       answers: {
         200: {
@@ -67,7 +68,7 @@ export function inputRoutes(ports: Ports, limits: HttpLimits, streams: Streams):
       path: `${ONE}/deliver`,
       summary: 'Take an input for a run',
       description:
-        'From then on it is that run’s alone. The same run taking it again changes nothing.',
+        'From then on it is that run’s alone. The same run taking it again changes nothing. `parent` is what the first message of the run’s answer names as its parent.',
       headers: RUN_EPOCH,
       body: { schema: deliverBody, required: true },
       answers: { 200: { about: 'It is the run’s.', schema: deliverAnswer } },
@@ -121,8 +122,8 @@ async function deliver(call: Call, { inputs }: Ports): Promise<Answer> {
   const input = call.id('input')
   const { run, ...body } = call.object(deliverBody)
   const claim = { run, epoch: epochOf(call) }
-  await inputs.deliver({ ...defined(body), session, input, claim, by })
-  return json({ input, run })
+  const { parent } = await inputs.deliver({ ...defined(body), session, input, claim, by })
+  return json({ input, run, ...(parent !== undefined && { parent }) })
 }
 
 async function cancel(call: Call, { inputs }: Ports): Promise<Answer> {

@@ -1,4 +1,5 @@
 import { messageText } from '../core/message-text.ts'
+import { activePath, pathTo } from '../protocol/branches.ts'
 import { HeldlineError } from '../protocol/errors.ts'
 import type { Message } from '../protocol/fold/message.ts'
 import { messagesAnswer } from '../protocol/http.ts'
@@ -13,6 +14,8 @@ import type { Route } from './route.ts'
 type Ports = Pick<HttpPorts, 'views'>
 
 const DEFAULT_PAGE = 50
+/** The branch of the message that was started last. */
+const LATEST = 'latest'
 
 /** What people read, folded. [P-9.6] */
 export function messageRoutes(ports: Ports, limits: HttpLimits): readonly Route[] {
@@ -27,9 +30,12 @@ export function messageRoutes(ports: Ports, limits: HttpLimits): readonly Route[
         limit: `How many at most: 1 to ${limits.messagesPage}, default ${DEFAULT_PAGE}.`,
         before:
           'The id of a message: only those that began before it. Of a page, the first one gives the next page.',
+        branch:
+          'The id of a message, or `latest`: only the active path, which goes through that message, or through the one that began last.',
+        to: 'The id of a message: only the path to it, which is what whoever answers it is to know.',
       },
       answers: { 200: { about: 'A page.', schema: messagesAnswer } },
-      errors: ['invalid_limit', 'message_not_found', 'event_corrupt'],
+      errors: ['invalid_limit', 'invalid_request', 'message_not_found', 'event_corrupt'],
       handle: (call) => readMessages(call, ports, limits),
     },
   ]
@@ -41,7 +47,7 @@ async function readMessages(call: Call, { views }: Ports, limits: HttpLimits): P
   const before = query.get('before')
   // Shared: nothing is awaited between here and the text.
   const view = await views.at(call.session)
-  const all = [...view.messages.values()]
+  const all = pathOf([...view.messages.values()], query)
   const end = before === undefined ? all.length : indexOf(all, before)
   const start = startOf(all, end, limit, limits.pageBytes)
   const texts = all.slice(start, end).map(messageText)
@@ -51,13 +57,28 @@ async function readMessages(call: Call, { views }: Ports, limits: HttpLimits): P
   )
 }
 
+/** All of them, or one path. [P-16.4] @throws HeldlineError `invalid_request`, `message_not_found` */
+function pathOf(
+  messages: readonly Message[],
+  query: ReadonlyMap<string, string>,
+): readonly Message[] {
+  const branch = query.get('branch')
+  const to = query.get('to')
+  if (branch !== undefined && to !== undefined) {
+    throw new HeldlineError('invalid_request', 'unable to read; branch and to exclude each other')
+  }
+  const named = to ?? branch
+  if (named === undefined) return messages
+  if (named !== LATEST || to !== undefined) indexOf(messages, named)
+  return to === undefined ? activePath(messages, named) : pathTo(messages, to)
+}
+
 function indexOf(messages: readonly Message[], id: string): number {
   const index = messages.findIndex((message) => message.id === id)
   if (index >= 0) return index
-  throw new HeldlineError(
-    'message_not_found',
-    'unable to read before that message; there is no such message',
-  )
+  throw new HeldlineError('message_not_found', 'unable to read; there is no such message', {
+    facts: { message: id },
+  })
 }
 
 /** Where a page begins: as many as fit below its end, at least one. */

@@ -20,6 +20,8 @@ export const inputBody = z.strictObject({
   run: z.optional(idSchema),
   /** What people read of it: the same commit appends a message of the user. */
   parts: z.optional(z.array(partSchema).check(z.maxLength(1000))),
+  /** Of that message; without `parts`, the message that is to be answered, again or for the first time. */
+  parent: z.optional(z.nullable(idSchema)),
   data: z.optional(z.unknown()),
   expiresInMs,
 })
@@ -30,6 +32,7 @@ export const cancelInputBody = z.strictObject({ reason: z.optional(text(500)) })
 const { session, epoch, first, last, serials, duplicates, durability } = ackFrame.shape
 const input = z.string()
 const run = z.string()
+const parent = z.optional(z.nullable(z.string()))
 
 export const inputAnswer = z.object({
   input,
@@ -50,6 +53,7 @@ export const inputsAnswer = z.object({
       mode: z.enum(INPUT_MODES),
       run: z.nullable(run),
       message: z.nullable(z.string()),
+      parent,
       data: z.unknown(),
       expiresAt: z.nullable(z.number()),
       by: z.string(),
@@ -59,7 +63,8 @@ export const inputsAnswer = z.object({
   ),
 })
 
-export const deliverAnswer = z.object({ input, run })
+/** `parent`: of the first message with which the run answers it; missing where there is nothing that it would answer. */
+export const deliverAnswer = z.object({ input, run, parent })
 export const cancelInputAnswer = z.object({
   input,
   cancelled: z.boolean(),

@@ -47,6 +47,14 @@ export {
   type DownType,
   type ResetReason,
 } from './frames-down.ts'
+export {
+  activePath,
+  BRANCH_KEY,
+  pathTo,
+  sharedBranch,
+  siblingsOf,
+  type Placed,
+} from './branches.ts'
 export { follows, View, type ViewRest } from './fold/view.ts'
 export type { Message, MessageStatus } from './fold/message.ts'
 export type { Run } from './fold/fold-run.ts'

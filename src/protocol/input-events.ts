@@ -16,6 +16,8 @@ export const inputReceived = z.strictObject({
   run: z.optional(idSchema),
   /** The message that says it to people too. */
   message: z.optional(idSchema),
+  /** Of that message; without one, the message that is to be answered (`null`: none, by a root). [P-16.5] */
+  parent: z.optional(z.nullable(idSchema)),
   data: z.optional(z.unknown()),
   /** Milliseconds since 1970. */
   expiresAt: z.optional(z.number()),

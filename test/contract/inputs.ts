@@ -8,6 +8,7 @@ import { append } from '../../src/core/transitions/append.ts'
 import { create } from '../../src/core/transitions/session.ts'
 import { Views } from '../../src/core/views.ts'
 import { AnswerSchemas } from '../../src/http/answer-schemas.ts'
+import type { HeldlineError } from '../../src/protocol/errors.ts'
 import type { WireEvent } from '../../src/protocol/event.ts'
 import type { SessionId } from '../../src/protocol/ids.ts'
 import { SystemClock, SystemRandom } from '../../src/system-ports.ts'
@@ -245,6 +246,71 @@ export function describeInputs(name: string, open: () => Promise<Two>): void {
         { id: 'i1', role: 'user', by: 'ada', parts: [{ type: 'text', text: 'do it' }] },
       ])
       expect(await story()).toEqual(['message.completed', 'input.received'])
+    })
+
+    test('[P-16.5] [P-16.6] [R20] an edit and a regenerate fork at the parent, and whoever takes the input hears what it answers, also once more', async () => {
+      await send(one, { input: 'i1', says: 'do it' })
+      await send(two, { input: 'i2', says: 'do that', parent: null })
+      await send(two, { input: 'i3', parent: 'i1' })
+      await send(one, { input: 'i4', parent: null })
+      await send(one, { input: 'i5' })
+      const waiting = await one.inputs.waiting(session, { waitMs: 0 })
+      expect(waiting.map(({ id, message, parent }) => [id, message, parent])).toEqual([
+        ['i1', 'i1', undefined],
+        ['i2', 'i2', null],
+        ['i3', null, 'i1'],
+        ['i4', null, null],
+        ['i5', null, undefined],
+      ])
+      await start(one)
+      for (const [input, answered] of [
+        ['i1', { parent: 'i1' }],
+        ['i2', { parent: 'i2' }],
+        ['i3', { parent: 'i1' }],
+        ['i4', { parent: null }],
+        ['i5', {}],
+      ] as const) {
+        const deliver = (node: Node) => node.inputs.deliver({ ...held(), input })
+        expect(await deliver(one)).toEqual({ taken: true, ...answered })
+        expect(await deliver(two)).toEqual({ taken: false, ...answered })
+      }
+      const { messages } = await two.views.at(session)
+      expect([...messages.values()].map(({ id, parent }) => [id, parent])).toEqual([
+        ['i1', null],
+        ['i2', null],
+      ])
+      const received = (await log()).filter(({ type }) => type === 'input.received')
+      expect(received.map(({ data }) => (data as { parent?: string | null }).parent)).toEqual([
+        undefined,
+        null,
+        'i1',
+        null,
+        undefined,
+      ])
+    })
+
+    test('[P-16.6] what is no input is not taken, and a message says that it is what the run answers', async () => {
+      await start(one)
+      await write(one, [begun('m1'), done('m1')])
+      const facts = async (input: string) => {
+        const taken = one.inputs.deliver({ ...held(), input })
+        return taken.catch((error: HeldlineError) => [error.code, error.facts])
+      }
+      expect(await facts('m1')).toEqual(['input_not_found', { parent: 'm1' }])
+      expect(await facts('i9')).toEqual(['input_not_found', {}])
+    })
+
+    test('[P-11.1] [P-16.5] the same input with another parent is another one', async () => {
+      await send(one, { input: 'i1', says: 'do it', parent: 'm1' })
+      expect(await send(two, { input: 'i1', says: 'do it', parent: 'm1' })).toMatchObject({
+        created: false,
+      })
+      for (const change of [{ parent: 'm2' }, { parent: null }, {}]) {
+        const again = send(two, { input: 'i1', says: 'do it', ...change })
+        expect(await refusal(again)).toBe('idempotency_conflict')
+      }
+      // That the parent is not there is not looked at, as with every message.
+      expect((await two.views.at(session)).messages.get('i1')).toMatchObject({ parent: 'm1' })
     })
 
     test('[S3-07] of many who send it at once, one is taken', async () => {

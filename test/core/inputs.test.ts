@@ -312,13 +312,13 @@ describe('a delivery to a run', () => {
     const { receive, start, deliver, last, waiting, story } = await open()
     await receive()
     await start()
-    expect(await deliver('i1', 'r1', 1, 'plan')).toBe(true)
+    expect(await deliver('i1', 'r1', 1, 'plan')).toEqual({ taken: true })
     expect(await last('input.delivered')).toMatchObject({
       by: { subject: 'key:test', run: 'r1' },
       data: { input: 'i1', run: 'r1', step: 'plan' },
     })
     expect(await waiting()).toEqual([])
-    expect(await deliver('i1', 'r1', 1, 'plan')).toBe(false)
+    expect(await deliver('i1', 'r1', 1, 'plan')).toEqual({ taken: false })
     expect(await story()).toEqual(['input.received', 'run.started', 'input.delivered'])
   })
 
@@ -348,7 +348,7 @@ describe('a delivery to a run', () => {
     await deliver('i1', 'r1', 2)
     expect(await refusal(deliver('i1', 'r1', 1))).toBe('run_fenced')
     await finish(undefined, 2)
-    expect(await deliver('i1', 'r1', 2)).toBe(false)
+    expect(await deliver('i1', 'r1', 2)).toEqual({ taken: false })
     await receive({ input: 'i2' })
     expect(await refusal(deliver('i2', 'r1', 2))).toBe('run_over')
   })
@@ -513,5 +513,5 @@ test('an agent at another node takes an input of a run that it adopted', async (
   await start()
   await receive({ mode: 'steer' })
   const { epoch } = await agentAt(node).adopt('p2')
-  expect(await inputsAt(node).deliver('i1', 'r1', epoch)).toBe(true)
+  expect(await inputsAt(node).deliver('i1', 'r1', epoch)).toEqual({ taken: true })
 })

@@ -109,6 +109,60 @@ describe('[P-11.1] an input over HTTP', () => {
   })
 })
 
+describe('[P-16.5] an input that names a parent', () => {
+  const messages = async (): Promise<(string | null)[][]> =>
+    (await server.ask('GET', `${path}/messages`)).json.messages.map(
+      ({ id, parent }: { id: string; parent: string | null }) => [id, parent],
+    )
+
+  test('with parts is an edit: a message beside the one whose parent it names [R20]', async () => {
+    await post('/inputs', { input: 'i1', mode: 'queue', parts })
+    const body = { input: 'i2', mode: 'queue', parts, parent: null }
+    expect((await post('/inputs', body)).status).toBe(201)
+    expect((await post('/inputs', { ...body, input: 'i3', parent: 'i1' })).status).toBe(201)
+    expect(await messages()).toEqual([
+      ['i1', null],
+      ['i2', null],
+      ['i3', 'i1'],
+    ])
+    expect((await post('/inputs', body)).status).toBe(200)
+    expect((await post('/inputs', { ...body, parent: 'i1' })).json.code).toBe(
+      'idempotency_conflict',
+    )
+    expect(await waiting()).toMatchObject([
+      { id: 'i1' },
+      { id: 'i2', message: 'i2', parent: null },
+      { id: 'i3', parent: 'i1' },
+    ])
+  })
+
+  test('without parts has the message answered again, and its agent hears which when it takes it [P-16.6] [S3-11]', async () => {
+    await post('/inputs', { input: 'i1', mode: 'queue', parts })
+    const sent = await post('/inputs', { input: 'i2', mode: 'queue', parent: 'i1' })
+    expect(sent.status).toBe(201)
+    expect(await waiting()).toMatchObject([{ id: 'i1' }, { id: 'i2', message: null, parent: 'i1' }])
+    await start('r1', { trigger: 'i2' })
+    const taken = await held('/inputs/i2/deliver', { run: 'r1' })
+    expect(taken.json).toEqual({ input: 'i2', run: 'r1', parent: 'i1' })
+    expect(await messages()).toEqual([['i1', null]])
+  })
+
+  test.for([7, 'a b', ''])('%j is no parent', async (parent) => {
+    const { json } = await post('/inputs', { mode: 'queue', parts, parent })
+    expect(json.code).toBe('invalid_request')
+    expect(await types()).toEqual([])
+  })
+
+  test('where the trigger is a message, it says so as it refuses to be taken [P-16.6]', async () => {
+    await server.ask('POST', `${path}/events`, {
+      body: { type: 'message.completed', data: { message: 'm1', role: 'user', parts } },
+    })
+    await start('r1', { trigger: 'm1' })
+    const { json } = await held('/inputs/m1/deliver', { run: 'r1' })
+    expect(json).toMatchObject({ status: 404, code: 'input_not_found', parent: 'm1' })
+  })
+})
+
 describe('[P-11.3] the agent’s side', () => {
   test('waits for an input, and hears of it when it comes [S4-11]', async () => {
     const polled = waiting('?wait=20')

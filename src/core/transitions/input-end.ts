@@ -8,7 +8,7 @@ import type { Known, Transition } from '../commit.ts'
 import type { Random } from '../random.ts'
 import { DEADLINE, FIELD } from '../record.ts'
 import { guardOf, joinParts } from './commit-parts.ts'
-import { endWait, expireInput, inputNotFound, parseInput } from './input-record.ts'
+import { answeredBy, endWait, expireInput, inputNotFound, parseInput } from './input-record.ts'
 import { endReads } from './run-end.ts'
 import { beat } from './run-lease.ts'
 import { claimRun, parseRunText, runOver, type RunClaim } from './run-record.ts'
@@ -25,12 +25,18 @@ export interface DeliverRequest {
   readonly by: By
 }
 
+export interface Delivered {
+  /** Whether this very request did it. */
+  readonly taken: boolean
+  /** The message that the run answers with it; `null`: none, by a root; missing: it says nothing of that. [P-16.6] */
+  readonly parent?: string | null
+}
+
 /**
  * A run takes an input that waits: from then on it is that run's alone. A sign of life of the run, too. [P-11.3]
- * @returns whether this very request did it
  * @throws HeldlineError `input_not_found`, `input_taken`, `run_not_found`, `run_fenced`, `run_over`
  */
-export function deliverInput(request: DeliverRequest, random: Random): Transition<boolean> {
+export function deliverInput(request: DeliverRequest, random: Random): Transition<Delivered> {
   const { session, input, claim, step } = request
   const by = { ...request.by, run: claim.run }
   const pulse = beat({ session, claim, by }, null, random)
@@ -38,16 +44,18 @@ export function deliverInput(request: DeliverRequest, random: Random): Transitio
   const field = FIELD.input(input)
   return {
     session,
-    reads: [...(pulse.reads ?? []), field, FIELD.inputs],
+    reads: [...(pulse.reads ?? []), field, FIELD.inputs, FIELD.message(input)],
     decide: (known) => {
       const before = parseInput(known.fields.get(field) ?? null)
+      const parent = answeredBy(known, input, before)
+      const answer = (taken: boolean) => ({ taken, ...(parent !== undefined && { parent }) })
       if (before?.status === 'delivered' && before.run === claim.run) {
         demandEpoch(known, claim)
-        return { done: false }
+        return { done: answer(false) }
       }
       claimRun(known, claim)
       if (before?.status === 'delivered') throw taken(before.run)
-      if (before?.status !== 'waiting') throw inputNotFound(before?.status)
+      if (before?.status !== 'waiting') throw inputNotFound(before?.status, parent)
       const alive = pulse.decide(known)
       if ('read' in alive) return alive
       if ('done' in alive) throw runOver(alive.done.status)
@@ -55,7 +63,7 @@ export function deliverInput(request: DeliverRequest, random: Random): Transitio
         ...endWait(known, input, { status: 'delivered', run: claim.run }),
         events: [eventOf('input.delivered', data, by, random)],
       }
-      return { commit: joinParts(alive.commit, own), answer: () => true }
+      return { commit: joinParts(alive.commit, own), answer: () => answer(true) }
     },
   }
 }

@@ -19,6 +19,8 @@ export interface InputRecord {
   /** The run that took it. */
   readonly run?: string
 }
+  /** What is to be answered, where it has no message of its own and says it. */
+  readonly parent?: string | null
 
 export function parseInput(text: string | null): InputRecord | null {
   // The record holds only what these transitions write.
@@ -59,9 +61,26 @@ export function expireInput(
   }
 }
 
-export function inputNotFound(status?: string): HeldlineError {
+/**
+ * The message that whatever answers the input follows: what it names, else its own, or, of an id that no input has, the message of that id.
+ * Needs the field of the message of that id. @returns `undefined`: there is none [P-16.6]
+ */
+export function answeredBy(
+  known: Known,
+  input: string,
+  record: InputRecord | null,
+): string | null | undefined {
+  if (record?.parent !== undefined) return record.parent
+  return (known.fields.get(FIELD.message(input)) ?? null) === null ? undefined : input
+}
+
+/** @param parent what whoever was to take it would have answered */
+export function inputNotFound(status?: string, parent?: string | null): HeldlineError {
   const why = status === undefined ? 'there is no such input' : `the input is ${status}`
   return new HeldlineError('input_not_found', `unable to go on; ${why}`, {
-    ...(status !== undefined && { facts: { inputStatus: status } }),
+    facts: {
+      ...(status !== undefined && { inputStatus: status }),
+      ...(parent !== undefined && { parent }),
+    },
   })
 }

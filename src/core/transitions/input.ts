@@ -28,6 +28,8 @@ export interface ReceiveRequest {
   /** JSON of what people read of it, as a message of the user; `null`: nothing. */
   readonly rawParts: string | null
   readonly rawData: string | null
+  /** Of that message; without one, what is to be answered; `undefined`: not said. [P-16.5] */
+  readonly parent: string | null | undefined
   readonly expiresInMs: number | null
   readonly nowMs: number
   readonly by: By
@@ -114,7 +116,13 @@ function receive(
   const { input, run, by, expiresInMs, rawParts } = request
   const outcome = aim.stops.length > 0 ? 'delivered' : 'queued'
   const bytes = bytesOf(request.rawData ?? '')
-  const record: InputRecord = { print, outcome, status: 'waiting', bytes }
+  const record: InputRecord = {
+    print,
+    outcome,
+    status: 'waiting',
+    bytes,
+    ...(rawParts === null && request.parent !== undefined && { parent: request.parent }),
+  }
   const waiting = parseList(known.fields.get(FIELD.inputs) ?? null)
   const own: Partial<CommitParts> = {
     guards: [
@@ -146,21 +154,21 @@ function receive(
   }
 }
 
-/** The message that says it to people. Its parent is the message that was started last. */
+/** The message that says it to people. Its parent is the message that was started last, unless it names another. */
 function said(
-  { input, by, rawParts }: ReceiveRequest,
+  { input, by, rawParts, parent }: ReceiveRequest,
   known: Known,
   random: Random,
 ): Partial<CommitParts> {
   if (rawParts === null) return {}
   const states = new MessageStates(known.fields)
   states.change({ id: input, verb: 'say', role: 'user' })
-  const data = withRaw({ message: input, role: 'user' }, { parts: rawParts })
+  const data = withRaw({ message: input, role: 'user', parent }, { parts: rawParts })
   return { ...states.outcome(), events: [rawEventOf('message.completed', data, by, random)] }
 }
 
 function receivedEvent(request: ReceiveRequest, aim: Aim, print: string, random: Random): NewEvent {
-  const { input, rawParts, rawData, expiresInMs, nowMs, by } = request
+  const { input, rawParts, parent, rawData, expiresInMs, nowMs, by } = request
   const data = withRaw(
     {
       input,
@@ -175,6 +183,7 @@ function receivedEvent(request: ReceiveRequest, aim: Aim, print: string, random:
   return { ...event, dedupe: { id: dedupeId(input), fingerprint: print } }
 }
 
+      parent,
 /**
  * The same input once more: answered as the first time. The store remembers the serial for a while; it is asked once, by what can only be a
  * duplicate or a conflict.
@@ -214,8 +223,10 @@ function serialsOf(last: number | null, rawParts: string | null): readonly (numb
   return [last === null ? null : last - 1, last]
 }
 
-function printOf({ mode, run, rawParts, rawData, expiresInMs }: ReceiveRequest): string {
-  return fingerprint(mode, run ?? '', rawParts ?? '', rawData ?? '', String(expiresInMs ?? ''))
+function printOf(request: ReceiveRequest): string {
+  const { mode, run, rawParts, parent, rawData, expiresInMs } = request
+  const words = [mode, run ?? '', rawParts ?? '', rawData ?? '', String(expiresInMs ?? '')]
+  return fingerprint(...words, ...(parent === undefined ? [] : [JSON.stringify(parent)]))
 }
 
 function dedupeId(input: string): string {

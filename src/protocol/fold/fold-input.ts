@@ -9,6 +9,8 @@ export interface Input {
   readonly mode: InputMode
   readonly run: string | null
   readonly message: string | null
+  /** Where it names one: that of its message, or the message that is to be answered. [P-16.5] */
+  readonly parent?: string | null
   readonly data: unknown
   readonly expiresAt: number | null
   readonly by: string
@@ -45,6 +47,7 @@ export function foldInput(view: View, event: WireEvent): void {
     mode: data.mode,
     run: data.run ?? null,
     message: data.message ?? null,
+    ...(data.parent !== undefined && { parent: data.parent }),
     data: data.data ?? null,
     expiresAt: data.expiresAt ?? null,
     by: event.by.subject,

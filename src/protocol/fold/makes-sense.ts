@@ -5,7 +5,8 @@ export const member = shape('member subject kind connected! visible! status~ dat
 
 const part = shape('type id~ text~')
 const parts = list(part)
-const content = { parent: optional(nullable(string)), parts: optional(parts) }
+const parent = optional(nullable(string))
+const content = { parent, parts: optional(parts) }
 const added = shape('message', { add: part })
 const extended = shape('message text part~ type~')
 /** One that is resumed may begin anew, where the view knows nothing of it any more. */
@@ -29,7 +30,7 @@ const SHAPES: Readonly<Record<string, Check>> = {
   'run.resumed': begun,
   'run.failed': shape('run', { error: shape('message code~') }),
   input: shape('input'),
-  'input.received': shape('input mode run~ message~ expiresAt#~'),
+  'input.received': shape('input mode run~ message~ expiresAt#~', { parent }),
   'question.asked': shape('question run~ prompt schema%~ expiresAt#~'),
   'question.answered': shape('question outcome'),
   'state.set': shape('key version#', { value: (value) => value !== undefined }),
