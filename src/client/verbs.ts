@@ -15,13 +15,13 @@ export interface NewInput {
   readonly run?: string
   /** What people read of it, as a user's message. */
   readonly parts?: string | readonly Part[] | undefined
-  readonly data?: unknown
-  /** When it is over, where nobody took it. Default: never. */
   /**
    * The parent of that message (`null`: a root), so that another one with the parent of an earlier message is an edit. Default: the message that was
    * started last. Without `parts`: the message that is to be answered again.
    */
   readonly parent?: string | null
+  readonly data?: unknown
+  /** When it is over, where nobody took it. Default: never. */
   readonly expiresInMs?: number
 }
 

@@ -18,9 +18,9 @@ export interface InputRecord {
   readonly bytes: number
   /** The run that took it. */
   readonly run?: string
-}
   /** What is to be answered, where it has no message of its own and says it. */
   readonly parent?: string | null
+}
 
 export function parseInput(text: string | null): InputRecord | null {
   // The record holds only what these transitions write.

@@ -27,9 +27,9 @@ export interface ReceiveRequest {
   readonly run: string | null
   /** JSON of what people read of it, as a message of the user; `null`: nothing. */
   readonly rawParts: string | null
-  readonly rawData: string | null
   /** Of that message; without one, what is to be answered; `undefined`: not said. [P-16.5] */
   readonly parent: string | null | undefined
+  readonly rawData: string | null
   readonly expiresInMs: number | null
   readonly nowMs: number
   readonly by: By
@@ -175,6 +175,7 @@ function receivedEvent(request: ReceiveRequest, aim: Aim, print: string, random:
       mode: aim.mode,
       run: aim.run ?? undefined,
       message: rawParts === null ? undefined : input,
+      parent,
       expiresAt: expiresInMs === null ? undefined : nowMs + expiresInMs,
     },
     { data: rawData },
@@ -183,7 +184,6 @@ function receivedEvent(request: ReceiveRequest, aim: Aim, print: string, random:
   return { ...event, dedupe: { id: dedupeId(input), fingerprint: print } }
 }
 
-      parent,
 /**
  * The same input once more: answered as the first time. The store remembers the serial for a while; it is asked once, by what can only be a
  * duplicate or a conflict.
