@@ -2,7 +2,7 @@ import type { ErrorCode } from '../protocol/errors.ts'
 
 /**
  * What can go wrong on this side alone: `disconnected` (no answer came: the outcome is unknown), `timeout` (likewise),
- * `client_closed`, `outbox_full`, `invalid_answer` (the other side does not speak this protocol); `http_<status>` where
+ * `client_closed`, `outbox_full`, `too_late` (it was cancelled before it arrived), `invalid_answer` (the other side does not speak this protocol); `http_<status>` where
  * something between us and the server answered in its place.
  */
 export type LocalCode =
@@ -10,6 +10,7 @@ export type LocalCode =
   | 'timeout'
   | 'client_closed'
   | 'outbox_full'
+  | 'too_late'
   | 'invalid_answer'
 
 /** A refusal of the server (a code of its table) or a failure of this side. */

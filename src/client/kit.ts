@@ -1,5 +1,6 @@
 import { follows } from '../protocol/fold/view.ts'
 import { formatPosition, parsePosition } from '../protocol/position.ts'
+import { ackOf } from './ack.ts'
 import { backoffMs } from './backoff.ts'
 import { ClientError, clientClosed, disconnected } from './client-error.ts'
 import { parseFrame, readFrame } from './read-frame.ts'
@@ -10,6 +11,7 @@ import { parseFrame, readFrame } from './read-frame.ts'
  */
 export const KIT = {
   ClientError,
+  ackOf,
   backoffMs,
   clientClosed,
   disconnected,

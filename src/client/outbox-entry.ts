@@ -1,3 +1,4 @@
+import type { InputMode } from '../protocol/input-events.ts'
 import type { Ack } from './ack.ts'
 import { ClientError } from './client-error.ts'
 import type { StorageArea } from './storage.ts'
@@ -18,11 +19,20 @@ export interface NewEvent {
  */
 export type OutboxState = 'pending' | 'sent' | 'acked' | 'failed'
 
+/** What makes a message an input: it is sent as a request, which appends both at once. [P-11.1] */
+export interface EntryInput {
+  readonly mode: Exclude<InputMode, 'interrupt'>
+  readonly run?: string
+  readonly data?: unknown
+}
+
 /** What is published at once: all of its events or none. */
 export interface OutboxEntry {
   /** That of its first event; sorts by birth. */
   readonly id: string
   readonly events: readonly (NewEvent & { readonly id: string })[]
+  /** Of a prompt, whose one event is its message. */
+  readonly input?: EntryInput
   readonly state: OutboxState
   /** Milliseconds since 1970 by this machine's clock. */
   readonly createdAt: number

@@ -1,8 +1,14 @@
 import { backoffMs } from './backoff.ts'
 import { ackOf, type Ack } from './ack.ts'
 import { ClientError, clientClosed } from './client-error.ts'
-import type { Clock } from './clock.ts'
-import { demandRoom, type NewEvent, type OutboxEntry, type OutboxStore } from './outbox-entry.ts'
+import type { Clock } from '../protocol/clock.ts'
+import {
+  demandRoom,
+  type EntryInput,
+  type NewEvent,
+  type OutboxEntry,
+  type OutboxStore,
+} from './outbox-entry.ts'
 import type { Position } from '../protocol/position.ts'
 import { isAnothers, startedMessage, subjectOf, whyUnsendable } from './outbox-rules.ts'
 import type { Channel } from './reader.ts'
@@ -18,6 +24,8 @@ export interface OutboxPorts {
   startedAt(message: string, subject: string): number | null
   /** Where the view stands; `null`: nowhere yet. */
   position(): Position | null
+  /** Sends a prompt. @throws ClientError by the promise */
+  prompt(entry: OutboxEntry): Promise<Ack>
   changed(): void
   /** A refusal of something that nobody waits for: it was published before a reload. */
   failed(error: ClientError): void
@@ -65,7 +73,7 @@ export class Outbox {
    * Takes events to publish, all or none.
    * @throws ClientError `outbox_full`; by the promise: a refusal, or `client_closed` (it is kept, and sent after the reload)
    */
-  add(events: readonly NewEvent[]): Promise<Ack> {
+  add(events: readonly NewEvent[], input?: EntryInput): Promise<Ack> {
     const { clock, store } = this.#ports
     const named = events.map((event) => ({ ...event, id: event.id ?? this.#ports.mintId() }))
     const [first] = named
@@ -80,6 +88,7 @@ export class Outbox {
       createdAt: Math.max(clock.now(), (this.entries.at(-1)?.createdAt ?? 0) + 1),
       sentAt: null,
       subject: this.#sender === null ? null : subjectOf(this.#sender),
+      ...(input !== undefined && { input }),
     }
     // The same id again is the same publish.
     const before = this.#entries.get(entry.id)
@@ -175,16 +184,30 @@ export class Outbox {
     }
     this.#put(sent)
     this.#asking = entry.id
-    const events = [...entry.events]
-    sender.channel.ask({ op: 'publish', session, events }, ACK_MS, (answer) => {
+    const done = (answer: Ack | ClientError | null): void => {
       this.#asking = null
       if (answer instanceof ClientError) this.#unanswered(sent, answer, entry.sentAt !== null)
-      else if (answer.type === 'ack') this.#acked(sent, ackOf(answer))
+      else if (answer !== null) this.#acked(sent, answer)
       this.#pump()
-    })
+    }
+    if (entry.input !== undefined) return void this.#prompt(sent, done)
+    const events = [...entry.events]
+    sender.channel.ask({ op: 'publish', session, events }, ACK_MS, (answer) =>
+      done(answer instanceof ClientError ? answer : answer.type === 'ack' ? ackOf(answer) : null),
+    )
+  }
+
+  async #prompt(
+    entry: OutboxEntry,
+    done: (answer: Ack | ClientError | null) => void,
+  ): Promise<void> {
+    // What it fails with is a ClientError: the port says so.
+    done(await this.#ports.prompt(entry).catch((error: ClientError) => error))
   }
 
   #unanswered(entry: OutboxEntry, error: ClientError, again: boolean): void {
+    // It is kept, and sent after the reload.
+    if (error.code === 'client_closed') return
     const proof = this.#proof(entry, error)
     if (proof !== null) return this.#acked(entry, proof)
     if (!this.#worthAnother(error, again)) return this.#fail(entry, error)

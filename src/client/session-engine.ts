@@ -6,7 +6,7 @@ import { ClientError, clientClosed } from './client-error.ts'
 import { CursorStore } from './cursor-store.ts'
 import { Emitter } from './emitter.ts'
 import { EventStream } from './event-stream.ts'
-import { mintId } from './mint-id.ts'
+import { mintId } from '../protocol/mint-id.ts'
 import { Notifier } from './notifier.ts'
 import { OutboxStore } from './outbox-entry.ts'
 import { Outbox } from './outbox.ts'
@@ -276,6 +276,7 @@ export class SessionEngine {
         return message?.by === subject ? message.first : null
       },
       position: () => this.reader.position,
+      prompt: async (entry) => (await this.verbs()).prompt(entry),
       changed: () => this.#changed(),
       failed: (error) => this.emitter.emit('error', error),
     })

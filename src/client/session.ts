@@ -1,15 +1,15 @@
 import type { Member } from '../protocol/event.ts'
 import type { Input, Question } from '../protocol/fold/fold-input.ts'
 import type { OpenDelivery, OpenEffect, StateEntry } from '../protocol/fold/fold-record.ts'
-import type { Run } from '../protocol/fold/fold-run.ts'
+import { isOver, type Run } from '../protocol/fold/fold-run.ts'
 import type { View } from '../protocol/fold/view.ts'
 import type { PresenceRequest } from '../protocol/frames-up.ts'
 import type { Part, Role } from '../protocol/messages.ts'
 import type { Controller } from '../protocol/record-events.ts'
 import type { Ack } from './ack.ts'
 import type { EventStream } from './event-stream.ts'
-import { mintId } from './mint-id.ts'
-import type { NewEvent, OutboxEntry } from './outbox-entry.ts'
+import { mintId } from '../protocol/mint-id.ts'
+import type { EntryInput, NewEvent, OutboxEntry } from './outbox-entry.ts'
 import { partsOf, type ClientMessage } from './pending.ts'
 import type { SessionEngine } from './session-engine.ts'
 import type { Cursor, SessionEvents, SessionSnapshot, SessionState } from './session-types.ts'
@@ -23,6 +23,14 @@ export interface SendOptions {
   /** Default `user`. */
   readonly role?: Role
   readonly metadata?: Readonly<Record<string, unknown>>
+}
+
+export interface PromptOptions extends Pick<SendOptions, 'id' | 'parent'> {
+  /** `queue`, the default: for the next run. `steer`: for the run that lives, at its next step. */
+  readonly mode?: EntryInput['mode']
+  /** The run that it is meant for. Default: whichever lives, or comes next. */
+  readonly run?: string
+  readonly data?: unknown
 }
 
 /**
@@ -177,6 +185,25 @@ export class Session {
     return this.publish({ type: 'message.completed', id, data })
   }
 
+  /**
+   * Says something to the agents: a message and the input that brings it to them, in one. In `messages` at once and kept over a reload, as what is sent;
+   * `input` tells more of what became of it, and keeps nothing.
+   * @throws ClientError as `publish` does; `too_late` where it was cancelled before it arrived
+   */
+  prompt(content: string | readonly Part[], options: PromptOptions = {}): Promise<Ack> {
+    const { id = mintId(this.#now()), parent, mode = 'queue', ...more } = options
+    const data = {
+      message: id,
+      role: 'user',
+      parts: partsOf(content),
+      ...(parent !== undefined && { parent }),
+    }
+    return quiet(() => {
+      this.#engine.attach()
+      return this.#engine.outbox.add([{ type: 'message.completed', id, data }], { mode, ...more })
+    })
+  }
+
   /** Sends what has failed once more, by the id of the message or of the first event. */
   retry(id: string): void {
     this.#engine.attach()
@@ -225,12 +252,17 @@ export class Session {
     return (await this.#engine.verbs()).input(said)
   }
 
-  /** Stops what runs (the run that is named, or all), in the very moment in which it says why. Throws as `input` does. */
+  /**
+   * Stops what runs (the run that is named; else the one that lives, or, where it is not one alone, all), in the very moment in which it says why. It never
+   * stops what was started later: one that names its run is `too_late` by then, and one that names none is sent once. Throws as `input` does.
+   */
   interrupt(
     parts?: string | readonly Part[],
     options: Omit<NewInput, 'mode' | 'parts'> = {},
   ): Promise<InputAnswer> {
-    return this.input({ ...options, mode: 'interrupt', parts })
+    const [live, ...others] = this.runs.filter(({ status }) => !isOver(status))
+    const alone = live !== undefined && others.length === 0
+    return this.input({ ...(alone && { run: live.id }), ...options, mode: 'interrupt', parts })
   }
 
   /** Ends a run, or an input and the run that it triggered. What is over stays as it is. Throws as `input` does. */

@@ -1,9 +1,11 @@
 import type { InputMode } from '../protocol/input-events.ts'
 import type { Part } from '../protocol/messages.ts'
 import type { RunStatus } from '../protocol/run-events.ts'
+import type { Ack } from './ack.ts'
 import type { ClientError } from './client-error.ts'
-import type { Clock } from './clock.ts'
+import type { Clock } from '../protocol/clock.ts'
 import type { Http, HttpRequest } from './http.ts'
+import type { OutboxEntry } from './outbox-entry.ts'
 
 /** What a person sends to an agent. */
 export interface NewInput {
@@ -90,9 +92,28 @@ export class Verbs {
   }
 
   async input(body: Omit<NewInput, 'id'> & { readonly input: string }): Promise<InputAnswer> {
-    const { input, outcome } = await this.#insist(['inputs'], body)
+    // A stop that names no run would stop another one, if it came late.
+    const tries = body.mode === 'interrupt' && body.run === undefined ? 1 : MAX_TRIES
+    const { input, outcome } = await this.#insist(['inputs'], body, tries)
     if (typeof input === 'string' && isOneOf(OUTCOMES, outcome)) return { input, outcome }
     throw this.#unreadable('an input')
+  }
+
+  /**
+   * Sends an entry of the outbox, once: who calls sends it again.
+   * @throws ClientError as `input` does; `too_late` where it was cancelled before it came
+   */
+  async prompt({ id, events, input }: OutboxEntry): Promise<Ack> {
+    const { parts, parent } = Object(events[0]?.data) as Readonly<Record<string, unknown>>
+    const body = { ...input, input: id, parts, parent }
+    const answer = await this.#ask({ method: 'POST', path: this.#path(['inputs']), body })
+    if (answer['outcome'] === 'too_late') {
+      const { ClientError } = this.#ports.http.kit
+      throw new ClientError('too_late', 'unable to send; it was cancelled before it arrived')
+    }
+    const frame = this.#ports.http.kit.readFrame({ ...answer, type: 'ack', ref: '' })
+    if (frame?.type !== 'ack') throw this.#unreadable('a prompt')
+    return this.#ports.http.kit.ackOf(frame)
   }
 
   async cancel(target: CancelTarget): Promise<CancelAnswer> {
@@ -145,14 +166,14 @@ export class Verbs {
   }
 
   /** Sent again where no answer came: to do it twice is to do it once. */
-  async #insist(path: readonly string[], body: object): Answered {
+  async #insist(path: readonly string[], body: object, maxTries = MAX_TRIES): Answered {
     const request = { method: 'POST', path: this.#path(path), body } as const
     for (let tries = 1; ; tries++) {
       try {
         return await this.#ask(request)
       } catch (error) {
         const { retryable, retryAfterMs = 0 } = error as ClientError
-        if (!retryable || tries === MAX_TRIES) throw error
+        if (!retryable || tries === maxTries) throw error
         const { random } = this.#ports
         await this.#pause(Math.max(retryAfterMs, Math.floor(random() * BASE_MS * 2 ** tries)))
       }

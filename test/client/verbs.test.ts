@@ -179,7 +179,7 @@ describe('when no answer comes', () => {
   test('a client that closes ends what is under way, and leaves no timer', async () => {
     const { session, client, http, clock } = await live()
     http.away = true
-    const failed = expect(session.interrupt('Stop')).rejects.toMatchObject({
+    const failed = expect(session.interrupt('Stop', { run: 'r' })).rejects.toMatchObject({
       code: 'client_closed',
     })
     await settle()
