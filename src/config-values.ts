@@ -1,6 +1,7 @@
 import { BlockList, isIP } from 'node:net'
 import * as z from 'zod'
 import { Secret } from './core/secret.ts'
+import { WEBHOOK_EVENTS, type WebhookEvent } from './core/webhook.ts'
 
 /** The forms that settings come in: each a schema from the text of an environment variable to its value. Messages never hold the text. */
 
@@ -113,6 +114,16 @@ export const webhookSecrets = form((input): readonly Secret[] | undefined => {
   }
   return entries.map((entry) => new Secret(entry))
 }, 'must be whsec_ and 24 to 64 bytes in base64, or several of that with commas between')
+
+export const webhookEvents = form(
+  (input): ReadonlySet<WebhookEvent> | undefined => {
+    const known = new Map(WEBHOOK_EVENTS.map((event) => [event as string, event]))
+    const events = split(input).map((entry) => known.get(entry))
+    const named = events.filter((event) => event !== undefined)
+    return named.length === events.length ? new Set(named) : undefined
+  },
+  `must be some of ${WEBHOOK_EVENTS.join(', ')}, with commas between`,
+)
 
 const MAX_DELAYS = 20
 

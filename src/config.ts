@@ -12,6 +12,7 @@ import {
   redisUrls,
   secret,
   sentinels,
+  webhookEvents,
   webhookSecrets,
   webhookUrl,
   words,
@@ -184,10 +185,15 @@ export const SETTINGS = {
       'How long a member whose node died is still seen.',
     ),
   },
-  Deliveries: {
+  Webhook: {
     WEBHOOK_URL: optional(
       webhookUrl,
-      'Where a result is sent that its person has not read in time; unset: it waits until it is read.',
+      'Where a result is sent that its person has not read in time, and what else WEBHOOK_EVENTS names; unset: nothing is sent.',
+    ),
+    WEBHOOK_EVENTS: setting(
+      webhookEvents,
+      'run.finished,run.failed',
+      'What is sent: results (run.finished, run.failed), inputs that wait (input.received), the first person that comes and the last that leaves (presence.attached, presence.empty).',
     ),
     WEBHOOK_SECRET: credential(
       webhookSecrets,
@@ -206,7 +212,12 @@ export const SETTINGS = {
     DELIVERY_RETRY_MS: setting(
       delays,
       '5000,30000,120000,600000,3600000,21600000',
-      'How long after each failed try the next one is; after the last, the delivery has failed and can be replayed.',
+      'How long after each failed try of the webhook the next one is; after the last it has failed, and a result can be replayed.',
+    ),
+    INPUT_WEBHOOK_AFTER_MS: setting(
+      milliseconds,
+      '1000',
+      'How long an input may wait for an agent before it is sent, where WEBHOOK_EVENTS names input.received.',
     ),
   },
   Limits: {

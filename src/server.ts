@@ -18,6 +18,9 @@ import { Inputs } from './core/inputs.ts'
 import { Keeper } from './core/keeper.ts'
 import { DEFAULT_LIMITS, type Limits } from './core/limits.ts'
 import type { Log } from './core/log.ts'
+import { Notices } from './core/notices.ts'
+import { OutgoingDeliveries } from './core/outgoing-deliveries.ts'
+import { OutgoingNotices } from './core/outgoing-notices.ts'
 import { Presence } from './core/presence.ts'
 import { Questions } from './core/questions.ts'
 import { Runs } from './core/runs.ts'
@@ -27,6 +30,7 @@ import type { DueDeadline, Store } from './core/store.ts'
 import { Sweeper } from './core/sweeper.ts'
 import type { SessionSettings } from './core/transitions/session.ts'
 import { Views } from './core/views.ts'
+import type { WebhookEvents } from './core/webhook.ts'
 import { createDemo, type Demo } from './demo/demo.ts'
 import { clientAddress } from './gateway/client-address.ts'
 import { Gateway } from './gateway/gateway.ts'
@@ -57,12 +61,14 @@ export async function startServer(config: LoadedConfig, log: Log): Promise<Heldl
   const random = new SystemRandom()
   const nodeId = `${hostname().slice(0, 40)}-${random.id().slice(0, 8)}`
   const opened = await openStore(config, { now: () => clock.now(), nodeId, log })
-  const ports = { clock, random, log, limits: limitsOf(config), ...opened }
+  const webhookEvents: WebhookEvents = config.webhookUrl === null ? new Set() : config.webhookEvents
+  const ports = { clock, random, log, limits: limitsOf(config), webhookEvents, ...opened }
   const core = assembleCore(ports)
   const auth = assembleAuth(config, opened.store, ports)
+  const sent = { ...ports, views: core.views }
   const courier = new Courier({
     ...ports,
-    views: core.views,
+    outgoing: [new OutgoingDeliveries(sent), new OutgoingNotices(sent)],
     sender: senderOf(config, clock),
     retryMs: config.deliveryRetryMs,
   })
@@ -128,6 +134,7 @@ interface CorePorts extends OpenedStore {
   readonly random: SystemRandom
   readonly log: Log
   readonly limits: Limits
+  readonly webhookEvents: WebhookEvents
 }
 
 interface Core {
@@ -137,6 +144,7 @@ interface Core {
   readonly presence: Presence
   readonly attached: Attached
   readonly deliveries: Deliveries
+  readonly notices: Notices
   readonly sessions: Sessions
   readonly runs: Runs
   readonly inputs: Inputs
@@ -153,6 +161,7 @@ function assembleCore(ports: CorePorts): Core {
   const presence = new Presence(ports)
   const attached = new Attached({ ...ports, views })
   const deliveries = new Deliveries({ ...ports, views })
+  const notices = new Notices(ports)
   const sessions = new Sessions({ ...ports, keeper, deliveries })
   const runs = new Runs({ ...ports, views, keeper })
   const inputs = new Inputs({ ...ports, views, keeper })
@@ -161,7 +170,7 @@ function assembleCore(ports: CorePorts): Core {
   const effects = new Effects({ ...ports, views, keeper, hash: sha256 })
   const control = new Control({ ...ports, keeper })
   const agents = { runs, inputs, questions, state, effects, control }
-  return { views, hub, keeper, presence, attached, deliveries, sessions, ...agents }
+  return { views, hub, keeper, presence, attached, deliveries, notices, sessions, ...agents }
 }
 
 function assembleAuth(config: LoadedConfig, store: Store, ports: CorePorts) {
@@ -197,6 +206,7 @@ function handlers(
     ['expire', (due: DueDeadline) => core.keeper.due(due)],
     ['retention', (due: DueDeadline) => core.keeper.due(due)],
     ['delivery', (due: DueDeadline) => courier.due(due)],
+    ['notice', (due: DueDeadline) => courier.due(due)],
     ['ticket', (due: DueDeadline) => expireTicket(store, due)],
   ])
 }
@@ -209,6 +219,7 @@ function limitsOf(config: LoadedConfig): Limits {
     presenceWindowMs: config.presenceWindowMs,
     presenceTtlMs: config.presenceTtlMs,
     deliveryAfterMs: config.deliveryAfterMs,
+    inputNoticeAfterMs: config.inputWebhookAfterMs,
     maxEventBytes: config.maxEventBytes,
     maxFrameBytes: config.maxFrameBytes,
     maxSessionsPerSocket: config.maxSessionsPerSocket,

@@ -1,34 +1,30 @@
 import type { SessionId } from '../protocol/ids.ts'
 import type { Clock } from './clock.ts'
-import { run } from './commit.ts'
 import type { Log } from './log.ts'
+import type { Outgoing, Try } from './outgoing.ts'
 import type { Random } from './random.ts'
-import { DEADLINE, FIELD } from './record.ts'
 import type { DueDeadline, Store } from './store.ts'
-import { acknowledge, claimTry, failTry, restDelivery } from './transitions/delivery.ts'
-import type { DeliveryRecord } from './transitions/delivery-record.ts'
 import { Turns } from './turns.ts'
-import type { Views } from './views.ts'
-import { resultInLog, resultInView, webhookBody } from './webhook-body.ts'
 import type { WebhookOutcome, WebhookSender } from './webhook.ts'
 
 export interface CourierPorts {
-  readonly store: Store
-  readonly views: Pick<Views, 'at'>
+  readonly store: Pick<Store, 'commit'>
   readonly clock: Clock
   readonly random: Random
   readonly log: Log
+  /** The kinds of what is sent. */
+  readonly outgoing: readonly Outgoing[]
   /** `null`: there is no webhook. */
   readonly sender: WebhookSender | null
   /** How long after each failed try the next one is; after as many and one, it has failed. */
   readonly retryMs: readonly number[]
 }
 
-/** A delivery that this node is to try, and nobody else for a while. */
+/** What this node is to try, and nobody else for a while. */
 interface Claim {
   readonly session: SessionId
-  readonly id: string
-  readonly record: DeliveryRecord
+  readonly noun: Outgoing['noun']
+  readonly attempt: Try
   readonly claimedAt: number
 }
 
@@ -49,8 +45,8 @@ const JITTER = 0.2
 const CLOSE_MS = 2000
 
 /**
- * Sends what its person has not read in time. A due delivery is claimed by moving its deadline, in a commit, before it is sent: two nodes never
- * send it at the same time, and a node that dies while it sends leaves it to the others. Sends run beside the sweeper, never in its way. [P-15.2]
+ * Sends what is due to go to the webhook. It is claimed by moving its deadline, in a commit, before it is sent: two nodes never send it at the same
+ * time, and a node that dies while it sends leaves it to the others. Sends run beside the sweeper, never in its way. [P-15.2] [P-17.3]
  */
 export class Courier {
   readonly #ports: CourierPorts
@@ -65,23 +61,24 @@ export class Courier {
     this.#ports = ports
   }
 
-  /** The deadline of a delivery is due. Resolves when it is claimed or put off; it is sent after that. */
-  async due({ session, deadline, at }: DueDeadline): Promise<void> {
-    const { store, sender, clock } = this.#ports
-    if (this.#closing !== null) return
-    const due = { session, id: deadline.slice(DEADLINE.delivery('').length), at }
-    if (sender === null) return void (await run(store, restDelivery(due)))
-    if (this.#taken >= MAX_SENDS) return this.#putOff({ session, deadline, at })
+  /** The deadline of something that is to be sent is due. Resolves when it is claimed or put off; it is sent after that. */
+  async due(due: DueDeadline): Promise<void> {
+    const { sender, clock, outgoing } = this.#ports
+    const kind = outgoing.find(({ noun }) => due.deadline.startsWith(`${noun}:`))
+    if (this.#closing !== null || kind === undefined) return
+    if (sender === null) return void (await kind.claim(due, null))
+    if (this.#taken >= MAX_SENDS) return this.#putOff(due)
     this.#taken++
     const claimedAt = clock.now()
-    let record: DeliveryRecord | null = null
+    let attempt: Try | null = null
     try {
-      record = await run(store, claimTry(due, CLAIM_MS))
+      attempt = await kind.claim(due, CLAIM_MS)
     } finally {
-      if (record === null) this.#taken--
+      if (attempt === null) this.#taken--
     }
-    if (record !== null)
-      this.#start(this.#carry({ session, id: due.id, record, claimedAt }, sender))
+    const { session } = due
+    if (attempt !== null)
+      this.#start(this.#carry({ session, noun: kind.noun, attempt, claimedAt }, sender))
   }
 
   /** Waits a moment for what is under way. What is cut off then is sent again by whoever looks after its claim. Idempotent. */
@@ -111,64 +108,46 @@ export class Courier {
 
   /** Never throws: whatever goes wrong here is tried again when the claim is over. */
   async #carry(claim: Claim, sender: WebhookSender): Promise<void> {
-    const { session, id } = claim
+    const { session, noun, attempt } = claim
     try {
-      const body = await this.#bodyOf(claim)
-      if (body === null) return await this.#acknowledge(claim, 'read')
+      const body = await attempt.body()
+      if (body === null) return await this.#settle(claim, false)
       if (this.#ports.clock.now() - claim.claimedAt > BEGIN_WITHIN_MS) return
-      const outcome = await this.#send(claim, body, sender)
-      if (outcome.kind === 'taken') return await this.#acknowledge(claim, 'webhook')
+      const outcome = await this.#send(attempt, body, sender)
+      if (outcome.kind === 'taken') return await this.#settle(claim, true)
       // Cut off by ourselves: that says nothing about the receiver.
       if (this.#abort.signal.aborted) return
       await this.#failed(claim, outcome)
     } catch (error) {
-      this.#ports.log.warn('delivery.interrupted', { session, delivery: id, error })
+      this.#ports.log.warn(`${noun}.interrupted`, { session, [noun]: attempt.id, error })
     }
   }
 
-  /** Where nodes have died so often that no try is left, whatever it is about this delivery, it is not sent any more. */
-  async #send({ id, record }: Claim, body: string, sender: WebhookSender): Promise<WebhookOutcome> {
-    if (record.attempts > this.#ports.retryMs.length + 1) {
+  /** Where nodes have died so often that no try is left, whatever it is about this one, it is not sent any more. */
+  async #send({ id, attempts }: Try, body: string, sender: WebhookSender): Promise<WebhookOutcome> {
+    if (attempts > this.#ports.retryMs.length + 1) {
       return { kind: 'refused', reason: 'interrupted' }
     }
     return sender.send({ id, body }, this.#abort.signal)
   }
 
-  /** `null`: its person has read it, and whoever was to say so could not. */
-  async #bodyOf({ session, id, record }: Claim): Promise<string | null> {
-    const { store, views } = this.#ports
-    const field = FIELD.read(record.to)
-    const read = Number((await store.fields(session, [field]))?.get(field) ?? 0)
-    const view = await views.at(session)
-    const open = view.deliveries.get(id)
-    const seen = resultInView(view, record)
-    if (open !== undefined && read >= open.serial) return null
-    const logged =
-      open === undefined ? null : await resultInLog(store, session, record, open.serial)
-    return webhookBody(session, id, record, open, logged ?? seen)
+  async #settle({ session, attempt }: Claim, sent: boolean): Promise<void> {
+    await this.#turns.run(session, () => attempt.settle(sent))
   }
 
-  async #acknowledge({ session, id }: Claim, via: 'read' | 'webhook'): Promise<void> {
-    const { store, random } = this.#ports
-    await this.#turns.run(session, () =>
-      run(store, acknowledge({ session, ids: [id] }, via, random)),
-    )
-  }
-
-  async #failed({ session, id, record }: Claim, outcome: NotTaken): Promise<void> {
-    const { store, random, log } = this.#ports
+  async #failed({ session, noun, attempt }: Claim, outcome: NotTaken): Promise<void> {
+    const { log } = this.#ports
     const { reason } = outcome
-    const { attempts } = record
+    const { id, attempts } = attempt
     const againInMs = this.#againInMs(attempts, outcome)
-    const facts = { session, delivery: id, attempts, reason }
-    const request = { session, id, attempts, reason, againInMs }
+    const facts = { session, [noun]: id, attempts, reason }
     await this.#turns.run(session, async () => {
-      if (await run(store, failTry(request, random))) log.warn('delivery.failed', facts)
-      else log.info('delivery.try_failed', facts)
+      if (await attempt.fail(reason, againInMs)) log.warn(`${noun}.failed`, facts)
+      else log.info(`${noun}.try_failed`, facts)
     })
   }
 
-  #againInMs(attempts: number, outcome: Exclude<WebhookOutcome, { kind: 'taken' }>): number | null {
+  #againInMs(attempts: number, outcome: NotTaken): number | null {
     const scheduledMs = this.#ports.retryMs[attempts - 1]
     if (outcome.kind === 'refused' || scheduledMs === undefined) return null
     // Never sooner than by the schedule: a receiver may ask for more patience, not for less.

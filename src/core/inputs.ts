@@ -19,12 +19,15 @@ import {
   type DeliverRequest,
 } from './transitions/input-end.ts'
 import type { Views } from './views.ts'
+import type { WebhookEvents } from './webhook.ts'
 import { waitFor, type WaitOptions } from './wait-for.ts'
 
 export interface InputsPorts extends ReadPorts {
   readonly random: Random
   readonly views: Pick<Views, 'at'>
   readonly keeper: Pick<Keeper, 'committed'>
+  /** What the webhook is told of; without it, of nothing. */
+  readonly webhookEvents?: WebhookEvents
 }
 
 /** What a person sends. The texts are JSON, as the bytes that came. */
@@ -57,7 +60,7 @@ export class Inputs {
 
   /** @throws HeldlineError `payload_too_large`, what `receiveInput` throws */
   async receive(words: InputWords): Promise<Taken> {
-    const { random, limits, clock } = this.#ports
+    const { random, limits, clock, webhookEvents } = this.#ports
     const { session, input = random.id() } = words
     demandSize('the parts', words.rawParts, limits.maxEventBytes)
     demandSize('the data', words.rawData, limits.maxEventBytes)
@@ -67,6 +70,7 @@ export class Inputs {
       run: words.run ?? null,
       parent: words.parent,
       expiresInMs: words.expiresInMs ?? null,
+      noticeAfterMs: webhookEvents?.has('input.received') ? limits.inputNoticeAfterMs : null,
       nowMs: clock.now(),
       maxWaiting: limits.maxInputs,
       maxBytes: limits.maxInputsBytes,

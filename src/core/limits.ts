@@ -54,6 +54,8 @@ export interface Limits {
   readonly presenceTtlMs: number
   /** How long a result may stay unread before it is sent to the webhook. */
   readonly deliveryAfterMs: number
+  /** How long an input may wait before the webhook is told of it. */
+  readonly inputNoticeAfterMs: number
 }
 
 export const DEFAULT_LIMITS: Limits = {
@@ -92,4 +94,5 @@ export const DEFAULT_LIMITS: Limits = {
   presenceWindowMs: 120_000,
   presenceTtlMs: 45_000,
   deliveryAfterMs: 60_000,
+  inputNoticeAfterMs: 1000,
 }

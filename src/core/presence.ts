@@ -14,6 +14,7 @@ import { DEADLINE, FIELD } from './record.ts'
 import type { DueDeadline, Store } from './store.ts'
 import { enter, expire, leave, parseMember, type EnterRequest } from './transitions/member.ts'
 import { Turns } from './turns.ts'
+import type { WebhookEvents } from './webhook.ts'
 
 export interface PresencePorts {
   readonly store: Store
@@ -21,6 +22,8 @@ export interface PresencePorts {
   readonly random: Random
   readonly limits: Limits
   readonly log: Log
+  /** What the webhook is told of; without it, of nothing. */
+  readonly webhookEvents?: WebhookEvents
 }
 
 /** So many who are no members may wait with all members of a session, which may come back to one node at once. */
@@ -44,6 +47,7 @@ interface Held {
  */
 export class Presence {
   readonly #ports: PresencePorts
+  readonly #tells: WebhookEvents
   readonly #held = new Map<string, Held>()
   /** One change at a time a session, so that many who join together do not conflict with each other. */
   readonly #turns: Turns
@@ -52,6 +56,7 @@ export class Presence {
 
   constructor(ports: PresencePorts) {
     this.#ports = ports
+    this.#tells = ports.webhookEvents ?? new Set()
     this.#turns = new Turns(ports.limits.maxMembers + MAX_MORE_WAITING)
     this.#schedule()
   }
@@ -78,6 +83,7 @@ export class Presence {
       by: { subject: grant.subject, member: member.member },
       ttlMs: ttlMs ?? limits.presenceTtlMs,
       maxMembers: limits.maxMembers,
+      tells: this.#tells,
     }
     await this.#turns.run(session, async () => {
       if (ttlMs === undefined) return this.#say(said)
@@ -102,10 +108,11 @@ export class Presence {
       // Somebody else's word: the node that speaks for the member finds it with its next refresh, or the one after.
       const rememberMs = this.#ports.limits.presenceTtlMs
       const only = held?.text ?? null
+      const said = { session, member, by, tells: this.#tells }
       const request =
         connection === undefined
-          ? { session, member, by, rememberMs }
-          : { session, member, by, ...(only !== null && { only }) }
+          ? { ...said, rememberMs }
+          : { ...said, ...(only !== null && { only }) }
       return run(this.#ports.store, leave(request, this.#ports.random))
     })
   }
@@ -137,7 +144,7 @@ export class Presence {
     const member = due.deadline.slice(DEADLINE.member('').length) as MemberId
     const awayMs = presenceWindowMs - presenceGraceMs
     const transition = expire(
-      { session: due.session, member, at: due.at, awayMs },
+      { session: due.session, member, at: due.at, awayMs, tells: this.#tells },
       this.#ports.random,
     )
     await this.#turns.insist(due.session, async () => {

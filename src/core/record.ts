@@ -10,7 +10,7 @@ export const FIELD = {
   settings: 'settings',
   /** Milliseconds since 1970. */
   created: 'created',
-  /** How many members the session has. */
+  /** `<members> <people>`: how many members the session has, and how many of them are people. */
   members: 'members',
   /** Header of the stored snapshot; its messages are in `snapshot:<index>`. */
   snapshot: 'snapshot',
@@ -62,6 +62,8 @@ export const FIELD = {
   delivery: (id: string) => `delivery:${id}`,
   /** JSON of the deliveries that are pending or failed, and whom each is for. */
   deliveries: 'deliveries',
+  /** JSON of what the webhook is told of, by what it is about: see NoticeRecord. */
+  notice: (name: string) => `notice:${name}`,
 } as const
 
 export const DEADLINE = {
@@ -77,6 +79,8 @@ export const DEADLINE = {
   question: (id: string) => `question:${id}`,
   /** The next try of a delivery. */
   delivery: (id: string) => `delivery:${id}`,
+  /** The next try of a notice. */
+  notice: (name: string) => `notice:${name}`,
 } as const
 
 /** Why a session takes no more appends. */

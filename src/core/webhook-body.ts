@@ -1,14 +1,13 @@
 import type { OpenDelivery } from '../protocol/fold/fold-record.ts'
 import type { View } from '../protocol/fold/view.ts'
 import type { SessionId } from '../protocol/ids.ts'
-import { objectMembers } from '../protocol/json.ts'
 import { exceedsBytes } from './bytes.ts'
-import { withRaw } from './raw-data.ts'
+import { rawMember, withRaw } from './raw-data.ts'
 import type { Store } from './store.ts'
 import type { DeliveryRecord } from './transitions/delivery-record.ts'
 
 /** A larger body goes without the result, which can be asked for. */
-const MAX_BODY_BYTES = 256 * 1024
+export const MAX_BODY_BYTES = 256 * 1024
 
 /**
  * What a webhook is told. Where the result is gone or too large, `omitted` says so. [P-15.3]
@@ -42,13 +41,22 @@ export async function resultInLog(
   record: DeliveryRecord,
   serial: number,
 ): Promise<string | null> {
+  const data = await eventData(store, session, serial)
+  if (data === null || rawMember(data, 'run') !== JSON.stringify(record.run)) return null
+  return rawMember(data, resultName(record)) ?? 'null'
+}
+
+/** The data of one event, as the bytes that came; `null` where the log has dropped it. */
+export async function eventData(
+  store: Store,
+  session: SessionId,
+  serial: number,
+): Promise<string | null> {
   const page = await store.read(session, { after: serial - 1, limit: 1, maxBytes: 1 })
   const event = page?.events[0]
   if (event?.serial !== serial) return null
   // The log holds only what was an event when it was appended: an object with an object as its data.
-  const data = memberOf(event.text, 'data') ?? '{}'
-  if (memberOf(data, 'run') !== JSON.stringify(record.run)) return null
-  return memberOf(data, resultName(record)) ?? 'null'
+  return rawMember(event.text, 'data') ?? '{}'
 }
 
 /** What the run came to as the view has it, for as long as it does. */
@@ -59,8 +67,4 @@ export function resultInView(view: View, record: DeliveryRecord): string | null 
 
 function resultName({ ended }: DeliveryRecord): 'output' | 'error' {
   return ended === 'failed' ? 'error' : 'output'
-}
-
-function memberOf(text: string, name: string): string | null {
-  return objectMembers(text).find(({ key }) => key === name)?.raw ?? null
 }

@@ -1,3 +1,16 @@
+/** THE list of what a webhook may be told of: the `type` of what is sent. [P-15.3] [P-17] */
+export const WEBHOOK_EVENTS = [
+  'run.finished',
+  'run.failed',
+  'input.received',
+  'presence.attached',
+  'presence.empty',
+] as const
+export type WebhookEvent = (typeof WEBHOOK_EVENTS)[number]
+
+/** What the webhook is told of; empty where there is none. */
+export type WebhookEvents = ReadonlySet<WebhookEvent>
+
 /** What sends to the webhook, as a port: `src/webhooks/sender.ts` is it. */
 export interface WebhookSender {
   /**

@@ -4,6 +4,7 @@ import { controlRoutes } from './control.ts'
 import { effectRoutes } from './effects.ts'
 import { eventRoutes } from './event-routes.ts'
 import { deliveryRoutes } from './deliveries.ts'
+import { noticeRoutes } from './notices.ts'
 import { installHooks } from './hooks.ts'
 import { inputRoutes } from './inputs.ts'
 import { endLeftoverSockets } from './leftover-sockets.ts'
@@ -83,6 +84,7 @@ export function allRoutes(
     ...questionRoutes(ports, limits, streams),
     ...presenceRoutes(ports, limits, streams),
     ...deliveryRoutes(ports),
+    ...noticeRoutes(ports),
     ...verbRoutes(ports),
     ...stateRoutes(ports),
     ...effectRoutes(ports),

@@ -3,6 +3,7 @@ import type { Attached } from '../core/attached.ts'
 import type { AttachmentPorts } from '../core/attachment.ts'
 import type { Clock } from '../core/clock.ts'
 import type { Deliveries } from '../core/deliveries.ts'
+import type { Notices } from '../core/notices.ts'
 import type { Inputs } from '../core/inputs.ts'
 import type { Control } from '../core/control.ts'
 import type { Effects } from '../core/effects.ts'
@@ -60,6 +61,7 @@ export interface HttpPorts {
   readonly attached: Pick<Attached, 'once'>
   readonly presence: Pick<Presence, 'enter' | 'leave'>
   readonly deliveries: Pick<Deliveries, 'list' | 'replay'>
+  readonly notices: Pick<Notices, 'list'>
   /** What an SSE reader is made of. */
   readonly attachments: AttachmentPorts
   readonly authenticator: Pick<Authenticator, 'authenticate'>

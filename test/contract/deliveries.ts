@@ -3,9 +3,11 @@ import { run } from '../../src/core/commit.ts'
 import { Courier } from '../../src/core/courier.ts'
 import { Deliveries } from '../../src/core/deliveries.ts'
 import { DEFAULT_LIMITS } from '../../src/core/limits.ts'
+import { OutgoingDeliveries } from '../../src/core/outgoing-deliveries.ts'
 import { DEADLINE } from '../../src/core/record.ts'
 import { Views } from '../../src/core/views.ts'
 import { claimTry, failTry, type DueDelivery } from '../../src/core/transitions/delivery.ts'
+import { WEBHOOK_EVENTS } from '../../src/core/webhook.ts'
 import type { SessionId } from '../../src/protocol/ids.ts'
 import { SystemClock, SystemRandom } from '../../src/system-ports.ts'
 import { endRun, type EndedRun } from '../support/ended-run.ts'
@@ -32,9 +34,11 @@ export function describeDeliveries(name: string, open: OpenStore): void {
       const clock = new SystemClock()
       const retryMs = [20, 20, 20]
       const log = new FakeLog()
+      const webhookEvents = new Set(WEBHOOK_EVENTS)
+      const outgoing = [new OutgoingDeliveries({ ...ports, webhookEvents })]
       return {
         deliveries: new Deliveries(ports),
-        courier: new Courier({ ...ports, clock, log, sender, retryMs }),
+        courier: new Courier({ ...ports, clock, log, sender, retryMs, outgoing }),
       }
     }
 

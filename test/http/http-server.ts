@@ -14,6 +14,7 @@ import { Inputs } from '../../src/core/inputs.ts'
 import { Keeper } from '../../src/core/keeper.ts'
 import { DEFAULT_LIMITS, type Limits } from '../../src/core/limits.ts'
 import type { Log, LogFields } from '../../src/core/log.ts'
+import { Notices } from '../../src/core/notices.ts'
 import { Presence } from '../../src/core/presence.ts'
 import { Secret } from '../../src/core/secret.ts'
 import { Questions } from '../../src/core/questions.ts'
@@ -92,6 +93,7 @@ export async function startHttp(options: HttpServerOptions = {}) {
   const keeper = new Keeper({ ...ports, views })
   const presence = new Presence(ports)
   const deliveries = new Deliveries({ ...ports, views })
+  const notices = new Notices(ports)
   const sessions = new Sessions({ ...ports, keeper, deliveries })
   const runs = new Runs({ ...ports, views, keeper })
   const inputs = new Inputs({ ...ports, views, keeper })
@@ -115,6 +117,7 @@ export async function startHttp(options: HttpServerOptions = {}) {
     presence,
     attached: new Attached({ ...ports, views }),
     deliveries,
+    notices,
     attachments: { ...ports, hub, views },
     authenticator: credentials(tickets, clock),
     tokens: mint,

@@ -8,6 +8,9 @@ import { Hub } from '../../src/core/hub.ts'
 import { Inputs } from '../../src/core/inputs.ts'
 import { Keeper } from '../../src/core/keeper.ts'
 import type { Limits } from '../../src/core/limits.ts'
+import { Notices } from '../../src/core/notices.ts'
+import { OutgoingDeliveries } from '../../src/core/outgoing-deliveries.ts'
+import { OutgoingNotices } from '../../src/core/outgoing-notices.ts'
 import { Presence } from '../../src/core/presence.ts'
 import { Questions } from '../../src/core/questions.ts'
 import { Runs } from '../../src/core/runs.ts'
@@ -18,7 +21,7 @@ import type { Store } from '../../src/core/store.ts'
 import { Sweeper } from '../../src/core/sweeper.ts'
 import { Views } from '../../src/core/views.ts'
 import { AnswerSchemas } from '../../src/http/answer-schemas.ts'
-import type { WebhookSender } from '../../src/core/webhook.ts'
+import { WEBHOOK_EVENTS, type WebhookEvents, type WebhookSender } from '../../src/core/webhook.ts'
 import { HeldlineError } from '../../src/protocol/errors.ts'
 import type { FakeClock } from './fake-clock.ts'
 import type { FakeRandom } from './fake-random.ts'
@@ -34,6 +37,8 @@ export interface SimNodePorts {
   readonly authenticator: Authenticator
   /** Without it, there is no webhook. */
   readonly sender?: WebhookSender
+  /** What the webhook is told of; without it, of everything where there is one. */
+  readonly webhookEvents?: WebhookEvents
 }
 
 /** How long after each failed try a webhook is tried again. */
@@ -47,6 +52,7 @@ export class SimNode {
   readonly keeper: Keeper
   readonly presence: Presence
   readonly deliveries: Deliveries
+  readonly notices: Notices
   readonly courier: Courier
   readonly sessions: Sessions
   readonly runs: Runs
@@ -61,18 +67,21 @@ export class SimNode {
   readonly #random: FakeRandom
 
   constructor(ports: SimNodePorts) {
-    const shared = { ...ports, log: this.log }
+    const all = new Set(ports.sender === undefined ? [] : WEBHOOK_EVENTS)
+    const shared = { ...ports, webhookEvents: ports.webhookEvents ?? all, log: this.log }
     this.#random = ports.random
     this.hub = new Hub(shared)
     this.views = new Views(ports.store, ports.limits, (...after) => this.hub.recent(...after))
     this.keeper = new Keeper({ ...shared, views: this.views })
     this.presence = new Presence(shared)
     this.deliveries = new Deliveries({ ...shared, views: this.views })
+    this.notices = new Notices(ports)
+    const sent = { ...shared, views: this.views }
     this.courier = new Courier({
       sender: null,
       retryMs: RETRY_MS,
       ...shared,
-      views: this.views,
+      outgoing: [new OutgoingDeliveries(sent), new OutgoingNotices(sent)],
     })
     this.sessions = new Sessions({
       ...shared,
@@ -133,6 +142,7 @@ export class SimNode {
       ['expire', (due) => this.keeper.due(due)],
       ['retention', (due) => this.keeper.due(due)],
       ['delivery', (due) => this.courier.due(due)],
+      ['notice', (due) => this.courier.due(due)],
     ])
   }
 }

@@ -72,22 +72,22 @@ function acked(
 }
 
 /**
- * Takes a due delivery for one try: until `leaseMs` is over nobody else does, and then somebody does, should the node die meanwhile. [P-15.2]
+ * Takes a due delivery for one try: until `leaseMs` is over nobody else does, and then somebody does, should the node die meanwhile. Where nothing
+ * (`null`), or nothing of its kind, can be sent, it waits for its person, or for a replay, without a deadline. [P-15.2]
  * @returns it, with this try counted; `null`: there is nothing to send (any more), or another node was faster
  */
-export function claimTry(due: DueDelivery, leaseMs: number): Transition<DeliveryRecord | null> {
+export function claimTry(
+  due: DueDelivery,
+  leaseMs: number | null,
+  sends: (record: DeliveryRecord) => boolean = () => true,
+): Transition<DeliveryRecord | null> {
   return atDeadline(due, (record) => {
+    if (leaseMs === null || !sends(record)) {
+      return { record: { ...record, attempts: 0 }, inMs: null, answer: null }
+    }
     const { reason: _, ...rest } = record
     const claimed = { ...rest, attempts: record.attempts + 1 }
     return { record: claimed, inMs: leaseMs, answer: claimed }
-  })
-}
-
-/** Where nothing can be sent, it waits for its person, or for a replay, without a deadline. */
-export function restDelivery(due: DueDelivery): Transition<DeliveryRecord | null> {
-  return atDeadline(due, (record) => {
-    const resting = { ...record, attempts: 0 }
-    return { record: resting, inMs: null, answer: resting }
   })
 }
 
@@ -96,7 +96,7 @@ function atDeadline(
   change: (record: DeliveryRecord) => {
     readonly record: DeliveryRecord
     readonly inMs: number | null
-    readonly answer: DeliveryRecord
+    readonly answer: DeliveryRecord | null
   },
 ): Transition<DeliveryRecord | null> {
   const deadline = DEADLINE.delivery(id)

@@ -5,6 +5,7 @@ import type { Known } from '../commit.ts'
 import type { Random } from '../random.ts'
 import { DEADLINE, FIELD } from '../record.ts'
 import { guardOf, listText, parseList, type CommitParts } from './commit-parts.ts'
+import { inputNotice, noNotice } from './notice-record.ts'
 import { eventOf } from './session.ts'
 
 /** An input as the record keeps it. What it says is in the log and, while it waits, in the view. */
@@ -36,13 +37,15 @@ export function endWait(
   const field = FIELD.input(input)
   const before = parseInput(known.fields.get(field) ?? null)
   const waiting = parseList(known.fields.get(FIELD.inputs) ?? null)
+  const untold = noNotice(inputNotice(input))
   return {
     guards: [guardOf(known, field), guardOf(known, FIELD.inputs)],
     writes: [
       { field, value: JSON.stringify({ ...before, ...after }) },
       { field: FIELD.inputs, value: listText(waiting.filter((id) => id !== input)) },
+      ...untold.writes,
     ],
-    deadlines: [{ deadline: DEADLINE.input(input), inMs: null }],
+    deadlines: [{ deadline: DEADLINE.input(input), inMs: null }, ...untold.deadlines],
   }
 }
 

@@ -13,6 +13,7 @@ import type { Committed, NewEvent } from '../store.ts'
 import { guardOf, joinParts, listText, parseList, type CommitParts } from './commit-parts.ts'
 import { parseInput, type InputRecord } from './input-record.ts'
 import { refuseBytes, refuseWhere, unseenOthers } from './input-room.ts'
+import { inputNotice } from './notice-record.ts'
 import { MessageStates } from './message-states.ts'
 import { endReads } from './run-end.ts'
 import { parseRunText, runNotFound } from './run-record.ts'
@@ -31,6 +32,8 @@ export interface ReceiveRequest {
   readonly parent: string | null | undefined
   readonly rawData: string | null
   readonly expiresInMs: number | null
+  /** How long it may wait before the webhook is told of it; `null`: it is not. */
+  readonly noticeAfterMs: number | null
   readonly nowMs: number
   readonly by: By
   readonly maxWaiting: number
@@ -113,7 +116,7 @@ function receive(
   known: Known,
   random: Random,
 ): Decision<Received> {
-  const { input, run, by, expiresInMs, rawParts } = request
+  const { input, run, by, expiresInMs, noticeAfterMs, rawParts } = request
   const outcome = aim.stops.length > 0 ? 'delivered' : 'queued'
   const bytes = bytesOf(request.rawData ?? '')
   const record: InputRecord = {
@@ -137,7 +140,12 @@ function receive(
       { field: FIELD.input(input), value: JSON.stringify(record) },
       { field: FIELD.inputs, value: listText([...waiting, input]) },
     ],
-    deadlines: expiresInMs === null ? [] : [{ deadline: DEADLINE.input(input), inMs: expiresInMs }],
+    deadlines: [
+      ...(expiresInMs === null ? [] : [{ deadline: DEADLINE.input(input), inMs: expiresInMs }]),
+      ...(noticeAfterMs === null
+        ? []
+        : [{ deadline: DEADLINE.notice(inputNotice(input)), inMs: noticeAfterMs }]),
+    ],
   }
   return {
     commit: joinParts(

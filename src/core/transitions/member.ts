@@ -5,6 +5,9 @@ import type { Decision, Known, Transition } from '../commit.ts'
 import type { Random } from '../random.ts'
 import { DEADLINE, FIELD } from '../record.ts'
 import type { CommitRequest } from '../store.ts'
+import type { WebhookEvents } from '../webhook.ts'
+import { joinParts, type CommitParts } from './commit-parts.ts'
+import { countMembers, countParts } from './member-count.ts'
 import { eventOf } from './session.ts'
 
 /** A member as the record keeps it: what others see, and which connection speaks for it. */
@@ -24,6 +27,8 @@ export interface EnterRequest {
   /** After so long without a refresh the member is noticed as gone. */
   readonly ttlMs: number
   readonly maxMembers: number
+  /** What the webhook is told of. */
+  readonly tells: WebhookEvents
   /** The turn of this connection, when it has spoken for the member before: a later one's word stands. */
   readonly again?: number
 }
@@ -70,10 +75,9 @@ export function enter(request: EnterRequest, random: Random): Transition<Word | 
       if (old !== null) {
         const changed = JSON.stringify(old.member) !== JSON.stringify(member)
         const events = changed ? [eventOf('member.updated', member, request.by, random)] : []
-        return {
-          commit: { ...common, events, writes: [{ field, value: text }] },
-          answer: () => ({ text, turn }),
-        }
+        const own = { ...common, events, writes: [{ field, value: text }] }
+        const counted = countParts(known, old.member, member, request.tells, random)
+        return { commit: joinParts(own, counted), answer: () => ({ text, turn }) }
       }
       const count = countMembers(known)
       if (count >= request.maxMembers) {
@@ -85,19 +89,16 @@ export function enter(request: EnterRequest, random: Random): Transition<Word | 
           },
         )
       }
-      return {
-        commit: {
-          ...common,
-          guards: [...common.guards, countGuard(known)],
-          events: [eventOf('member.entered', member, request.by, random)],
-          writes: [
-            { field, value: text },
-            { field: FIELD.removed(id), value: null },
-            { field: FIELD.members, value: String(count + 1) },
-          ],
-        },
-        answer: () => ({ text, turn }),
+      const own = {
+        ...common,
+        events: [eventOf('member.entered', member, request.by, random)],
+        writes: [
+          { field, value: text },
+          { field: FIELD.removed(id), value: null },
+        ],
       }
+      const counted = countParts(known, null, member, request.tells, random)
+      return { commit: joinParts(own, counted), answer: () => ({ text, turn }) }
     },
   }
 }
@@ -118,6 +119,8 @@ export interface LeaveRequest {
   readonly session: SessionId
   readonly member: MemberId
   readonly by: By
+  /** What the webhook is told of. */
+  readonly tells: WebhookEvents
   /** Only while the record is still this text: an older connection does not take a newer one along. */
   readonly only?: string
   /** Somebody else takes the member out: for so long its own node must be able to see that it was no accident. */
@@ -134,11 +137,9 @@ export function leave(request: LeaveRequest, random: Random): Transition<boolean
       const text = known.fields.get(field) ?? null
       if (text === null || (request.only !== undefined && request.only !== text))
         return { done: false }
-      const commit = removal(request, known, 'detached', random)
-      const remembered = remember(request, known, field)
-      const writes = [...(commit.writes ?? []), ...remembered.writes]
-      const deadlines = [...(commit.deadlines ?? []), ...remembered.deadlines]
-      return { commit: { ...commit, writes, deadlines }, answer: () => true }
+      const left = removal(request, known, 'detached', random)
+      const commit = joinParts(left, remember(request, known, field))
+      return { commit, answer: () => true }
     },
   }
 }
@@ -163,6 +164,8 @@ export interface ExpireRequest {
   readonly at: number
   /** From being seen as not connected to leaving. */
   readonly awayMs: number
+  /** What the webhook is told of. */
+  readonly tells: WebhookEvents
 }
 
 /** A member's deadline is due: it is not connected any more, or, where that is known, it leaves. [P-5.4] */
@@ -192,7 +195,7 @@ export function expire(request: ExpireRequest, random: Random): Transition<void>
       if (!old.member.connected) {
         const commit = removal({ ...request, by }, known, 'expired', random)
         return {
-          commit: { ...commit, guards: [...(commit.guards ?? []), due] },
+          commit: joinParts(commit, { guards: [due] }),
           answer: () => undefined,
         }
       }
@@ -212,21 +215,22 @@ export function expire(request: ExpireRequest, random: Random): Transition<void>
 }
 
 function removal(
-  request: { readonly member: MemberId; readonly by: By },
+  request: Pick<LeaveRequest, 'member' | 'by' | 'tells'>,
   known: Known,
   reason: 'detached' | 'expired',
   random: Random,
-): Omit<CommitRequest, 'session'> {
+): CommitParts {
   const field = FIELD.member(request.member)
-  return {
-    guards: [{ field, equals: known.fields.get(field) ?? null }, countGuard(known)],
-    events: [eventOf('member.left', { member: request.member, reason }, request.by, random)],
-    writes: [
-      { field, value: null },
-      { field: FIELD.members, value: String(Math.max(0, countMembers(known) - 1)) },
-    ],
-    deadlines: [{ deadline: DEADLINE.member(request.member), inMs: null }],
-  }
+  const old = memberRecord(known, field)
+  return joinParts(
+    {
+      guards: [{ field, equals: known.fields.get(field) ?? null }],
+      events: [eventOf('member.left', { member: request.member, reason }, request.by, random)],
+      writes: [{ field, value: null }],
+      deadlines: [{ deadline: DEADLINE.member(request.member), inMs: null }],
+    },
+    countParts(known, old?.member ?? null, null, request.tells, random),
+  )
 }
 
 function memberRecord(known: Known, field: string): MemberRecord | null {
@@ -237,14 +241,6 @@ function memberRecord(known: Known, field: string): MemberRecord | null {
 export function parseMember(text: string | null): MemberRecord | null {
   // The record holds only what this file writes.
   return text === null ? null : (JSON.parse(text) as MemberRecord)
-}
-
-function countMembers(known: Known): number {
-  return Number(known.fields.get(FIELD.members) ?? 0)
-}
-
-function countGuard(known: Known): { field: string; equals: string | null } {
-  return { field: FIELD.members, equals: known.fields.get(FIELD.members) ?? null }
 }
 
 function refuseClosed(known: Known): void {
