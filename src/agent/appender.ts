@@ -1,5 +1,5 @@
 import { AgentError, endsRun } from './agent-error.ts'
-import type { Timer } from './clock.ts'
+import type { Timer } from '../sdk/clock.ts'
 import { joinDrafts, weigh, type Draft, type Lane } from '../protocol/formats/draft.ts'
 import { insist, type Patience } from './insist.ts'
 import { jsonText } from '../protocol/formats/json-text.ts'

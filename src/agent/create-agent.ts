@@ -1,5 +1,5 @@
 import { Agent } from './agent.ts'
-import { systemClock, type Clock } from './clock.ts'
+import { systemClock, type Clock } from '../sdk/clock.ts'
 import { Credentials, type Secret } from './credentials.ts'
 import { Http, type Fetch } from './http.ts'
 

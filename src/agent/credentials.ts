@@ -1,5 +1,5 @@
 import { AgentError } from './agent-error.ts'
-import type { Clock } from './clock.ts'
+import type { Clock } from '../sdk/clock.ts'
 
 /** A text, or what gets one: called when one is needed, never more than once at a time. */
 export type Secret = string | (() => string | Promise<string>)

@@ -1,6 +1,6 @@
 import { EffectUnknownError } from './agent-error.ts'
 import { textOr } from './fields.ts'
-import { mintId } from './mint-id.ts'
+import { mintId } from '../sdk/mint-id.ts'
 import type { RunApi } from './run-api.ts'
 
 /** What names an effect: a key of the caller's own, or the tool and its arguments, which the server makes a key of. Never a call's id. */

@@ -1,5 +1,5 @@
 import { AgentError, disconnected } from './agent-error.ts'
-import type { Clock } from './clock.ts'
+import type { Clock } from '../sdk/clock.ts'
 import type { Credentials } from './credentials.ts'
 import { jsonText } from '../protocol/formats/json-text.ts'
 

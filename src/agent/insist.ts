@@ -1,5 +1,6 @@
 import { AgentError } from './agent-error.ts'
-import { sleep, type Clock } from './clock.ts'
+import type { Clock } from '../sdk/clock.ts'
+import { sleep } from './sleep.ts'
 
 const BASE_MS = 100
 const CAP_MS = 5000

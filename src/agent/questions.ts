@@ -1,6 +1,6 @@
 import { AgentError } from './agent-error.ts'
 import { textOr } from './fields.ts'
-import { mintId } from './mint-id.ts'
+import { mintId } from '../sdk/mint-id.ts'
 import type { RunApi } from './run-api.ts'
 
 export interface Ask {

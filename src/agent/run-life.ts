@@ -1,6 +1,6 @@
 import type { WireEvent } from '../protocol/event.ts'
 import { AgentError, endsRun } from './agent-error.ts'
-import type { Timer } from './clock.ts'
+import type { Timer } from '../sdk/clock.ts'
 import type { RunApi } from './run-api.ts'
 import type { SessionWatch } from './session-watch.ts'
 

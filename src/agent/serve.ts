@@ -1,5 +1,5 @@
 import type { AgentSession, RunOptions } from './agent-session.ts'
-import { sleep } from './clock.ts'
+import { sleep } from './sleep.ts'
 import type { Run } from './run.ts'
 import type { SessionApi } from './session-api.ts'
 import type { SessionWatch } from './session-watch.ts'

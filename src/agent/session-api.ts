@@ -1,4 +1,4 @@
-import type { Clock } from './clock.ts'
+import type { Clock } from '../sdk/clock.ts'
 import type { Http, HttpAnswer, HttpRequest } from './http.ts'
 import { insist, type Patience } from './insist.ts'
 

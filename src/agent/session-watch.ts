@@ -1,7 +1,7 @@
 import type { WireEvent } from '../protocol/event.ts'
 import { AgentError } from './agent-error.ts'
 import { backoffMs } from './insist.ts'
-import { sleep } from './clock.ts'
+import { sleep } from './sleep.ts'
 import type { SessionApi } from './session-api.ts'
 
 const WAIT_S = 25

@@ -2,7 +2,7 @@ import type { Message } from '../protocol/fold/message.ts'
 import { AgentError } from './agent-error.ts'
 import { numberOr, textOr } from './fields.ts'
 import { latestMessages } from './latest-messages.ts'
-import { mintId } from './mint-id.ts'
+import { mintId } from '../sdk/mint-id.ts'
 import type { SessionApi } from './session-api.ts'
 
 export interface StartOptions {

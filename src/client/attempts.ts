@@ -1,5 +1,5 @@
 import { backoffMs } from './backoff.ts'
-import type { Clock } from './clock.ts'
+import type { Clock } from '../sdk/clock.ts'
 
 /** An overloaded server is not asked again at once. */
 const OVERLOADED: ReadonlySet<number> = new Set([1013, 4429, 4509])

@@ -1,5 +1,5 @@
 import { Client } from './client.ts'
-import { systemClock, type Clock } from './clock.ts'
+import { systemClock, type Clock } from '../sdk/clock.ts'
 import { Credentials, type Secret } from './credentials.ts'
 import type { Fetch } from './http.ts'
 import { HttpLater } from './http-later.ts'

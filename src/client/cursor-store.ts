@@ -1,4 +1,4 @@
-import type { Clock, Timer } from './clock.ts'
+import type { Clock, Timer } from '../sdk/clock.ts'
 import { store, stored, type StorageArea } from './storage.ts'
 
 const SAVE_MS = 1000

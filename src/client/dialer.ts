@@ -1,5 +1,5 @@
 import { ClientError } from './client-error.ts'
-import type { Clock } from './clock.ts'
+import type { Clock } from '../sdk/clock.ts'
 import type { Credentials, Secrets } from './credentials.ts'
 import { Ladder } from './transport/ladder.ts'
 import type { OpenTransport, TransportKind } from './transport/transport.ts'

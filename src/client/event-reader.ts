@@ -1,6 +1,6 @@
 import type { WireEvent } from '../protocol/event.ts'
 import type { Position } from '../protocol/position.ts'
-import type { Clock } from './clock.ts'
+import type { Clock } from '../sdk/clock.ts'
 import { readEvents } from './events-page.ts'
 import type { Http } from './http.ts'
 

@@ -1,7 +1,7 @@
 import type { WireEvent } from '../protocol/event.ts'
 import { formatPosition } from '../protocol/position.ts'
 import { backoffMs } from './backoff.ts'
-import type { Clock, Timer } from './clock.ts'
+import type { Clock, Timer } from '../sdk/clock.ts'
 import type { EventReader, EventReaderPorts } from './event-reader.ts'
 import type { Requests } from './http-later.ts'
 

@@ -1,5 +1,5 @@
 import type { ClientError } from './client-error.ts'
-import type { Clock } from './clock.ts'
+import type { Clock } from '../sdk/clock.ts'
 import type { Credentials } from './credentials.ts'
 import type { Kit } from './kit.ts'
 

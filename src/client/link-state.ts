@@ -1,4 +1,4 @@
-import type { Clock, Timer } from './clock.ts'
+import type { Clock, Timer } from '../sdk/clock.ts'
 
 /**
  * `idle`: nothing is wanted. `connecting`: not yet there. `live`. `recovering`: was there, and comes back by itself.

@@ -1,4 +1,4 @@
-import type { Clock, Timer } from './clock.ts'
+import type { Clock, Timer } from '../sdk/clock.ts'
 import type { Page } from './page.ts'
 
 const WITHOUT_FRAMES_MS = 16

@@ -1,7 +1,7 @@
 import { backoffMs } from './backoff.ts'
 import { ackOf, type Ack } from './ack.ts'
 import { ClientError, clientClosed } from './client-error.ts'
-import type { Clock } from '../protocol/clock.ts'
+import type { Clock } from '../sdk/clock.ts'
 import {
   demandRoom,
   type EntryInput,

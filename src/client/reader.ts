@@ -8,7 +8,7 @@ import { GENESIS_TAG, type Epoch } from '../protocol/ids.ts'
 import { formatPosition, parsePosition, type Position } from '../protocol/position.ts'
 import { backoffMs } from './backoff.ts'
 import type { ClientError } from './client-error.ts'
-import type { Clock } from './clock.ts'
+import type { Clock } from '../sdk/clock.ts'
 import { Timers } from './timers.ts'
 import type { Answer, Question } from './wire.ts'
 

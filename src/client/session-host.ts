@@ -1,5 +1,5 @@
 import type { ReceivedOf } from './received.ts'
-import type { Clock } from './clock.ts'
+import type { Clock } from '../sdk/clock.ts'
 import type { Requests } from './http-later.ts'
 import type { Page } from './page.ts'
 import type { Storages } from './storage.ts'

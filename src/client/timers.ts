@@ -1,4 +1,4 @@
-import type { Clock, Timer } from './clock.ts'
+import type { Clock, Timer } from '../sdk/clock.ts'
 
 /** Timers by name: one of each at a time, and none left behind. */
 export class Timers<Name extends string> {

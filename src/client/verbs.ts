@@ -3,7 +3,7 @@ import type { Part } from '../protocol/messages.ts'
 import type { RunStatus } from '../protocol/run-events.ts'
 import type { Ack } from './ack.ts'
 import type { ClientError } from './client-error.ts'
-import type { Clock } from '../protocol/clock.ts'
+import type { Clock } from '../sdk/clock.ts'
 import type { Http, HttpRequest } from './http.ts'
 import type { OutboxEntry } from './outbox-entry.ts'
 

@@ -1,4 +1,4 @@
-import type { Clock } from './clock.ts'
+import type { Clock } from '../sdk/clock.ts'
 import type { Page, PageEvent } from './page.ts'
 
 export interface WakeEvents {

@@ -1,6 +1,6 @@
 import type { Received, ReceivedOf } from './received.ts'
 import { ClientError, disconnected } from './client-error.ts'
-import type { Clock, Timer } from './clock.ts'
+import type { Clock, Timer } from '../sdk/clock.ts'
 import type { Secrets } from './credentials.ts'
 import type { ClientFrame, OpenTransport, Transport, TransportKind } from './transport/transport.ts'
 

@@ -12,7 +12,7 @@ interface Place {
 }
 
 const server: Place = { ours: ['core', 'protocol', 'auth', 'observe'] }
-const sdk = ['protocol', 'client', 'agent']
+const sdk = ['protocol', 'sdk', 'client', 'agent']
 
 /** Who may import whom. A folder that is missing here may import nothing: add its row first. */
 export const places: Readonly<Record<string, Place>> = {
@@ -28,8 +28,10 @@ export const places: Readonly<Record<string, Place>> = {
   compat: server,
   // A guest of the server, whose agent is one like any other: it reaches the server over HTTP.
   demo: { ours: [...server.ours, 'agent'] },
+  // What the client and the agent both take from the machine; protocol is pure, and may not.
+  sdk: { ours: ['protocol'], isomorphic: true },
   client: { ours: sdk, isomorphic: true },
-  agent: { ours: ['protocol'], isomorphic: true },
+  agent: { ours: ['protocol', 'sdk'], isomorphic: true },
   react: { ours: sdk, isomorphic: true },
   adapters: { ours: sdk },
   cli: { ours: sdk },

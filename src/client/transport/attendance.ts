@@ -1,5 +1,5 @@
 import type { PresenceRequest } from '../../protocol/frames-up.ts'
-import type { Clock, Timer } from '../clock.ts'
+import type { Clock, Timer } from '../../sdk/clock.ts'
 import type { Http, HttpRequest } from '../http.ts'
 
 interface Ports {

@@ -1,7 +1,7 @@
 import type { Received } from '../received.ts'
 import type { AttachFrame, SignalFrame } from '../../protocol/frames-up.ts'
 import type { ClientError } from '../client-error.ts'
-import type { Clock } from '../clock.ts'
+import type { Clock } from '../../sdk/clock.ts'
 import type { Http } from '../http.ts'
 import { Attendance } from './attendance.ts'
 import type { Secrets } from '../credentials.ts'

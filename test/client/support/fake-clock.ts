@@ -1,4 +1,4 @@
-import type { Clock, Timer } from '../../../src/client/clock.ts'
+import type { Clock, Timer } from '../../../src/sdk/clock.ts'
 
 interface Waiting {
   readonly at: number

@@ -1,4 +1,4 @@
-/** Time, as the client sees it: replaced in tests, and where a host has its own timers. */
+/** Time, as a client or an agent sees it: replaced in tests, and where a host has its own timers. */
 export interface Clock {
   /** Milliseconds since 1970. Used to order and expire, never to number. */
   now(): number
