@@ -17,4 +17,5 @@ export type { PatchOperation, State, StateValue, WriteOptions } from './state.ts
 export type { MessageOptions } from '../protocol/formats/message-writer.ts'
 export type { Clock, Timer } from '../sdk/clock.ts'
 export type { Fetch } from './http.ts'
+export type { WebSocketConstructor, WebSocketLike } from './socket/socket-later.ts'
 export { AgentError, EffectUnknownError, type LocalCode } from './agent-error.ts'

@@ -13,8 +13,8 @@ export interface Patience {
 }
 
 /** Full jitter: 0–100 ms, 0–200 ms … 0–5 s. @param attempt how many attempts have failed, from 0 */
-export function backoffMs(attempt: number, random: () => number): number {
-  return Math.floor(random() * Math.min(CAP_MS, BASE_MS * 2 ** Math.min(attempt, 10)))
+export function backoffMs(attempt: number, random: () => number, capMs = CAP_MS): number {
+  return Math.floor(random() * Math.min(capMs, BASE_MS * 2 ** Math.min(attempt, 10)))
 }
 
 /**

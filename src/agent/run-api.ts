@@ -33,9 +33,14 @@ export class RunApi {
     return this.session.json({ ...request, headers: { ...request.headers, ...headers } })
   }
 
-  /** A sign of life, sent once: the next one follows anyway. */
+  /** A sign of life, over the socket where it is open; sent once: the next one follows anyway. [P-10.5] [P-10.12] */
   beat(signal: AbortSignal): Promise<Json> {
-    return this.session.once(this.#request(`${this.#path}/heartbeat`, {}, signal))
+    const { run, epoch } = this
+    const { session, ports } = this.session
+    return (
+      ports.socket?.beat({ session, run, epoch }) ??
+      this.session.once(this.#request(`${this.#path}/heartbeat`, {}, signal))
+    )
   }
 
   /** Sent once: the appender knows when to send it again, with the same seq. */

@@ -1,10 +1,16 @@
 import type { WireEvent } from '../protocol/event.ts'
 import { AgentError, endsRun } from './agent-error.ts'
 import type { Timer } from '../sdk/clock.ts'
+import { numberOr } from './fields.ts'
 import type { RunApi } from './run-api.ts'
 import type { SessionWatch } from './session-watch.ts'
+import type { Beats } from './socket/socket-later.ts'
 
 const BEATS_A_LEASE = 5
+/** So often at least where there is a socket: one that is dead without a word is found out before the server finds out. */
+const SOCKET_BEAT_MS = 10_000
+/** After the loss of a socket, which is about to count as the loss of the agent. */
+const SOON_MS = 1000
 const OVER = new Set(['run.cancelled', 'run.lost', 'run.finished', 'run.failed'])
 
 /**
@@ -18,6 +24,9 @@ export class RunLife {
   readonly #over = new AbortController()
   #timer: Timer | null = null
   #unwatch: (() => void) | null = null
+  #letGo: (() => void) | undefined
+  /** How many inputs waited at the last sign of life. */
+  waiting = 0
   #closed = false
 
   constructor(api: RunApi, leaseMs: number) {
@@ -38,6 +47,10 @@ export class RunLife {
   /** The first heartbeat follows the moment from which events are heard: so there is no gap between the two. */
   begin(watch: SessionWatch): void {
     this.#schedule()
+    this.#letGo = this.#socket?.hold((open) => {
+      if (open) void this.#beat()
+      else this.#schedule(SOON_MS)
+    })
     this.#unwatch = watch.add(
       (event) => this.#hear(event),
       () => void this.#beat(),
@@ -62,21 +75,28 @@ export class RunLife {
     this.#closed = true
     this.#timer?.cancel()
     this.#unwatch?.()
+    this.#letGo?.()
     this.#over.abort()
   }
 
-  #schedule(): void {
+  get #socket(): Beats | undefined {
+    return this.#api.session.ports.socket
+  }
+
+  #schedule(maxMs = this.#socket === undefined ? Infinity : SOCKET_BEAT_MS): void {
     if (this.#closed) return
     const { clock } = this.#api.session.ports
     this.#timer?.cancel()
-    this.#timer = clock.after(this.#leaseMs / BEATS_A_LEASE, () => void this.#beat())
+    const ms = Math.min(maxMs, this.#leaseMs / BEATS_A_LEASE)
+    this.#timer = clock.after(ms, () => void this.#beat())
   }
 
   async #beat(): Promise<void> {
     if (this.#closed) return
     this.#schedule()
     try {
-      const { live, status } = await this.#api.beat(this.signal)
+      const { live, status, inputs } = await this.#api.beat(this.signal)
+      this.waiting = numberOr(inputs, 0)
       if (live === false) this.end(runOver(String(status)))
     } catch (error) {
       // Anything else is tried again with the next beat; a lease has several.

@@ -62,6 +62,7 @@ export class Run {
   readonly #inputs: Inputs
   #ending: Promise<void> | null = null
   #failed: Error | null = null
+  #told: Promise<unknown> = Promise.resolve()
 
   /** For `Session.start`. */
   constructor(session: SessionApi, held: Held, watch: SessionWatch, options: RunSetup) {
@@ -154,6 +155,11 @@ export class Run {
     await this.#api.post('status', { checkpoint }, this.signal)
   }
 
+  /** How many inputs waited in the session at the last sign of life: whether asking for them is worth a request. */
+  get waitingInputs(): number {
+    return this.#life.waiting
+  }
+
   /** What people send to the run, as it comes. */
   inputs(options?: InputsOptions): AsyncGenerator<AgentInput, void> {
     return this.#inputs[Symbol.asyncIterator](options)
@@ -196,6 +202,7 @@ export class Run {
     this.#ending ??= this.#messages
       .end()
       .then(() => this.flush())
+      .then(() => this.#told)
       .then(() => this.#end(output === undefined ? {} : { output }))
     return this.#ending
   }
@@ -248,8 +255,9 @@ export class Run {
     }
   }
 
-  /** Best effort: what a framework says of itself on the way. */
+  /** Best effort: what a framework says of itself on the way, in its order. */
   #tell(body: object): void {
-    void this.#api.post('status', body, this.signal).catch(() => undefined)
+    const post = (): Promise<unknown> => this.#api.post('status', body, this.signal)
+    this.#told = this.#told.then(post).catch(() => undefined)
   }
 }

@@ -1,10 +1,13 @@
 import type { Clock } from '../sdk/clock.ts'
 import type { Http, HttpAnswer, HttpRequest } from './http.ts'
 import { insist, type Patience } from './insist.ts'
+import type { Beats } from './socket/socket-later.ts'
 
 export interface ApiPorts extends Patience {
   readonly http: Http
   readonly clock: Clock
+  /** Where there is none, all goes over HTTP. */
+  readonly socket?: Beats | undefined
 }
 
 type Json = Readonly<Record<string, unknown>>

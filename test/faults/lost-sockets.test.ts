@@ -2,11 +2,14 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { beforeAll, expect, onTestFinished, test } from 'vitest'
+import { createClient } from '../../src/client/index.ts'
 import { API_KEY, warmUp } from '../support/server-process.ts'
 import { until } from '../support/until.ts'
 import { Stage } from './stage.ts'
 
-const AGENT = join(import.meta.dirname, '../support/socket-agent.ts')
+const SUPPORT = join(import.meta.dirname, '../support')
+const BY_HAND = 'socket-agent.ts'
+const BY_SDK = 'sdk-agent.ts'
 const ROUNDS = 3
 /** 5 s are asked for; a busy machine may need longer, but never as long as the lease of 25 s. */
 const KNOWN_WITHIN_MS = 15_000
@@ -15,6 +18,7 @@ beforeAll(warmUp)
 
 interface Fact {
   readonly beat?: number
+  readonly wrote?: number
   readonly disconnected?: number
   readonly refused?: string
 }
@@ -30,9 +34,9 @@ class Agent {
   readonly facts: Fact[] = []
   readonly #child: ChildProcess
 
-  constructor(env: Readonly<Record<string, string>>) {
+  constructor(env: Readonly<Record<string, string>>, program = BY_HAND) {
     const path = process.env['PATH'] ?? ''
-    this.#child = spawn(process.execPath, [AGENT], {
+    this.#child = spawn(process.execPath, [join(SUPPORT, program)], {
       env: { PATH: path, CREDENTIAL: API_KEY, ...env },
       stdio: ['ignore', 'pipe', 'inherit'],
     })
@@ -53,6 +57,32 @@ class Agent {
       instead: () => this.facts.at(-1),
     })
   }
+}
+
+/** What somebody who watches is told of a run, and when. */
+async function watched(url: string, id: string, run: string) {
+  const client = createClient({ url, token: () => tokenFor(url, id) })
+  onTestFinished(() => client.close())
+  const session = client.session(id)
+  session.attach()
+  await until('somebody watches', () => session.state === 'live')
+  const seen: { readonly status: string; readonly at: number }[] = []
+  session.subscribe(() => {
+    const status = session.runs.find((one) => one.id === run)?.status
+    if (status !== undefined && status !== seen.at(-1)?.status)
+      seen.push({ status, at: Date.now() })
+  })
+  return seen
+}
+
+async function tokenFor(url: string, session: string): Promise<string> {
+  const body = { subject: 'ada', sessions: [session], capabilities: ['subscribe'], ttlMs: 600_000 }
+  const response = await fetch(`${url}/v1/tokens`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${API_KEY}`, 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+  })
+  return ((await response.json()) as { token: string }).token
 }
 
 /** What the log tells of a run, without what its agent wrote. */
@@ -99,6 +129,29 @@ test('[P-10.12] an agent with a socket is killed: its run is stalled at once, an
     console.log(`SIGKILL of an agent with a socket: lost after ${tookMs} ms`)
     expect(tookMs).toBeLessThan(KNOWN_WITHIN_MS)
   }
+}, 120_000)
+
+test('[P-10.12] an agent of the SDK is killed: whoever watches sees its run stalled, then lost, long before its lease is over [R5] [S4-14]', async () => {
+  const { stage, node } = await staged()
+  const tookMs: number[] = []
+  for (let round = 0; round < ROUNDS; round++) {
+    const run = `sdk-${round}`
+    const seen = await watched(node.url, stage.session, run)
+    const agent = new Agent({ RUN: run, SESSION: stage.session, URL: node.url }, BY_SDK)
+    await until('it writes', () => (agent.facts.at(-1)?.wrote ?? 0) >= 5, {
+      instead: () => agent.facts.at(-1),
+    })
+    const killedAt = Date.now()
+    agent.kill()
+    await until('its run is seen as lost', () => seen.at(-1)?.status === 'lost', {
+      instead: () => seen,
+    })
+    const lost = seen.findIndex(({ status }) => status === 'lost')
+    expect(seen[lost - 1]?.status).toBe('stalled')
+    tookMs.push((seen[lost]?.at ?? Infinity) - killedAt)
+    expect(tookMs.at(-1)).toBeLessThan(KNOWN_WITHIN_MS)
+  }
+  console.log(`SIGKILL of an agent of the SDK: seen as lost after ${tookMs.join(', ')} ms`)
 }, 120_000)
 
 test('[P-10.12] a socket is cut and its agent beats again over another: it is stalled for a moment, and never lost [R5]', async () => {

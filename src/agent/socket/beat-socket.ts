@@ -1,0 +1,154 @@
+import { CLOSE, closeReaction } from '../../protocol/close-codes.ts'
+import { PROTOCOL } from '../../protocol/version.ts'
+import { AgentError, disconnected } from '../agent-error.ts'
+import type { Timer } from '../../sdk/clock.ts'
+import { backoffMs } from '../insist.ts'
+import type { BeatRequest, Beats, SocketPorts, WebSocketLike } from './socket-later.ts'
+
+type Json = Readonly<Record<string, unknown>>
+
+/** From the first attempt to the first frame. */
+const OPEN_MS = 10_000
+/** A socket that does not answer for so long is gone, whatever it says. */
+const ANSWER_MS = 3000
+/** Where sockets are not let through. */
+const CAP_MS = 60_000
+
+/**
+ * The one socket of an agent's process. The agent of a run that beats over it is known to be dead when it is lost: long before a lease is over. [P-10.12] It is
+ * open while somebody holds it, and opened again where it is lost; meanwhile there is HTTP.
+ */
+export class BeatSocket implements Beats {
+  readonly #ports: SocketPorts
+  readonly #holders = new Set<(open: boolean) => void>()
+  readonly #asked = new Map<unknown, (frame: Json, error?: AgentError) => void>()
+  /** That of now: what those of before tell is passed over. */
+  #socket: WebSocketLike | null = null
+  #open = false
+  #refused = false
+  #failed = 0
+  #count = 0
+  #timer: Timer | null = null
+
+  constructor(ports: SocketPorts) {
+    this.#ports = ports
+  }
+
+  hold(changed: (open: boolean) => void): () => void {
+    this.#holders.add(changed)
+    if (this.#holders.size === 1) this.#connect()
+    return () => {
+      if (this.#holders.delete(changed) && this.#holders.size === 0) this.#drop()
+    }
+  }
+
+  beat(beat: BeatRequest): Promise<Json> | null {
+    const socket = this.#socket
+    if (!this.#open || socket === null) return null
+    const ref = `${++this.#count}`
+    return new Promise((resolve, reject) => {
+      const timer = this.#ports.clock.after(ANSWER_MS, () => this.#lose())
+      this.#asked.set(ref, (frame, error) => {
+        this.#asked.delete(ref)
+        timer.cancel()
+        if (frame['type'] === 'ok') resolve(frame['run'] as Json)
+        else reject(error ?? refusal(frame))
+      })
+      socket.send(JSON.stringify({ op: 'beat', ref, ...beat }))
+    })
+  }
+
+  #connect(): void {
+    if (this.#refused) return
+    const { WebSocket, url } = this.#ports
+    this.#after(OPEN_MS, () => this.#lose())
+    let socket: WebSocketLike
+    try {
+      socket = new WebSocket(url, [PROTOCOL])
+    } catch {
+      // A policy of the page forbids it: as good as one that does not open.
+      return
+    }
+    this.#socket = socket
+    const on = (name: 'open' | 'message' | 'close' | 'error', act: (event: Event) => void): void =>
+      socket.addEventListener(name, (event) => {
+        if (this.#socket === socket) act(event)
+      })
+    on('open', () => void this.#authenticate(socket))
+    on('message', (event) => this.#hear(frameOf(event as MessageEvent<unknown>)))
+    on('close', (event) => this.#lose((event as CloseEvent).code))
+    // Tells nothing, and a close follows it; without a listener some implementations throw.
+    on('error', () => undefined)
+  }
+
+  /** In the first frame, since a handshake that is refused does not say why. [P-6.3] */
+  async #authenticate(socket: WebSocketLike): Promise<void> {
+    // Where there is none, the server closes the socket in time.
+    const token = await this.#ports.credentials.get().catch(() => null)
+    if (token !== null) socket.send(JSON.stringify({ op: 'auth', ref: 'auth', token }))
+  }
+
+  #hear(frame: Json): void {
+    const { type, code } = frame
+    if (type === 'welcome') this.#opened()
+    else if (type === 'goaway') this.#after(Number(frame['afterMs']), () => this.#again(0))
+    // The token is over: as if the server had closed the socket already, which it does after a grace. [P-6.4]
+    else if (code === 'invalid_token') this.#lose(CLOSE.unauthenticated)
+    else this.#asked.get(frame['ref'])?.(frame)
+  }
+
+  #opened(): void {
+    this.#open = true
+    this.#failed = 0
+    this.#timer?.cancel()
+    this.#tell()
+  }
+
+  #lose(code = 0): void {
+    const reaction = closeReaction(code)
+    if (reaction === 'refresh-token') this.#ports.credentials.forget()
+    this.#refused = reaction === 'stop'
+    this.#again(backoffMs(this.#failed++, this.#ports.random, CAP_MS))
+  }
+
+  #again(afterMs: number): void {
+    this.#drop()
+    this.#after(afterMs, () => this.#connect())
+    this.#tell()
+  }
+
+  /** In order: the agent is not gone. */
+  #drop(): void {
+    const socket = this.#socket
+    this.#socket = null
+    this.#open = false
+    this.#timer?.cancel()
+    socket?.close(1000)
+    for (const answer of this.#asked.values()) answer({}, disconnected())
+  }
+
+  #tell(): void {
+    for (const changed of this.#holders) changed(this.#open)
+  }
+
+  #after(ms: number, act: () => void): void {
+    this.#timer?.cancel()
+    this.#timer = this.#ports.clock.after(ms, act)
+  }
+}
+
+/** What is none says nothing. */
+function frameOf({ data }: MessageEvent<unknown>): Json {
+  try {
+    return Object(JSON.parse(String(data))) as Json
+  } catch {
+    return {}
+  }
+}
+
+function refusal({ code, message, retryable, facts }: Json): AgentError {
+  return new AgentError(String(code), String(message), {
+    retryable: retryable === true,
+    facts: facts as Json,
+  })
+}
