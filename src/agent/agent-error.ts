@@ -14,7 +14,7 @@ export type LocalCode =
   | 'buffer_full'
   | 'effect_unknown'
 
-/** A refusal of the server (a code of its table) or a failure of this side. */
+/** A refusal of the server (a code of its table) or a failure of this side. The client has its own: what it knows of its side has other codes. */
 export class AgentError extends Error {
   /** Stable. A code that this version does not know is passed through as it came. */
   readonly code: ErrorCode | LocalCode | (string & {})

@@ -2,6 +2,8 @@ import { AgentError, disconnected } from './agent-error.ts'
 import type { Clock } from '../sdk/clock.ts'
 import type { Credentials } from './credentials.ts'
 import { jsonText } from '../protocol/formats/json-text.ts'
+import { queryText } from '../sdk/query-text.ts'
+import { readRefusal, type Refusal } from '../sdk/refusal.ts'
 
 export type Fetch = (url: string, init: RequestInit) => Promise<Response>
 
@@ -34,7 +36,10 @@ export interface HttpAnswer {
 
 const TIMEOUT_MS = 20_000
 
-/** Requests with credentials, and problems as errors. Nothing is tried again here but a token that was refused, once. */
+/**
+ * Requests with credentials, and problems as errors. Nothing is tried again here but a token that was refused, once. The client has its own, as its
+ * errors come from a kit that is loaded before it, its answers may be streams, and an agent's bodies may be text that was made before.
+ */
 export class Http {
   readonly #ports: HttpPorts
 
@@ -73,7 +78,7 @@ export class Http {
     try {
       const init = { ...initOf(request, secret), signal: stop.signal }
       const response = await fetch(base + request.path + queryText(request.query), init)
-      if (!response.ok) throw await problemOf(response)
+      if (!response.ok) throw refused(await readRefusal(response))
       const text = await response.text()
       const body: unknown = text === '' ? {} : JSON.parse(text)
       return { status: response.status, headers: response.headers, body }
@@ -102,41 +107,6 @@ function initOf(request: HttpRequest, secret: string): RequestInit {
   }
 }
 
-function queryText(query: HttpRequest['query'] = {}): string {
-  const params = new URLSearchParams()
-  for (const [name, value] of Object.entries(query)) {
-    if (value !== undefined) params.set(name, String(value))
-  }
-  return params.size === 0 ? '' : `?${params}`
-}
-
-/** A problem document [P-8.1], or the answer of something that stands between us and the server. */
-async function problemOf(response: Response): Promise<AgentError> {
-  const { status, headers } = response
-  const retryAfter = Number(headers.get('retry-after') ?? Number.NaN)
-  const problem = await readProblem(response)
-  const { code, detail, title, retryable } = problem
-  return new AgentError(
-    typeof code === 'string' ? code : `http_${status}`,
-    sentence(detail) ?? sentence(title) ?? `the server answered ${status}`,
-    {
-      retryable: typeof retryable === 'boolean' ? retryable : status >= 500 || status === 429,
-      retryAfterMs: Number.isFinite(retryAfter) ? retryAfter * 1000 : undefined,
-      facts: { ...problem, status },
-    },
-  )
-}
-
-function sentence(value: unknown): string | null {
-  return typeof value === 'string' ? value : null
-}
-
-async function readProblem(response: Response): Promise<Readonly<Record<string, unknown>>> {
-  try {
-    const body: unknown = await response.json()
-    return typeof body === 'object' && body !== null ? (body as Record<string, unknown>) : {}
-  } catch {
-    // An answer of something between us and the server.
-    return {}
-  }
+function refused({ code, message, ...rest }: Refusal): AgentError {
+  return new AgentError(code, message, rest)
 }

@@ -2,6 +2,8 @@ import type { ClientError } from './client-error.ts'
 import type { Clock } from '../sdk/clock.ts'
 import type { Credentials } from './credentials.ts'
 import type { Kit } from './kit.ts'
+import { queryText } from '../sdk/query-text.ts'
+import { readRefusal, type Refusal } from '../sdk/refusal.ts'
 
 export type Fetch = (url: string, init: RequestInit) => Promise<Response>
 
@@ -99,7 +101,7 @@ export class Http {
     try {
       const init = { ...initOf(request, token), signal: stop.signal }
       const response = await fetch(base + request.path + queryText(request.query), init)
-      if (!response.ok) throw await problemOf(this.kit, response)
+      if (!response.ok) throw this.#refused(await readRefusal(response))
       return await read(response)
     } catch (cause) {
       throw cause instanceof this.kit.ClientError ? cause : this.kit.disconnected(cause)
@@ -107,6 +109,10 @@ export class Http {
       timer.cancel()
       if (whole) request.signal?.removeEventListener('abort', abort)
     }
+  }
+
+  #refused({ code, message, ...rest }: Refusal): ClientError {
+    return new this.kit.ClientError(code, message, rest)
   }
 }
 
@@ -120,44 +126,5 @@ function initOf(request: HttpRequest, token: string | null): RequestInit {
     headers,
     cache: 'no-store',
     ...(request.body !== undefined && { body: JSON.stringify(request.body) }),
-  }
-}
-
-function queryText(query: HttpRequest['query'] = {}): string {
-  const params = new URLSearchParams()
-  for (const [name, value] of Object.entries(query)) {
-    if (value !== undefined) params.set(name, String(value))
-  }
-  return params.size === 0 ? '' : `?${params}`
-}
-
-/** A problem document [P-8.1], or the answer of something that stands between us and the server. */
-async function problemOf(kit: Kit, response: Response): Promise<ClientError> {
-  const { status, headers } = response
-  const retryAfter = Number(headers.get('retry-after') ?? Number.NaN)
-  const problem = await readProblem(response)
-  const { code, detail, title, retryable } = problem
-  return new kit.ClientError(
-    typeof code === 'string' ? code : `http_${status}`,
-    sentence(detail) ?? sentence(title) ?? `the server answered ${status}`,
-    {
-      retryable: typeof retryable === 'boolean' ? retryable : status >= 500 || status === 429,
-      retryAfterMs: Number.isFinite(retryAfter) ? retryAfter * 1000 : undefined,
-      facts: { ...problem, status },
-    },
-  )
-}
-
-function sentence(value: unknown): string | null {
-  return typeof value === 'string' ? value : null
-}
-
-async function readProblem(response: Response): Promise<Readonly<Record<string, unknown>>> {
-  try {
-    const body: unknown = await response.json()
-    return typeof body === 'object' && body !== null ? (body as Record<string, unknown>) : {}
-  } catch {
-    // An answer of something between us and the server.
-    return {}
   }
 }

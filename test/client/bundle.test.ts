@@ -6,7 +6,7 @@ const root = join(import.meta.dirname, '../..')
 
 test('a page downloads at most 15 kB to begin with, minified and compressed; nothing is brought along', async () => {
   const { initial, onDemand, sources } = await bundleSize(root, 'src/client/index.ts')
-  expect(sources.filter((file) => !/^src\/(client|protocol)\//.test(file))).toEqual([])
+  expect(sources.filter((file) => !/^src\/(client|sdk|protocol)\//.test(file))).toEqual([])
   expect(initial).toBeLessThanOrEqual(15_000)
   // What only requests need comes when it is needed.
   expect(onDemand).toBeGreaterThan(2_000)
