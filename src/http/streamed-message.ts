@@ -16,7 +16,6 @@ export class StreamedMessage {
   readonly #lane: Lane
   #drafts: Draft[] = []
   #message: MessageWriter | null = null
-  #metadata: Readonly<Record<string, unknown>> | undefined
   #status: 'completed' | 'interrupted' | 'failed' = 'completed'
   #textPart = ''
   #held = 0
@@ -46,7 +45,7 @@ export class StreamedMessage {
   async end(): Promise<readonly Draft[]> {
     if (this.#failed) return []
     for (const piece of this.#reader.end?.() ?? []) await this.#take(piece)
-    await this.#begun.end(this.#status, this.#metadata)
+    await this.#begun.end(this.#status)
     return this.#taken()
   }
 
@@ -74,8 +73,7 @@ export class StreamedMessage {
       case 'remove':
         return this.#begun.remove(piece.parts)
       case 'metadata':
-        this.#metadata = { ...this.#metadata, ...piece.metadata }
-        return
+        return this.#begun.describe(piece.metadata)
       case 'end':
         this.#status = piece.status
         return

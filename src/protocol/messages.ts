@@ -14,7 +14,7 @@ const json = z.unknown()
 const metadata = z.record(z.string(), json)
 
 /**
- * A part: `type` says what it is (`text`, `reasoning`, `tool`, `file`, `source`, `data-*` or an application's own);
+ * A part: `type` says what it is (`text`, `reasoning`, `tool`, `file`, `source`, `data-*`, `step-start`, `part-info` or an application's own);
  * every other field is the application's. A part with an `id` that the message has already replaces that part.
  */
 export const partSchema = z.looseObject({

@@ -110,8 +110,10 @@ describe('the examples of agents do what they say', () => {
       instead: () => said,
     })
     expect((await answer())?.parts).toMatchObject([
+      { type: 'step-start' },
       { type: 'reasoning', text: 'I should look at the clock.' },
       { type: 'tool', name: 'clock', state: 'done', input: {}, output: expect.any(String) },
+      { type: 'step-start' },
       { type: 'text', text: 'I have looked at the clock, and it is time for tea.' },
     ])
   }, 40_000)

@@ -212,7 +212,12 @@ describe('[P-10.13] what a framework streams is appended as it is', () => {
     await say(NDJSON, asLines(chunks), { query: '?format=ui-message-chunks' })
     const { message } = await fold(chunks)
     expect(contentOf((await messages())[0])).toEqual(contentOf(message))
-    expect(message?.parts).toMatchObject([{ text: 'kept' }, { text: ' and told anew' }])
+    expect(message?.parts).toMatchObject([
+      { type: 'step-start' },
+      { text: 'kept' },
+      { type: 'step-start' },
+      { text: ' and told anew' },
+    ])
   })
 
   test('chunks that say nothing that is kept are acknowledged by no line', async () => {

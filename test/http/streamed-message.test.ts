@@ -58,7 +58,10 @@ describe('what a stream may make the server hold is bounded [invariant 9] [P-10.
     await feed(message, { type: 'start-step' })
     await feed(message, delta('again'))
     expect(await feed(message, { type: 'reset-step' })).toEqual([
-      { type: 'message.delta', data: { message: 'm', add: { type: 'text', id: 'p2', text: '' } } },
+      {
+        type: 'message.delta',
+        data: { message: 'm', add: { type: 'text', id: 'p2', text: '', removed: true } },
+      },
     ])
     expect(await feed(message, delta('anew'))).toMatchObject([
       { data: { part: 'p3', text: 'anew' } },

@@ -1,7 +1,6 @@
 import type { Part } from '../../protocol/messages.ts'
 import { AgentError } from '../agent-error.ts'
 import type { MessageWriter } from '../../protocol/formats/message-writer.ts'
-import { AnyReader } from '../../protocol/formats/any-reader.ts'
 import type { Interrupt, Piece } from '../../protocol/formats/piece.ts'
 import { chunksOf, type Pipeable } from './read-stream.ts'
 
@@ -40,6 +39,8 @@ export async function pipeInto(
   hooks: PipeHooks,
   { keepOpen = false }: PipeOptions,
 ): Promise<Piped> {
+  // What knows all the forms is loaded when somebody pipes.
+  const { AnyReader } = await import('../../protocol/formats/any-reader.ts')
   const reader = new AnyReader(() => message.nextPart())
   const flow = new Flow(message, hooks)
   try {
@@ -55,7 +56,7 @@ export async function pipeInto(
     throw error
   }
   const status = flow.ended === 'interrupted' ? 'interrupted' : 'completed'
-  if (!keepOpen) await message.end(status, flow.metadata)
+  if (!keepOpen) await message.end(status)
   const { id, parts, text } = message
   return { message: id, parts, text, interrupts: flow.interrupts, status }
 }
@@ -63,7 +64,6 @@ export async function pipeInto(
 /** What the pieces of one stream come to. */
 class Flow {
   readonly interrupts: Interrupt[] = []
-  metadata: Readonly<Record<string, unknown>> | undefined
   ended: 'interrupted' | 'failed' | null = null
   #reason = ''
   readonly #message: MessageWriter
@@ -88,8 +88,7 @@ class Flow {
       case 'remove':
         return this.#message.remove(piece.parts)
       case 'metadata':
-        this.metadata = { ...this.metadata, ...piece.metadata }
-        return
+        return this.#message.describe(piece.metadata)
       case 'step':
         return this.#hooks.step(piece.step)
       case 'checkpoint':

@@ -36,6 +36,8 @@ export class MessageWriter {
   #named = 0
   #half: Half | null = null
   #broken = false
+  /** What is known about the message beside its parts, and not written yet. */
+  #metadata: Readonly<Record<string, unknown>> | undefined
 
   /**
    * @param goOn the earlier content stays, and what is written follows it
@@ -111,6 +113,11 @@ export class MessageWriter {
     if (this.#isShort) await this.#send('message.replaced', { parts: this.parts })
   }
 
+  /** Says something about the message: with its beginning, or else with its end. */
+  describe(metadata: Readonly<Record<string, unknown>>): void {
+    this.#metadata = { ...this.#metadata, ...metadata }
+  }
+
   /** Takes back what was written last: the stream tries a step again. */
   async remove(ids: readonly string[]): Promise<void> {
     const there = ids.filter((id) => this.#parts.delete(id))
@@ -118,12 +125,12 @@ export class MessageWriter {
     if (this.#isShort) return this.#write('message.replaced', { parts: this.parts })
     // More than one event can say: emptied, one by one.
     for (const id of there) {
-      await this.#write('message.delta', { add: { type: 'text', id, text: '' } })
+      await this.#write('message.delta', { add: { type: 'text', id, text: '', removed: true } })
     }
   }
 
   /** Ends it. Again is harmless. */
-  async end(status: Completion = 'completed', metadata?: object): Promise<void> {
+  async end(status: Completion = 'completed'): Promise<void> {
     if (this.over || this.#state === 'new') return
     if (this.#half !== null) {
       const { part, type } = this.#half
@@ -131,6 +138,7 @@ export class MessageWriter {
       await this.#addWhole(part, type, '\uFFFD')
     }
     this.#state = 'ended'
+    const metadata = this.#metadata
     if (this.#isLeft) return this.#rewrite(metadata)
     await this.#write('message.completed', {
       ...(status !== 'completed' && { status }),
@@ -161,8 +169,11 @@ export class MessageWriter {
   async #begin(): Promise<void> {
     if (this.#state !== 'new') return
     this.#state = 'open'
-    const { role = 'assistant', parent, metadata } = this.#options
+    const { role = 'assistant', parent } = this.#options
     if (this.#earlier !== null) return this.#write('message.replaced', { parts: [] })
+    const given = this.#options.metadata
+    const metadata = given === undefined ? this.#metadata : { ...given, ...this.#metadata }
+    this.#metadata = undefined
     await this.#write('message.started', {
       role,
       ...(parent !== undefined && { parent }),

@@ -36,7 +36,14 @@ export async function fold(
   return { drafts, message: viewOf(drafts).messages.get('m'), steps, checkpoints, ...outcome }
 }
 
-function viewOf(drafts: readonly Draft[]): View {
+/** The message after each of its events. */
+export function statesOf(drafts: readonly Draft[]): readonly Message[] {
+  const states: Message[] = []
+  viewOf(drafts, (message) => states.push(message))
+  return states
+}
+
+function viewOf(drafts: readonly Draft[], seen?: (message: Message) => void): View {
   // A made-up log: the fold looks at the links, not at where they come from.
   const view = new View({ epoch: 'epochepoch' as Epoch, serial: 0, tag: GENESIS_TAG })
   for (const [index, { type, data }] of drafts.entries()) {
@@ -47,6 +54,8 @@ function viewOf(drafts: readonly Draft[]): View {
     if (!view.apply({ ...event, data: JSON.parse(JSON.stringify(data)) as unknown })) {
       throw new Error('the made-up log has a gap')
     }
+    const message = view.messages.get('m')
+    if (message !== undefined) seen?.(message)
   }
   return view
 }

@@ -1,0 +1,26 @@
+import type { Chunk } from './piece.ts'
+
+/**
+ * The AI SDK's words, as far as they are needed here: its messages, their parts, and the chunks that a message is streamed as. Loose, since every version adds
+ * to them; tests hold what we make against the schemas of the SDK itself.
+ */
+export interface UiMessage {
+  readonly id: string
+  readonly role: 'system' | 'user' | 'assistant'
+  readonly metadata?: unknown
+  readonly parts: readonly UiPart[]
+}
+
+export interface UiPart extends Chunk {
+  readonly type: string
+}
+
+export interface UiMessageChunk extends Chunk {
+  readonly type: string
+}
+
+/** Without what is not said: as JSON has it. */
+export function said<T extends Chunk>(fields: T): T {
+  const there = Object.entries(fields).filter(([, value]) => value !== undefined)
+  return Object.fromEntries(there) as T
+}
