@@ -5,7 +5,7 @@
 // With OPENAI_API_KEY it asks a model; without, a scripted one that is built in.
 import { createOpenAI } from '@ai-sdk/openai'
 import { stepCountIs, streamText, toUIMessageStream, tool } from 'ai'
-import { createAgent, type AgentSession, type Run } from 'heldline/agent'
+import { createAgent, type Run } from 'heldline/agent'
 import * as z from 'zod'
 import { scriptedModel } from './scripted-model.ts'
 
@@ -25,8 +25,9 @@ const tools = {
   }),
 }
 
-async function answer(session: AgentSession, run: Run): Promise<string> {
-  const history = await session.messages(50)
+async function answer(run: Run): Promise<string> {
+  // What was said on the way to what is asked; answers and questions that were put otherwise are not among it.
+  const history = await run.history(50)
   const result = streamText({
     model,
     tools,
@@ -46,4 +47,4 @@ await using agent = createAgent({ url: HELDLINE_URL, apiKey: HELDLINE_KEY })
 const session = agent.session(name)
 await session.open()
 console.log(`answering in ${name}`)
-await session.serve({ agent: 'assistant' }, (run) => answer(session, run))
+await session.serve({ agent: 'assistant' }, answer)

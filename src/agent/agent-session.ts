@@ -11,7 +11,10 @@ import { startRun, type NotStarted, type StartOptions } from './start-run.ts'
 import { State } from './state.ts'
 
 export interface RunOptions extends StartOptions {
-  /** What its messages have in common: `role`, `parent`, `metadata`. */
+  /**
+   * What its messages have in common: `role` and `metadata`; and the `parent` of the first. Default: what the run answers; each further one follows the
+   * one before.
+   */
   readonly message?: MessageOptions
   /**
    * When the function throws: `fail` (default) ends the run as failed; `leave` leaves it as it is, for a caller that tries again with
@@ -106,7 +109,7 @@ export class AgentSession {
     return serve(this, this.#api, this.#watch, this.#closed.signal, options, act)
   }
 
-  /** The latest messages, in the order in which they were started: what a model is to know. */
+  /** The latest messages, in the order in which they were started, on whatever branch. What a model is to know is `run.history()`. */
   messages(limit = 100): Promise<readonly Message[]> {
     return latestMessages(this.#api, limit)
   }

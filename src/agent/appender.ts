@@ -26,6 +26,8 @@ const BATCH_EVENTS = 250
 export interface AgentLane extends Lane {
   /** It was refused, and somebody has heard of it: what is written now belongs elsewhere. Until then a write says so. */
   readonly over: boolean
+  /** What was written here first is in the log, or on its way there; `false`: it was refused. */
+  readonly kept: boolean
 }
 
 interface Entry {
@@ -58,6 +60,10 @@ export class Appender {
   #seq = 0
   #written = 0
   #settled = 0
+  /** The number of the last write that is in the log. */
+  #logged = 0
+  /** The same, as it was when each generation ended. */
+  readonly #ends: number[] = []
   #waiters: Waiter[] = []
   #generation = 0
   #last: unknown = null
@@ -75,16 +81,24 @@ export class Appender {
     const generation = this.#generation
     const isOver = (): boolean => this.#generation !== generation
     const isTold = (): boolean => this.#told
+    const isLogged = (write: number): boolean => write <= (this.#ends[generation] ?? 0)
     let refused: { readonly error: unknown } | null = null
+    let first = Infinity
     return {
       get over() {
         return isOver() && isTold()
+      },
+      get kept() {
+        return !isOver() || isLogged(first)
       },
       write: async (draft) => {
         if (refused === null && isOver()) refused = { error: this.#last }
         this.#told ||= refused !== null
         if (refused !== null) throw refused.error
-        await this.#write(draft)
+        const before = this.#written
+        const written = this.#write(draft)
+        if (this.#written > before) first = Math.min(first, this.#written)
+        await written
       },
     }
   }
@@ -175,7 +189,8 @@ export class Appender {
     const { signal } = this.#stop
     await insist(this.#options, () => send(text, this.#seq, signal), signal)
     this.#seq += batch.length
-    this.#settled = batch.at(-1)?.upTo ?? this.#settled
+    this.#logged = batch.at(-1)?.upTo ?? this.#logged
+    this.#settled = this.#logged
   }
 
   /**
@@ -194,6 +209,7 @@ export class Appender {
     this.#last = error
     this.#told = this.#waiters.length > 0
     this.#generation++
+    this.#ends.push(this.#logged)
     this.#entries = []
     this.#bytes = 0
     this.#settled = this.#written

@@ -1,6 +1,7 @@
 import { AgentError } from './agent-error.ts'
 import { waitingInputs, withText, type AgentInput } from './waiting-inputs.ts'
 import type { RunApi } from './run-api.ts'
+import type { Parent, RunBranch } from './run-branch.ts'
 import type { SessionWatch } from './session-watch.ts'
 
 export interface InputsOptions {
@@ -10,16 +11,26 @@ export interface InputsOptions {
   readonly step?: string
 }
 
+type Json = Readonly<Record<string, unknown>>
+
 /** What people send to a run while it works. [P-11.3] */
 export class Inputs {
   readonly #api: RunApi
   readonly #watch: SessionWatch
   readonly #over: AbortSignal
   readonly #trigger: string | undefined
+  readonly #branch: RunBranch
 
   /** @param trigger what the run answers is no news to it */
-  constructor(api: RunApi, watch: SessionWatch, over: AbortSignal, trigger: string | undefined) {
+  constructor(
+    api: RunApi,
+    watch: SessionWatch,
+    over: AbortSignal,
+    trigger: string | undefined,
+    branch: RunBranch,
+  ) {
     this.#api = api
+    this.#branch = branch
     this.#trigger = trigger
     this.#watch = watch
     this.#over = over
@@ -38,6 +49,7 @@ export class Inputs {
         for (const input of waiting.filter(({ id }) => !seen.has(id))) {
           if (this.#over.aborted) return
           seen.add(input.id)
+          this.#branch.follow(answerTo(input))
           try {
             yield input
           } finally {
@@ -57,12 +69,18 @@ export class Inputs {
     for (const input of await this.#list(options)) {
       if (await this.#deliver(input, options)) taken.push(input)
     }
+    for (const input of taken) this.#branch.follow(answerTo(input))
     return taken
   }
 
-  /** What the run answers is taken by it, where it is an input that waits. */
+  /** What the run answers is taken by it, where it is an input that waits; and its messages follow that. [P-16.6] */
   async takeTrigger(): Promise<void> {
-    if (this.#trigger !== undefined) await this.#deliver({ id: this.#trigger }, {})
+    if (this.#trigger === undefined) return
+    const said = await this.#take(this.#trigger).catch((error: unknown) => {
+      if (error instanceof AgentError) return error.facts
+      throw error
+    })
+    this.#branch.answer(parentOf(said))
   }
 
   async #list({ queued = false }: InputsOptions): Promise<readonly AgentInput[]> {
@@ -79,17 +97,27 @@ export class Inputs {
   }
 
   /** @returns `false` where another run took it, or nobody can any more */
-  async #deliver({ id }: Pick<AgentInput, 'id'>, { step }: InputsOptions): Promise<boolean> {
-    const path = `/inputs/${encodeURIComponent(id)}/deliver`
+  async #deliver({ id }: AgentInput, { step }: InputsOptions): Promise<boolean> {
     try {
-      await this.#api.postBeside(path, {
-        run: this.#api.run,
-        ...(step !== undefined && { step }),
-      })
+      await this.#take(id, step)
       return true
     } catch (error) {
       if (error instanceof AgentError && !error.retryable) return false
       throw error
     }
   }
+
+  #take(input: string, step?: string): Promise<Json> {
+    const body = { run: this.#api.run, ...(step !== undefined && { step }) }
+    return this.#api.postBeside(`/inputs/${encodeURIComponent(input)}/deliver`, body)
+  }
+}
+
+/** What is written to it follows its message, or the one that it names. */
+function answerTo({ message, parent }: AgentInput): Parent {
+  return message ?? parent
+}
+
+function parentOf({ parent }: Json): Parent {
+  return parent === null || typeof parent === 'string' ? parent : undefined
 }

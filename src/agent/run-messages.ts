@@ -1,5 +1,6 @@
 import type { Message } from '../protocol/fold/message.ts'
 import type { AgentLane, Appender } from './appender.ts'
+import type { RunBranch } from './run-branch.ts'
 import { MessageWriter, type MessageOptions } from '../protocol/formats/message-writer.ts'
 
 /**
@@ -9,6 +10,7 @@ import { MessageWriter, type MessageOptions } from '../protocol/formats/message-
 export class RunMessages {
   readonly #run: string
   readonly #appender: Appender
+  readonly #branch: RunBranch
   readonly #defaults: MessageOptions
   readonly #earlier: ReadonlyMap<string, Message>
   readonly #piped = new Set<MessageWriter>()
@@ -22,12 +24,14 @@ export class RunMessages {
   constructor(
     run: string,
     appender: Appender,
+    branch: RunBranch,
     defaults: MessageOptions,
     earlier: readonly Message[],
     goOn: boolean,
   ) {
     this.#run = run
     this.#appender = appender
+    this.#branch = branch
     this.#defaults = defaults
     this.#earlier = new Map(earlier.map((message) => [message.id, message]))
     if (!goOn) return
@@ -90,7 +94,7 @@ export class RunMessages {
     goOn: boolean,
   ): MessageWriter {
     const lane = this.#appender.lane()
-    const writer = new MessageWriter(id, lane, options, earlier, goOn)
+    const writer = new MessageWriter(id, this.#branch.lane(lane), options, earlier, goOn)
     this.#lanes.set(writer, lane)
     return writer
   }

@@ -2,6 +2,8 @@ import { AgentError, endsRun } from './agent-error.ts'
 import { Appender } from './appender.ts'
 import { Effects, type EffectName } from './effects.ts'
 import { Inputs, type InputsOptions } from './inputs.ts'
+import { historyOf } from './latest-messages.ts'
+import type { Message } from '../protocol/fold/message.ts'
 import type { MessageOptions } from '../protocol/formats/message-writer.ts'
 import { mintId } from '../sdk/mint-id.ts'
 import { failureOf } from './run-failure.ts'
@@ -9,6 +11,7 @@ import { pipeInto, type Piped, type PipeOptions } from './pipe/pipe.ts'
 import type { Pipeable } from './pipe/read-stream.ts'
 import { ask, type Ask } from './questions.ts'
 import { RunApi } from './run-api.ts'
+import { RunBranch } from './run-branch.ts'
 import { RunLife } from './run-life.ts'
 import { RunMessages } from './run-messages.ts'
 import { runTool } from './run-tool.ts'
@@ -58,6 +61,7 @@ export class Run {
   readonly #life: RunLife
   readonly #appender: Appender
   readonly #messages: RunMessages
+  readonly #branch: RunBranch
   readonly #effects: Effects
   readonly #inputs: Inputs
   #ending: Promise<void> | null = null
@@ -75,11 +79,16 @@ export class Run {
       send: (text, seq, signal) => api.append(text, producer, seq, signal),
       onEnd: (error) => life.end(error),
     })
+    const { parent, ...message } = options.message ?? {}
+    const earlier = held.earlier?.messages ?? []
+    const branch = new RunBranch(parent, options.goOn ? earlier.at(-1)?.id : undefined)
+    this.#branch = branch
     this.#messages = new RunMessages(
       held.run,
       this.#appender,
-      options.message ?? {},
-      held.earlier?.messages ?? [],
+      branch,
+      message,
+      earlier,
       options.goOn,
     )
     this.id = held.run
@@ -92,7 +101,7 @@ export class Run {
     this.#api = api
     this.#life = life
     this.#effects = new Effects(api, life.signal)
-    this.#inputs = new Inputs(api, watch, life.over, options.trigger)
+    this.#inputs = new Inputs(api, watch, life.over, options.trigger, branch)
     life.signal.addEventListener('abort', () => this.#appender.stop(life.signal.reason))
     life.begin(watch)
   }
@@ -101,6 +110,14 @@ export class Run {
   async takeTrigger(): Promise<void> {
     // Best effort: one that goes on waiting is still not run twice.
     await this.#inputs.takeTrigger().catch(() => undefined)
+  }
+
+  /**
+   * What its model is to know: the messages on the path to what the run answers, the latest of them, in order. What was answered otherwise, or asked
+   * otherwise, is not among them. Where the run answers nothing in particular, those on the path of the latest message.
+   */
+  history(limit = 100): Promise<readonly Message[]> {
+    return historyOf(this.#api.session, this.#branch.answers, limit, this.signal)
   }
 
   /** Adds text to the message; the first begins it. What comes within 25 ms goes together. */

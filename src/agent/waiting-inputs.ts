@@ -9,6 +9,8 @@ export interface AgentInput {
   readonly mode: InputMode
   /** The message that says it to people too; `null` where there is none. */
   readonly message: string | null
+  /** Where it names one: that of its message; without a message, the message that is to be answered, again or for the first time. */
+  readonly parent?: string | null
   /** What that message says. */
   readonly parts: readonly Part[]
   /** All of its text. */

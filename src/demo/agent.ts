@@ -12,10 +12,12 @@ import type { AgentApi } from './api.ts'
 import type { Model } from './model.ts'
 import { lettersOf, perform } from './perform.ts'
 import { scriptedRun } from './script.ts'
-import { pathTo, textOf } from './transcript.ts'
+import { textOf } from './transcript.ts'
 
 const NAME = 'demo'
 const MAX_SESSIONS = 200
+/** Messages that the model is to know. */
+const MAX_HISTORY = 40
 /** Short, so that whoever kills the server sees the run stall, be lost, and go on. */
 const LEASE_MS = 10_000
 
@@ -96,28 +98,29 @@ export class DemoAgent {
   }
 
   async #answer(session: AgentSession, run: Run): Promise<void> {
-    const [trigger, messages] = await Promise.all([
+    const [trigger, messages, history] = await Promise.all([
       this.#api.trigger(session.id, run.id),
       session.messages(),
+      run.history(MAX_HISTORY),
     ])
     const prompt = messages.find(({ id }) => id === trigger)
     const parent = prompt === undefined ? {} : { parent: prompt.id }
     await run.message({ ...parent, metadata: { agent: this.#model?.name ?? NAME } })
     const stop = this.#stop.signal
-    await unless(stop, run.pipe(heldAt(stop, this.#stream(run, prompt, messages))))
+    await unless(stop, run.pipe(heldAt(stop, this.#stream(run, prompt, { messages, history }))))
   }
 
   #stream(
     run: Run,
     prompt: Message | undefined,
-    messages: readonly Message[],
+    { messages, history }: Record<'messages' | 'history', readonly Message[]>,
   ): AsyncIterable<unknown> {
     const stop = this.#stop.signal
     if (this.#model === null || prompt === undefined) {
       const steps = scriptedRun(prompt === undefined ? '' : textOf(prompt))
       return perform(run, steps, lettersOf(run.id, messages), stop)
     }
-    return this.#model.answer(pathTo(prompt, messages), AbortSignal.any([stop, run.signal]))
+    return this.#model.answer(history, AbortSignal.any([stop, run.signal]))
   }
 }
 
