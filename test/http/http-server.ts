@@ -23,6 +23,7 @@ import { Sessions } from '../../src/core/sessions.ts'
 import { SharedState } from '../../src/core/state.ts'
 import type { Store } from '../../src/core/store.ts'
 import { Views } from '../../src/core/views.ts'
+import type { WebhookEvents } from '../../src/core/webhook.ts'
 import { AnswerSchemas } from '../../src/http/answer-schemas.ts'
 import { createHttp } from '../../src/http/app.ts'
 import type { HttpLimits } from '../../src/http/limits.ts'
@@ -44,6 +45,8 @@ export interface HttpServerOptions {
   readonly ports?: Partial<HttpPorts>
   /** In the place of the memory store, around it. */
   readonly around?: (store: Store) => Store
+  /** What the webhook is told of; nothing is sent. */
+  readonly webhookEvents?: WebhookEvents
 }
 
 export interface Logged {
@@ -87,7 +90,8 @@ export async function startHttp(options: HttpServerOptions = {}) {
     warn: (event, fields) => logged.push({ level: 'warn', event, fields }),
     error: (event, fields) => logged.push({ level: 'error', event, fields }),
   }
-  const ports = { clock, random, limits, signals, store, log }
+  const { webhookEvents = new Set() } = options
+  const ports = { clock, random, limits, signals, store, log, webhookEvents }
   const views = new Views(store, limits)
   const hub = new Hub(ports)
   const keeper = new Keeper({ ...ports, views })

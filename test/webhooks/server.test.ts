@@ -89,6 +89,31 @@ test('[R17] [P-4.8] a person who reads over a socket has it, and no webhook is s
   expect(receiver.heard).toEqual([])
 })
 
+test('[P-17.1] [P-17.2] an input that waits, and who is there, reach the webhook by the settings alone', async () => {
+  const { receiver, server } = await start({
+    WEBHOOK_EVENTS: 'input.received,presence.attached,presence.empty',
+    INPUT_WEBHOOK_AFTER_MS: '1',
+  })
+  const heard = async (type: string): Promise<Record<string, unknown>> => {
+    const found = () => receiver.heard.find(({ body }) => JSON.parse(body).type === type)
+    await until(`${type} is heard`, () => found() !== undefined)
+    const headers = found()?.headers as Record<string, string>
+    const told = new Webhook(WEBHOOK_SECRET).verify(found()?.body ?? '', headers)
+    expect(told).toMatchObject({ session: 's1', notice: headers['webhook-id'] })
+    return told as Record<string, unknown>
+  }
+  await ask(server, 'POST', `${PATH}/inputs`, { input: 'i1', mode: 'queue' })
+  expect(await heard('input.received')).toMatchObject({ input: 'i1', mode: 'queue' })
+  await ask(server, 'PUT', `${PATH}/presence/ada`, { kind: 'human', ttlMs: 60_000 })
+  expect(await heard('presence.attached')).toMatchObject({ member: 'ada', kind: 'human' })
+  const headers = { authorization: `Bearer ${server.key}` }
+  await fetch(`${server.url}${PATH}/presence/ada`, { method: 'DELETE', headers })
+  expect(await heard('presence.empty')).toMatchObject({ member: 'ada' })
+  // Results are not named: they wait until they are read.
+  await finish(server)
+  expect(await told(server)).toEqual(['delivery.pending'])
+})
+
 test('an address of a private network is refused unless it is allowed, and the list says so', async () => {
   const { receiver, server } = await start({
     WEBHOOK_ALLOW_PRIVATE: 'false',

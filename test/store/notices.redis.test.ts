@@ -1,0 +1,5 @@
+import { describeNotices } from '../contract/notices.ts'
+import { openAlone, openOnCluster } from '../support/redis-store.ts'
+
+describeNotices('Redis', openAlone)
+describeNotices('Redis Cluster', openOnCluster)
