@@ -172,6 +172,7 @@ test('every link of the pages leads to something', async () => {
     'SECURITY.md',
     'docs/durability.md',
     'docs/agents.md',
+    'docs/proxies.md',
   ]
   for (const page of pages) {
     const text = await readFile(join(root, page), 'utf8')
