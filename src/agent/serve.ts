@@ -8,6 +8,8 @@ import { waitingInputs, type ListedInput } from './waiting-inputs.ts'
 export interface ServeOptions extends Omit<RunOptions, 'run' | 'trigger' | 'adopt'> {
   /** The agent's name: runs of it that are lost are taken over. */
   readonly agent: string
+  /** At so many inputs of the session the name works at once, whichever processes serve it; those that begin in the same moment may be more. Default 1. */
+  readonly concurrency?: number
   /** Ends it, between two runs. */
   readonly signal?: AbortSignal
   /** What a run threw, or why the session could not be asked; it goes on. */
@@ -31,22 +33,38 @@ export async function serve(
   api: SessionApi,
   watch: SessionWatch,
   closed: AbortSignal,
-  { signal = closed, onError = () => undefined, ...options }: ServeOptions,
+  options: ServeOptions,
   act: (run: Run) => unknown,
+): Promise<void> {
+  const tried = new Tried()
+  const one = (): Promise<void> => serveOne(session, api, watch, closed, options, act, tried)
+  await Promise.all(Array.from({ length: options.concurrency ?? 1 }, one))
+}
+
+/** One input after the other. */
+async function serveOne(
+  session: AgentSession,
+  api: SessionApi,
+  watch: SessionWatch,
+  closed: AbortSignal,
+  { signal = closed, onError = () => undefined, concurrency = 1, ...options }: ServeOptions,
+  act: (run: Run) => unknown,
+  tried: Tried,
 ): Promise<void> {
   const over = AbortSignal.any([closed, signal])
   const { clock, random } = api.ports
-  const tried = new Tried()
   while (!over.aborted) {
     const heard = watch.next((type) => WAKES.test(type), over)
     try {
-      const work = await nextOf(api, options.agent, tried, over)
-      if (work === null) await heard.come
-      else {
-        // Others may have heard of it, too.
-        if (work.adopt !== undefined) await sleep(clock, random() * PAUSE_MS, over)
-        await perform(session, { ...options, ...work }, act, tried)
+      const look = (): Promise<Work | null> => nextOf(api, options.agent, concurrency, tried, over)
+      let work = await look()
+      if (work?.adopt !== undefined) {
+        // Others have heard of it, too: who comes later finds it in good hands.
+        await sleep(clock, random() * PAUSE_MS, over)
+        work = await look()
       }
+      if (work === null) await heard.come
+      else await perform(session, { ...options, ...work }, act, tried)
     } catch (error) {
       if (over.aborted) return
       onError(error)
@@ -79,12 +97,13 @@ async function perform(
 type Work = Pick<RunOptions, 'run' | 'trigger' | 'adopt'>
 
 /**
- * The oldest input that nobody has tried here, else a run that was lost; nothing while a run of this agent lives. The inputs are listed first: one that is
+ * What somebody wants now, else the oldest input, that nobody has tried here; else a run that was lost; nothing while enough runs of this agent live. The inputs are listed first: one that is
  * not among them any more, or was tried here, has a run that the second list shows. So a session has one run of an agent at a time, whoever serves it.
  */
 async function nextOf(
   api: SessionApi,
   agent: string,
+  concurrency: number,
   tried: Tried,
   signal: AbortSignal,
 ): Promise<Work | null> {
@@ -93,8 +112,9 @@ async function nextOf(
   // The shape is the contract's. [P-10.9]
   const mine = (runs as readonly ListedRun[]).filter((run) => run.agent === agent)
   const live = (runs as readonly ListedRun[]).filter(({ status }) => !isOver(status))
-  if (mine.some(({ status }) => !isOver(status))) return null
-  const input = inputs.find((one) => !tried.has(one.id) && isForNext(one, live))
+  if (mine.filter(({ status }) => !isOver(status)).length >= concurrency) return null
+  const next = inputs.filter((one) => !tried.has(one.id) && isForNext(one, live))
+  const input = next.find(({ mode }) => mode === 'interrupt') ?? next[0]
   if (input !== undefined) {
     tried.add(input.id)
     return { trigger: input.id }

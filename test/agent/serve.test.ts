@@ -89,6 +89,64 @@ describe('agents that serve a session, against a real server', () => {
     await Promise.all(serving)
   }, 20_000)
 
+  test('answer who said now before who can wait [P-11.2] (R10)', async () => {
+    await room.agent.session('now').open()
+    const stop = new AbortController()
+    const answered: string[] = []
+    const options = { agent: 'answerer', signal: stop.signal }
+    const serving = room.agent.session('now').serve(options, async (run) => {
+      const { trigger } = await room.ask('GET', `/sessions/now/runs/${run.id}`)
+      answered.push(String(trigger))
+      if (answered.length > 1) return
+      await new Promise<void>((resolve) => run.signal.addEventListener('abort', () => resolve()))
+    })
+    const send = (input: string, mode: string): Promise<Json> =>
+      room.ask('POST', '/sessions/now/inputs', { input, mode, data: {} })
+    await send('first', 'queue')
+    await until('it works', () => answered.length === 1)
+    await send('second', 'queue')
+    await send('third', 'queue')
+    await send('stop', 'interrupt')
+    await until('all are answered', () => answered.length === 4)
+    expect(answered).toEqual(['first', 'stop', 'second', 'third'])
+    stop.abort()
+    await serving
+  }, 20_000)
+
+  test('work at so many inputs of a session at once as they are told, whoever serves it', async () => {
+    await room.agent.session('at-once').open()
+    const stop = new AbortController()
+    const begun: string[] = []
+    const releases: (() => void)[] = []
+    const serving = [room.agent, room.another()].map((agent) =>
+      agent
+        .session('at-once')
+        .serve({ agent: 'answerer', concurrency: 2, signal: stop.signal }, async (run) => {
+          begun.push(run.id)
+          await new Promise<void>((resolve) => releases.push(resolve))
+        }),
+    )
+    for (let n = 0; n < 5; n++) await say('at-once', `q${n}`)
+    await until('two are worked at', () => begun.length === 2)
+    // A round of looks later there are no more: what is told of them comes to each who serves.
+    await room.ask('POST', '/sessions/at-once/inputs', { mode: 'queue', data: {} })
+    const live = async (): Promise<number> => {
+      const { runs } = await room.ask('GET', '/sessions/at-once/runs?status=live')
+      return (runs as unknown[]).length
+    }
+    expect(await live()).toBe(2)
+    let most = 0
+    await until('all are answered', async () => {
+      most = Math.max(most, await live())
+      for (const release of releases.splice(0, 1)) release()
+      return begun.length === 6 && (await live()) === 0
+    })
+    expect(new Set(begun).size).toBe(6)
+    expect(most).toBeLessThanOrEqual(4)
+    stop.abort()
+    await Promise.all(serving)
+  }, 30_000)
+
   test('take over what a process that died had begun [R6]', async () => {
     await room.agent.session('died').open()
     await say('died', 'a hard one')
@@ -104,18 +162,31 @@ describe('agents that serve a session, against a real server', () => {
       await new Promise(() => undefined)
     })
     await until('it is dead', () => dead)
-    const second = room.another()
-    const serving = second.session('died').serve(options, async (run) => {
-      expect(run.resumed).toBe(true)
-      await run.text('I finish.')
-    })
+    // The one comes soon after it has heard of the loss, the other late.
+    let looks = 0
+    const counting: Fetch = (url, init) => {
+      if (/\/runs$/.test(url) && init.method === 'GET') looks++
+      return fetch(url, init)
+    }
+    const soon = room.another({ random: () => 0.05 })
+    const late = room.another({ random: () => 0.9, fetch: counting })
+    const serving = [soon, late].map((agent) =>
+      agent.session('died').serve(options, async (run) => {
+        expect(run.resumed).toBe(true)
+        const before = looks
+        await until('the other has looked, and left it alone', () => looks > before)
+        await run.text('I finish.')
+      }),
+    )
     await until('it is answered', async () => {
       const { runs } = await room.ask('GET', '/sessions/died/runs')
       return (runs as { status: string }[])[0]?.status === 'finished'
     })
+    const taken = (await room.events('died')).filter(({ type }) => type === 'run.resumed')
+    expect(taken).toHaveLength(1)
     expect(await answers('died')).toEqual(['I finish.'])
-    await second.close()
-    await serving
+    await Promise.all([soon.close(), late.close()])
+    await Promise.all(serving)
     await first.close()
     void working
   }, 30_000)
