@@ -1,5 +1,4 @@
-import { afterEach, expect, it } from 'vitest'
-import { HeldlineError } from '../../src/protocol/errors.ts'
+import { expect, it } from 'vitest'
 import type { SessionId } from '../../src/protocol/ids.ts'
 import { bucketOf, slotOf } from '../../src/store/redis/keys.ts'
 import {
@@ -13,32 +12,24 @@ import {
   listen,
   readAll,
 } from '../contract/store/kit.ts'
-import { codeOf } from '../support/redis-case.ts'
+import { appendOne, codeOf, hearsFrom, kept, open } from '../support/redis-case.ts'
 import { startCluster } from '../support/redis-server.ts'
-import { openOn } from '../support/redis-store.ts'
 import { until } from '../support/until.ts'
-
-const cleanups: (() => Promise<void>)[] = []
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).toReversed()) await cleanup()
-})
 
 /** A Cluster with a replica for each primary, two nodes on it, and a session on each primary, in order. */
 async function replicatedCluster(deadlineMs: number) {
-  const cluster = await startCluster(3, { 'min-replicas-to-write': '1' }, { replicated: true })
-  cleanups.push(() => cluster.stop())
-  const open = async (index: number) => {
-    const opened = await openOn(cluster.nodes[index]?.url ?? '', {
+  const cluster = await kept(
+    startCluster(3, { 'min-replicas-to-write': '1' }, { replicated: true }),
+  )
+  const openBy = (index: number) =>
+    open(cluster.nodes[index]?.url ?? '', {
       cluster: true,
       durability: 'replicated',
       replicas: 1,
       deadlineMs,
     })
-    cleanups.push(() => opened.store.close())
-    return { ...opened, close: () => opened.store.close() }
-  }
   // The one opens by the first primary, the other by another one.
-  const [here, there] = [await open(0), await open(1)]
+  const [here, there] = [await openBy(0), await openBy(1)]
   expect(here.store.durability).toBe('replicated')
   const sessions = new Map<number, SessionId>()
   while (sessions.size < 3) {
@@ -68,40 +59,23 @@ it('confirms what the replica of that very primary has, and nothing else', async
 it('goes on where a primary of the Cluster dies, and loses nothing that a replica confirmed', async () => {
   const { cluster, here, there, sessions } = await replicatedCluster(30_000)
   const [struck] = sessions as [SessionId]
-  const { heard } = await listen(there, struck)
-  const hearsTheOther = async (text: string) => {
-    await eventually(() => {
-      here.signals.send(struck, text)
-      expect(heard.at(-1)).toEqual({ kind: 'signal', payload: text })
-    })
-    const { last } = await commit(here.store, { session: struck, events: events(1) })
-    await eventually(() => expect(heard.at(-1)).toMatchObject({ kind: 'committed', last }))
-  }
-  await hearsTheOther('before')
+  const listening = await listen(there, struck)
+  await hearsFrom(listening, here, struck, 'before')
   let restored = 0
   there.signals.onRestored(() => restored++)
 
   const acknowledged = new Map<SessionId, Map<number, string>>()
-  const counts = new Map<SessionId, number>(sessions.map((session) => [session, 0]))
+  const countOf = (session: SessionId): number => acknowledged.get(session)?.size ?? 0
   const writing = new AbortController()
   const write = async (session: SessionId): Promise<void> => {
     const stands = new Map<number, string>()
     acknowledged.set(session, stands)
-    while (!writing.signal.aborted) {
-      const one = event()
-      try {
-        const { first } = await commit(here.store, { session, events: [one] })
-        stands.set(first, one.tag)
-        counts.set(session, stands.size)
-      } catch (error) {
-        if (!(error instanceof HeldlineError) || error.code !== 'durability_timeout') throw error
-      }
-    }
+    while (!writing.signal.aborted) await appendOne(here.store, session, stands)
   }
   const writers = sessions.map(write)
   const grown = (session: SessionId, by: number, withinMs = 30_000) => {
-    const wanted = (counts.get(session) ?? 0) + by
-    return until('commits', () => (counts.get(session) ?? 0) >= wanted, { withinMs })
+    const wanted = countOf(session) + by
+    return until('commits', () => countOf(session) >= wanted, { withinMs })
   }
   await Promise.all(sessions.map((session) => grown(session, 20)))
 
@@ -120,7 +94,7 @@ it('goes on where a primary of the Cluster dies, and loses nothing that a replic
   await Promise.all(writers)
 
   await eventually(() => expect(restored).toBeGreaterThan(0))
-  await hearsTheOther('after')
+  await hearsFrom(listening, here, struck, 'after')
   for (const session of sessions) {
     const log = await readAll(there.store, session)
     expectChain(log, await headOf(there.store, session))

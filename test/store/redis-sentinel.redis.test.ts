@@ -1,9 +1,7 @@
-import { afterEach, expect, it } from 'vitest'
-import { HeldlineError } from '../../src/protocol/errors.ts'
+import { expect, it } from 'vitest'
 import {
   commit,
   create,
-  event,
   events,
   eventually,
   expectChain,
@@ -12,28 +10,26 @@ import {
   readAll,
 } from '../contract/store/kit.ts'
 import { startFakeSentinel } from '../support/fake-sentinel.ts'
-import { startRedis, startSentinel } from '../support/redis-server.ts'
-import { openOn } from '../support/redis-store.ts'
-import { startProxy } from '../support/tcp-proxy.ts'
-
-const cleanups: (() => Promise<void>)[] = []
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).toReversed()) await cleanup()
-})
-async function kept<T extends { stop(): Promise<void> }>(starting: Promise<T>): Promise<T> {
-  const server = await starting
-  cleanups.push(() => server.stop())
-  return server
-}
+import {
+  appendOne,
+  closedAfter,
+  hearsFrom,
+  kept,
+  open,
+  proxyOf,
+  server,
+} from '../support/redis-case.ts'
+import { startSentinel } from '../support/redis-server.ts'
 
 it(
   'follows a Sentinel to the new primary, and loses nothing that a replica confirmed',
   { timeout: 90_000 },
   async () => {
-    const primary = await kept(startRedis({ 'repl-diskless-sync-delay': '0' }))
-    const replica = await kept(
-      startRedis({ replicaof: `127.0.0.1 ${primary.port}`, 'repl-diskless-sync-delay': '0' }),
-    )
+    const primary = await server({ 'repl-diskless-sync-delay': '0' })
+    const replica = await server({
+      replicaof: `127.0.0.1 ${primary.port}`,
+      'repl-diskless-sync-delay': '0',
+    })
     await eventually(async () =>
       expect(await primary.ask('info', 'replication')).toContain('state=online'),
     )
@@ -42,29 +38,19 @@ it(
     await eventually(async () =>
       expect(await sentinel.ask('sentinel', 'replicas', 'main')).toContain(`${replica.port}`),
     )
-    const opened = await openOn('redis://127.0.0.1', {
+    const opened = await open('redis://127.0.0.1', {
       sentinel: { name: 'main', urls: [sentinel.url] },
       durability: 'replicated',
       deadlineMs: 30_000,
     })
-    cleanups.push(() => opened.store.close())
     const { store, signals } = opened
     const { session } = await create(store)
-    const { heard, close } = await listen({ ...opened, close: () => store.close() }, session)
+    const { heard, close } = await listen(opened, session)
     let restored = 0
     signals.onRestored(() => restored++)
 
     const acknowledged = new Map<number, string>()
-    const append = async (): Promise<void> => {
-      const one = event()
-      try {
-        const { first } = await commit(store, { session, events: [one] })
-        acknowledged.set(first, one.tag)
-      } catch (error) {
-        // Stored but not confirmed, while the new primary has no replica of its own.
-        if (!(error instanceof HeldlineError) || error.code !== 'durability_timeout') throw error
-      }
-    }
+    const append = (): Promise<void> => appendOne(store, session, acknowledged)
     await Promise.all(Array.from({ length: 50 }, append))
     await primary.kill()
     await Promise.all(Array.from({ length: 50 }, append))
@@ -84,26 +70,15 @@ it(
 )
 
 it('goes on where word of a failover comes in the middle of connecting, which ends the client beneath', async () => {
-  const redis = await kept(startRedis())
-  const proxy = await startProxy(redis.port)
-  cleanups.push(() => proxy.close())
+  const redis = await server()
+  const { proxy } = await proxyOf(redis.port)
   const sentinel = await startFakeSentinel(proxy.port)
-  cleanups.push(() => sentinel.close())
-  const here = await openOn('redis://main', { sentinel: { name: 'main', urls: [sentinel.url] } })
-  cleanups.push(() => here.store.close())
-  const there = await openOn(redis.url)
-  cleanups.push(() => there.store.close())
+  closedAfter(sentinel)
+  const here = await open('redis://main', { sentinel: { name: 'main', urls: [sentinel.url] } })
+  const there = await open(redis.url)
   const { session } = await create(here.store)
-  const { heard, close } = await listen({ ...here, close: () => here.store.close() }, session)
-  const hearsTheOther = async (round: number) => {
-    await eventually(() => {
-      there.signals.send(session, `round ${round}`)
-      expect(heard.at(-1)).toEqual({ kind: 'signal', payload: `round ${round}` })
-    })
-    const { last } = await commit(there.store, { session, events: events(1) })
-    await eventually(() => expect(heard.at(-1)).toMatchObject({ kind: 'committed', last }))
-  }
-  await hearsTheOther(0)
+  const listening = await listen(here, session)
+  await hearsFrom(listening, there, session, 'round 0')
   const connections = 3
   await eventually(() => expect(sentinel.subscribers).toBe(connections))
 
@@ -117,8 +92,8 @@ it('goes on where word of a failover comes in the middle of connecting, which en
     sentinel.release()
     await eventually(() => expect(sentinel.subscribers).toBe(connections))
     await commit(here.store, { session, events: events(1) })
-    await hearsTheOther(round)
+    await hearsFrom(listening, there, session, `round ${round}`)
   }
   expectChain(await readAll(here.store, session), await headOf(there.store, session))
-  close()
+  listening.close()
 })

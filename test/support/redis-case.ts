@@ -3,7 +3,7 @@ import { HeldlineError } from '../../src/protocol/errors.ts'
 import type { SessionId } from '../../src/protocol/ids.ts'
 import { keysOf } from '../../src/store/redis/keys.ts'
 import type { RedisStoreOptions } from '../../src/store/redis/open.ts'
-import { eventually, listen } from '../contract/store/kit.ts'
+import { commit, event, events, eventually, listen } from '../contract/store/kit.ts'
 import { type RedisServer, type RedisSettings, startRedis } from './redis-server.ts'
 import { openOn } from './redis-store.ts'
 import { startProxy } from './tcp-proxy.ts'
@@ -14,15 +14,26 @@ afterEach(async () => {
   for (const cleanup of cleanups.splice(0).toReversed()) await cleanup()
 })
 
-export async function server(settings: RedisSettings = {}): Promise<RedisServer> {
-  const started = await startRedis(settings)
+/** Stopped when the test is over. */
+export async function kept<Started extends { stop(): Promise<void> }>(
+  starting: Promise<Started>,
+): Promise<Started> {
+  const started = await starting
   cleanups.push(() => started.stop())
   return started
 }
 
+export function server(settings: RedisSettings = {}): Promise<RedisServer> {
+  return kept(startRedis(settings))
+}
+
+export function closedAfter(opened: { close(): Promise<void> }): void {
+  cleanups.push(() => opened.close())
+}
+
 export async function proxyOf(port: number) {
   const proxy = await startProxy(port)
-  cleanups.push(() => proxy.close())
+  closedAfter(proxy)
   return { proxy, url: `redis://127.0.0.1:${proxy.port}` }
 }
 
@@ -45,6 +56,38 @@ export async function listenFrom(there: Opened, here: Opened, session: SessionId
   await eventually(() => expect(listening.heard.at(-1)).toMatchObject({ payload: 'last' }))
   listening.heard.length = 0
   return listening
+}
+
+/** Commits one event, and keeps what was acknowledged: its tag by its serial. It may be stored, but not confirmed, while a primary has no replica. */
+export async function appendOne(
+  store: Opened['store'],
+  session: SessionId,
+  acknowledged: Map<number, string>,
+): Promise<void> {
+  const one = event()
+  try {
+    const { first } = await commit(store, { session, events: [one] })
+    acknowledged.set(first, one.tag)
+  } catch (error) {
+    if (codeOf(error) !== 'durability_timeout') throw error
+  }
+}
+
+/** That a node hears what another one sends and commits. */
+export async function hearsFrom(
+  { heard }: Awaited<ReturnType<typeof listen>>,
+  { store, signals }: Opened,
+  session: SessionId,
+  text: string,
+): Promise<void> {
+  await eventually(() => {
+    signals.send(session, text)
+    expect(heard.at(-1)).toEqual({ kind: 'signal', payload: text })
+  })
+  const { last } = await commit(store, { session, events: events(1) })
+  // A signal that was sent once more may come behind it.
+  const committed = expect.objectContaining({ kind: 'committed', last })
+  await eventually(() => expect(heard).toContainEqual(committed))
 }
 
 export const codeOf = (error: unknown): string =>
