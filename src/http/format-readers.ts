@@ -19,6 +19,8 @@ export interface FormatOptions {
   readonly exact: boolean
   /** The message's id, where the caller names it. */
   readonly message: string | undefined
+  /** What the message follows, where the caller names it; `null`: nothing. */
+  readonly parent: string | null | undefined
   /** The id of a message that nobody names. */
   readonly madeId: () => string
 }
@@ -40,6 +42,7 @@ export class ChunkBody implements BodyReader {
       (nextPart): Reader =>
         format === 'ag-ui' ? new AgUiReader(nextPart) : new AiSdkReader(nextPart),
       () => options.message ?? this.#named ?? options.madeId(),
+      options.parent,
     )
   }
 
@@ -123,6 +126,7 @@ export class TextBody implements BodyReader {
     this.#message = new StreamedMessage(
       (nextPart) => new TextReader(nextPart),
       () => options.message ?? options.madeId(),
+      options.parent,
     )
   }
 

@@ -23,12 +23,13 @@ export function readerFor(call: Call, ports: Ports): (retry: Retry) => BodyReade
   const { variant } = call.route
   const query = call.query()
   const message = messageOf(query.get('message'))
+  const parent = parentOf(query.get('parent'))
   const { maxEventBytes } = ports.limits
   if (variant === 'text/plain') return (retry) => new TextBody(options(retry))
   const format = formatOf(query.get('format'))
   if (format === null && variant === 'application/x-ndjson') {
-    if (message === undefined) return () => new EventLines(maxEventBytes)
-    throw invalid('message names that of a format; events name their own')
+    if (message === undefined && parent === undefined) return () => new EventLines(maxEventBytes)
+    throw invalid('message and parent are those of a format; events name their own')
   }
   if (format === null) throw invalid(`format is one of ${FORMATS.join(', ')}`)
   const Lines = variant === 'text/event-stream' ? SseLines : JsonLines
@@ -39,6 +40,7 @@ export function readerFor(call: Call, ports: Ports): (retry: Retry) => BodyReade
       maxEventBytes,
       exact: retry.key !== undefined || retry.producer !== undefined,
       message,
+      parent,
       madeId: () => madeId(call.id('run'), retry.key ?? producerText(retry) ?? ports.random.id()),
     }
   }
@@ -64,6 +66,13 @@ function formatOf(text: string | undefined): Format | null {
 function messageOf(text: string | undefined): string | undefined {
   if (text === undefined || ID_PATTERN.test(text)) return text
   throw invalid('message does not have the form of an id')
+}
+
+/** Empty: none. */
+function parentOf(text: string | undefined): string | null | undefined {
+  if (text === undefined || ID_PATTERN.test(text)) return text
+  if (text === '') return null
+  throw invalid('parent does not have the form of an id')
 }
 
 function invalid(why: string): HeldlineError {

@@ -29,6 +29,8 @@ const errors = [
 const FORMAT = 'What a line is a chunk of: `ui-message-chunks` (AI SDK) or `ag-ui`.'
 const MESSAGE =
   'The id of the message. Without it, the one that the framework gives; else one of the run and the Idempotency-Key.'
+const PARENT =
+  'The id of the message that this one follows: what the run answers, then what it said last. Empty: none. Without it, the latest of the session.'
 
 /** Events in the name of a run. [P-10.3] */
 export function runEventRoutes(
@@ -70,7 +72,7 @@ export function runEventRoutes(
       summary: 'Append a stream of lines in the name of a run, one event or one chunk each',
       description:
         'As in the session itself; with `format`, each line is a chunk that a framework streams, and all of them are one message. When the run is cancelled, or another process holds it, the error is the last line. A stream in which no line comes is no sign of life.',
-      query: { format: FORMAT, message: MESSAGE },
+      query: { format: FORMAT, message: MESSAGE, parent: PARENT },
       body: { schema: newEventSchema, required: true },
     },
     {
@@ -80,7 +82,7 @@ export function runEventRoutes(
         'Append what a framework streams as server-sent events, one chunk each, as a message',
       description:
         'As lines with `format`, which is needed here. A line `data: [DONE]` says nothing.',
-      query: { format: FORMAT, message: MESSAGE },
+      query: { format: FORMAT, message: MESSAGE, parent: PARENT },
       body: { schema: streamText, required: true },
     },
     {
@@ -88,7 +90,7 @@ export function runEventRoutes(
       variant: 'text/plain',
       summary: 'Append text as it arrives, as a message',
       description: 'UTF-8, of any length, over any length of time; completed at its end.',
-      query: { message: MESSAGE },
+      query: { message: MESSAGE, parent: PARENT },
       body: { schema: streamText, required: true },
     },
   ]

@@ -1,6 +1,6 @@
 import { HeldlineError } from '../protocol/errors.ts'
 import type { Draft, Lane } from '../protocol/formats/draft.ts'
-import { MessageWriter } from '../protocol/formats/message-writer.ts'
+import { MessageWriter, type MessageOptions } from '../protocol/formats/message-writer.ts'
 import type { NextPart, Piece, Reader } from '../protocol/formats/piece.ts'
 
 /** Of what a message has already said, so much is kept for when its stream takes a step back. */
@@ -13,6 +13,7 @@ export class StreamedMessage {
   readonly #reader: Reader
   /** The message's id, asked for when it begins. */
   readonly #id: () => string
+  readonly #options: MessageOptions
   readonly #lane: Lane
   #drafts: Draft[] = []
   #message: MessageWriter | null = null
@@ -20,8 +21,10 @@ export class StreamedMessage {
   #textPart = ''
   #held = 0
 
-  constructor(readerOf: (nextPart: NextPart) => Reader, id: () => string) {
+  /** @param parent what it follows; `undefined`: the latest of the session */
+  constructor(readerOf: (nextPart: NextPart) => Reader, id: () => string, parent?: string | null) {
     this.#id = id
+    this.#options = parent === undefined ? {} : { parent }
     this.#reader = readerOf(() => this.#begun.nextPart())
     this.#lane = { write: (draft) => Promise.resolve(void this.#drafts.push(draft)) }
   }
@@ -54,7 +57,14 @@ export class StreamedMessage {
   }
 
   get #begun(): MessageWriter {
-    this.#message ??= new MessageWriter(this.#id(), this.#lane, {}, null, false, KEEP_BYTES)
+    this.#message ??= new MessageWriter(
+      this.#id(),
+      this.#lane,
+      this.#options,
+      null,
+      false,
+      KEEP_BYTES,
+    )
     return this.#message
   }
 

@@ -108,6 +108,37 @@ describe('[P-10.13] what a framework streams is appended as it is', () => {
     },
   )
 
+  test.for(FORMS)(
+    '[P-16.6] %s follow what the request names as the parent: a message, or none',
+    async ([, type, query, , raw]) => {
+      const join = query === '' ? '?' : '&'
+      const parents = ['', '&parent=a', '&parent=gone', '&parent=']
+      for (const [index, parent] of parents.entries()) {
+        const named = `${query}${join}message=${'abcd'[index]}${parent}`
+        expect((await say(type, raw, { query: named })).status).toBe(200)
+      }
+      const { json } = await server.ask('GET', `${path}/messages`)
+      const placed = json.messages.map(({ id, parent }: Record<string, unknown>) => [id, parent])
+      expect(placed).toEqual([
+        ['a', null],
+        ['b', 'a'],
+        ['c', 'gone'],
+        ['d', null],
+      ])
+    },
+  )
+
+  test('a parent that is no id, or that is none of a format, is refused', async () => {
+    const bad = await say(TEXT, 'Hello', { query: '?parent=a%20b' })
+    expect(refused(bad)).toEqual([400, 'invalid_request'])
+    const event = JSON.stringify({ type: 'x.a', data: {} })
+    expect(refused(await say(NDJSON, event, { query: '?parent=a' }))).toEqual([
+      400,
+      'invalid_request',
+    ])
+    expect(await messages()).toEqual([])
+  })
+
   test('it is written in the name of the run, and acknowledged by lines that say how much stands', async () => {
     const answer = await say(SSE, asSse(uiChunks), { query: '?format=ui-message-chunks' })
     expect(answer.headers.get('content-type')).toBe(NDJSON)
