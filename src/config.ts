@@ -220,6 +220,13 @@ export const SETTINGS = {
       'How long an input may wait for an agent before it is sent, where WEBHOOK_EVENTS names input.received.',
     ),
   },
+  'Compatible faces': {
+    AI_SDK_ABORT: setting(
+      oneOf(['detach', 'cancel']),
+      'detach',
+      'What an abort means that a stock client of the AI SDK sends over its WebSocket, for "stop" and for "leave" alike; cancel: it stops the run.',
+    ),
+  },
   Limits: {
     MAX_EVENT_BYTES: setting(bytes, '65536', 'The largest event.'),
     MAX_FRAME_BYTES: setting(bytes, '131072', 'The largest frame of a WebSocket.'),

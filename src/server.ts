@@ -7,6 +7,8 @@ import { TokenMint } from './auth/mint.ts'
 import { originRule } from './auth/origins.ts'
 import { expireTicket, Tickets } from './auth/tickets.ts'
 import { TokenVerifier } from './auth/tokens.ts'
+import { AiSdkChat } from './compat/ai-sdk/chat.ts'
+import { aiSdkDoor } from './compat/ai-sdk/socket.ts'
 import { Attached } from './core/attached.ts'
 import type { ConnectionPorts } from './core/connection.ts'
 import { Courier } from './core/courier.ts'
@@ -76,6 +78,9 @@ export async function startServer(config: LoadedConfig, log: Log): Promise<Heldl
     random.fraction(),
   )
   const connections: ConnectionPorts = { ...ports, ...core, ...auth }
+  const defaultSettings = settingsOf(config)
+  const faced = { ...ports, ...core, defaultSettings, onAbort: config.aiSdkAbort }
+  const aiSdk = new AiSdkChat(faced)
   let draining = false
 
   let demo: Demo | null = null
@@ -86,7 +91,8 @@ export async function startServer(config: LoadedConfig, log: Log): Promise<Heldl
     attachments: connections,
     health: () => opened.store.check(),
     allowsOrigin: originRule(config.allowedOrigins, config.production),
-    defaultSettings: settingsOf(config),
+    defaultSettings,
+    aiSdk,
     durability: opened.store.durability,
     draining: () => draining,
     trustProxy: config.trustProxy,
@@ -98,6 +104,7 @@ export async function startServer(config: LoadedConfig, log: Log): Promise<Heldl
     maxConnections: config.maxConnections,
     addressOf: clientAddress(config.trustProxy),
     allowsOrigin: originRule(config.allowedOrigins, config.production),
+    doors: [aiSdkDoor(aiSdk, faced)],
   })
   await http.listen({ port: config.port, host: config.host })
   const url = urlOf(config.host, http.server.address())

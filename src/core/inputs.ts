@@ -3,6 +3,7 @@ import type { Epoch, SessionId } from '../protocol/ids.ts'
 import type { By } from '../protocol/event.ts'
 import type { InputMode } from '../protocol/input-events.ts'
 import { run, sessionNotFound } from './commit.ts'
+import { inputFate, type InputFate } from './input-fate.ts'
 import type { Keeper } from './keeper.ts'
 import type { Random } from './random.ts'
 import { demandSize } from './raw-data.ts'
@@ -85,6 +86,11 @@ export class Inputs {
       const { inputs, position } = await this.#ports.views.at(session)
       return { value: [...inputs.values()], position, found: inputs.size > 0 }
     })
+  }
+
+  /** What became of one. @returns `null`: there never was such an input @throws HeldlineError `session_not_found` */
+  fate(session: SessionId, input: string): Promise<InputFate | null> {
+    return inputFate(this.#ports.store, session, input)
   }
 
   /** @throws what `deliverInput` throws */

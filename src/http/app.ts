@@ -1,4 +1,5 @@
 import fastify, { type FastifyInstance } from 'fastify'
+import { aiSdkRoutes } from './ai-sdk.ts'
 import { BodyDeadlines } from './body-deadlines.ts'
 import { controlRoutes } from './control.ts'
 import { effectRoutes } from './effects.ts'
@@ -92,6 +93,7 @@ export function allRoutes(
     ...tokenRoutes(ports),
     ...probeRoutes(ports),
     ...connectRoutes(),
+    ...aiSdkRoutes(ports, limits, streams),
   ]
   return [...routes, ...openapiRoutes(routes)]
 }

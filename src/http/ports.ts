@@ -20,6 +20,9 @@ import type { Durability, StoreHealth } from '../core/store.ts'
 import type { SessionSettings } from '../core/transitions/session.ts'
 import type { Views } from '../core/views.ts'
 import type { TokenBody } from '../protocol/http.ts'
+import type { ChatRequest } from '../protocol/http-ai-sdk.ts'
+import type { SessionId } from '../protocol/ids.ts'
+import type { ChunkSource, ChunkStream } from './chunk-stream.ts'
 import type { HttpLimits } from './limits.ts'
 
 /** What the HTTP control plane needs of the rest of the server. */
@@ -82,6 +85,7 @@ export interface HttpPorts {
   /** The proxies whose word about a client's address is believed, as networks. */
   readonly trustProxy?: readonly string[]
   readonly mounts?: readonly Mount[]
+  readonly aiSdk: AiSdkFace
   /** What a session gets that names no settings. */
   readonly defaultSettings: SessionSettings
   readonly durability: Durability
@@ -106,6 +110,26 @@ export interface TicketIssuer {
     grant: Grant,
     request: { readonly origin: string | null },
   ): Promise<{ readonly ticket: string; readonly expiresAt: number }>
+}
+
+/** What is to be answered: a run, or the input that will have one. */
+export type ChatTarget = { readonly run: string } | { readonly input: string }
+
+/** Sessions as the AI SDK's stock transports see them. [P-18] */
+export interface AiSdkFace {
+  /** @throws HeldlineError `forbidden`, `session_not_found`, `invalid_request`, `message_not_found`, what receiving an input throws */
+  send(grant: Grant, session: SessionId, request: ChatRequest): Promise<ChatTarget>
+  /**
+   * @param last where nothing is being answered: the latest answer, over as it is
+   * @returns `null`: nothing is being answered
+   * @throws HeldlineError `forbidden`
+   */
+  active(grant: Grant, session: SessionId, last: boolean): Promise<ChatTarget | null>
+  response(session: SessionId, target: ChatTarget, stream: ChunkStream): ChunkSource
+  /** @throws HeldlineError `session_not_found` */
+  stop(grant: Grant, session: SessionId): Promise<object>
+  /** @throws HeldlineError `session_not_found` */
+  messages(session: SessionId, limit: number, maxBytes: number): Promise<object>
 }
 
 /** A route that this face carries for somebody else. Open to everybody: it brings its own rights. */

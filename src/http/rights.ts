@@ -72,4 +72,10 @@ export const RIGHTS: Readonly<Record<string, Need>> = {
   'POST /v1/sessions/{session}/effects/{effect}/decide': ['manage', 'control'],
   'POST /v1/sessions/{session}/control/take': 'control',
   'POST /v1/sessions/{session}/control/release': ['control', 'manage'],
+  // Its answer is read, too: whoever sends needs to read as well. See AiSdkChat.
+  'POST /compat/ai-sdk/chat': 'send',
+  'GET /compat/ai-sdk/chat/{session}/stream': ['subscribe', 'history'],
+  'POST /compat/ai-sdk/chat/{session}/stop': 'send',
+  'GET /compat/ai-sdk/chat/{session}/messages': 'history',
+  'GET /compat/ai-sdk/ws': 'nothing',
 }

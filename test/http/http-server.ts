@@ -4,6 +4,7 @@ import { TokenMint } from '../../src/auth/mint.ts'
 import { originRule } from '../../src/auth/origins.ts'
 import { Tickets } from '../../src/auth/tickets.ts'
 import { TokenVerifier } from '../../src/auth/tokens.ts'
+import { AiSdkChat } from '../../src/compat/ai-sdk/chat.ts'
 import type { Grant } from '../../src/core/access.ts'
 import { Attached } from '../../src/core/attached.ts'
 import { Deliveries } from '../../src/core/deliveries.ts'
@@ -107,6 +108,11 @@ export async function startHttp(options: HttpServerOptions = {}) {
   const effects = new Effects({ ...ports, views, keeper, hash: sha256 })
   const tickets = new Tickets(store, random, () => clock.now())
   const mint = new TokenMint(TOKEN_SECRET, null, clock)
+  const defaultSettings = {
+    ttlMs: null,
+    retention: { maxAgeMs: null, maxEvents: null, maxBytes: null },
+  }
+  const faced = { ...ports, hub, views, inputs, runs, sessions, defaultSettings }
   let draining = false
   const app = createHttp({
     ...ports,
@@ -128,10 +134,8 @@ export async function startHttp(options: HttpServerOptions = {}) {
     tickets,
     health: () => store.check(),
     allowsOrigin: originRule([ORIGIN], true),
-    defaultSettings: {
-      ttlMs: null,
-      retention: { maxAgeMs: null, maxEvents: null, maxBytes: null },
-    },
+    defaultSettings,
+    aiSdk: new AiSdkChat({ ...faced, onAbort: 'detach' }),
     durability: store.durability,
     draining: () => draining,
     ...(options.httpLimits && { httpLimits: options.httpLimits }),

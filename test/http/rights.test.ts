@@ -59,6 +59,7 @@ describe('[P-6.2] the table of rights', () => {
   test('what is open to everybody is what is meant to be', () => {
     const open = needs.filter(([, , need]) => need === 'nothing').map(([name]) => name)
     expect(open.sort()).toEqual([
+      'GET /compat/ai-sdk/ws',
       'GET /docs',
       'GET /livez',
       'GET /openapi.json',

@@ -1,0 +1,145 @@
+import { demand, reaches, type Grant } from '../../core/access.ts'
+import { HeldlineError } from '../../protocol/errors.ts'
+import { isOver } from '../../protocol/fold/fold-run.ts'
+import type { View } from '../../protocol/fold/view.ts'
+import { toUiMessage, type UiMessage } from '../../protocol/formats/to-ai-sdk.ts'
+import type { ChatRequest } from '../../protocol/http-ai-sdk.ts'
+import { parseSessionId, type SessionId } from '../../protocol/ids.ts'
+import { uiPath } from './answer.ts'
+import { askOf } from './intent.ts'
+import type { AiSdkPorts } from './ports.ts'
+import { ResponseStream, type ChunkSink, type Target } from './response-stream.ts'
+
+/** The session that a chat id names. @throws HeldlineError `invalid_session_id` */
+export function sessionOf(chatId: string): SessionId {
+  const session = parseSessionId(chatId)
+  if (session !== null) return session
+  throw new HeldlineError(
+    'invalid_session_id',
+    'the chat id does not have the form of a session id',
+  )
+}
+
+/** Whoever is answered must be allowed to read. @throws HeldlineError `session_not_found`, `forbidden` */
+export function demandReading(grant: Grant, session: SessionId): void {
+  demand(grant, grant.capabilities.has('subscribe') ? 'subscribe' : 'history', session)
+}
+
+/** Sessions as the AI SDK's stock transports see them: chats, to which one sends messages and gets a stream back. [P-18] */
+export class AiSdkChat {
+  readonly #ports: AiSdkPorts
+
+  constructor(ports: AiSdkPorts) {
+    this.#ports = ports
+  }
+
+  /**
+   * Takes what a client sends as an input, once. A session that is not there is made for its first message, where the credentials may.
+   * @returns what to follow
+   * @throws HeldlineError `forbidden`, `session_not_found`, `invalid_request`, `message_not_found`, what receiving an input throws
+   */
+  async send(grant: Grant, session: SessionId, request: ChatRequest): Promise<Target> {
+    demand(grant, 'send', session)
+    demandReading(grant, session)
+    const view = await this.#viewOf(session)
+    const ask = askOf(request, view)
+    if (view === null) await this.#create(grant, session)
+    const by = { subject: grant.subject }
+    const { input } = await this.#ports.inputs.receive({ session, mode: 'queue', by, ...ask })
+    return { input }
+  }
+
+  /**
+   * What is being answered, or waits to be. [P-18.4]
+   * @param last where there is nothing of it, the latest answer, over as it is: for who was cut off and comes back after its end
+   * @returns `null`: nothing
+   * @throws HeldlineError `forbidden`, `session_not_found`
+   */
+  async active(grant: Grant, session: SessionId, last: boolean): Promise<Target | null> {
+    demandReading(grant, session)
+    const view = await this.#viewOf(session)
+    if (view === null) return null
+    const live = [...view.runs.values()].findLast(({ status }) => !isOver(status))
+    if (live !== undefined) return { run: live.id }
+    const [waiting] = view.inputs.values()
+    if (waiting !== undefined) return { input: waiting.id }
+    const run = view.messages.get(view.tip ?? '')?.run
+    return last && run !== undefined ? { run } : null
+  }
+
+  /** @param sink where the chunks go, once it is open */
+  response(session: SessionId, target: Target, sink: ChunkSink): ResponseStream {
+    return new ResponseStream(session, target, this.#ports, sink)
+  }
+
+  /** Stops what `active` would tell: the runs that live; where none does, what this subject has waiting. [P-18.6] */
+  async stop(
+    grant: Grant,
+    session: SessionId,
+  ): Promise<{ readonly runs: readonly string[]; readonly inputs: readonly string[] }> {
+    demand(grant, 'send', session)
+    const by = { subject: grant.subject }
+    const view = await this.#ports.views.at(session)
+    const live = [...view.runs.values()].filter(({ status }) => !isOver(status))
+    const waiting = live.length > 0 ? [] : [...view.inputs.values()]
+    const own = waiting.filter((input) => input.by === grant.subject)
+    const runs: string[] = []
+    for (const { id: run } of live) {
+      const { cancelled } = await this.#ports.runs.cancel({ session, run, by })
+      if (cancelled) runs.push(run)
+    }
+    const inputs: string[] = []
+    for (const { id: input } of own) {
+      const { cancelled } = await this.#ports.inputs.cancel({ session, input, by })
+      if (cancelled) inputs.push(input)
+    }
+    return { runs, inputs }
+  }
+
+  /** Stops one response: its run, or its input before it has one. */
+  async cancel(grant: Grant, session: SessionId, target: Target): Promise<void> {
+    demand(grant, 'send', session)
+    const by = { subject: grant.subject }
+    if ('run' in target) await this.#ports.runs.cancel({ session, by, run: target.run })
+    else await this.#ports.inputs.cancel({ session, by, input: target.input })
+  }
+
+  /**
+   * The latest messages that lead to where the session is now, for a client to begin with. [P-18.5]
+   * @param maxBytes of their text together; at least one is given
+   */
+  async messages(
+    session: SessionId,
+    limit: number,
+    maxBytes: number,
+  ): Promise<{ readonly messages: readonly UiMessage[]; readonly more: boolean }> {
+    const view = await this.#ports.views.at(session)
+    const all = uiPath(view).map(toUiMessage)
+    const messages: UiMessage[] = []
+    let bytes = 0
+    for (const message of all.toReversed().slice(0, limit)) {
+      bytes += JSON.stringify(message).length
+      if (bytes > maxBytes && messages.length > 0) break
+      messages.unshift(message)
+    }
+    return { messages, more: messages.length < all.length }
+  }
+
+  async #viewOf(session: SessionId): Promise<View | null> {
+    try {
+      return await this.#ports.views.at(session)
+    } catch (error) {
+      if (error instanceof HeldlineError && error.code === 'session_not_found') return null
+      throw error
+    }
+  }
+
+  async #create(grant: Grant, session: SessionId): Promise<void> {
+    const mayCreate = grant.capabilities.has('create') && reaches(grant, session)
+    if (!mayCreate) {
+      throw new HeldlineError('session_not_found', 'unable to send; there is no such session')
+    }
+    const { sessions, defaultSettings: settings } = this.#ports
+    await sessions.open({ session, metadata: {}, settings, by: { subject: grant.subject } })
+  }
+}

@@ -1,0 +1,147 @@
+import type { FastifyReply } from 'fastify'
+import type { ServerResponse } from 'node:http'
+import type { Timer } from '../core/clock.ts'
+import { Outbox, type Transport } from '../core/outbox.ts'
+import type { HeldlineError } from '../protocol/errors.ts'
+import type { Call } from './call.ts'
+import type { HttpPorts } from './ports.ts'
+import type { OpenStream } from './streams.ts'
+
+type Ports = Pick<HttpPorts, 'clock' | 'limits' | 'log'>
+
+/** What writes itself into a chunk stream. */
+export interface ChunkSource {
+  open(): Promise<void>
+  pump(): void
+  close(): void
+}
+
+/** How often a reader that takes nothing is looked for. */
+const CHECK_MS = 5000
+const KEEP_ALIVE = ': keep-alive\n\n'
+const HEADERS = {
+  'content-type': 'text/event-stream',
+  'cache-control': 'no-cache',
+  'x-accel-buffering': 'no',
+  'x-vercel-ai-ui-message-stream': 'v1',
+}
+
+/**
+ * One response of UI message chunks as server-sent events. Where it cannot go on (this node goes down, the token is over, the reader is slow) it breaks off
+ * rather than ends: an end means to its readers that the answer is whole. [P-18.4]
+ */
+export class ChunkStream implements Transport<string>, OpenStream {
+  readonly #call: Call
+  readonly #reply: FastifyReply
+  readonly #ports: Ports
+  readonly #outbox: Outbox<string>
+  readonly #timers = new Set<Timer>()
+  readonly #closers: (() => void)[] = []
+  #source: ChunkSource | null = null
+  /** Until the source is open, a refusal is an answer like any other. */
+  #response: ServerResponse | null = null
+  #closed = false
+
+  constructor(call: Call, reply: FastifyReply, ports: Ports) {
+    this.#call = call
+    this.#reply = reply
+    this.#ports = ports
+    this.#outbox = new Outbox(this, ports.limits, ports.clock.now())
+    call.onEnd(reply, () => this.#end())
+  }
+
+  onClose(closer: () => void): void {
+    this.#closers.push(closer)
+  }
+
+  /** @throws what opening the source throws: nothing has been answered then */
+  async begin(source: ChunkSource): Promise<void> {
+    this.#source = source
+    try {
+      await source.open()
+    } catch (error) {
+      this.#end()
+      throw error
+    }
+    if (this.#closed) return
+    const { response, headers } = this.#call.stream(this.#reply)
+    response.writeHead(200, { ...headers, ...HEADERS })
+    response.on('drain', () => source.pump())
+    // A client that goes away in the middle of a write is no error of ours; `close` follows.
+    response.on('error', () => undefined)
+    response.flushHeaders()
+    this.#response = response
+    this.#every(this.#ports.limits.heartbeatMs, () => this.#outbox.send(KEEP_ALIVE))
+    this.#every(CHECK_MS, () => this.#outbox.check(this.#ports.clock.now()))
+    this.#watchExpiry()
+    source.pump()
+  }
+
+  ready(): boolean {
+    return this.#response !== null && this.#outbox.ready()
+  }
+
+  chunk(chunk: object): void {
+    this.#outbox.send(`data: ${JSON.stringify(chunk)}\n\n`)
+  }
+
+  end(): void {
+    this.#outbox.send('data: [DONE]\n\n')
+    this.#response?.end()
+    this.#end()
+  }
+
+  fail({ message }: HeldlineError): void {
+    this.chunk({ type: 'error', errorText: message })
+    this.end()
+  }
+
+  cut(): void {
+    this.#response?.destroy()
+    this.#end()
+  }
+
+  send(text: string): void {
+    this.#response?.write(text)
+  }
+
+  get bufferedBytes(): number {
+    return this.#response?.writableLength ?? 0
+  }
+
+  /** A slow consumer. */
+  close(_code: number, reason: string): void {
+    this.#ports.log.info('http.stream_cut', { requestId: this.#call.requestId, reason })
+    this.cut()
+  }
+
+  leave(): void {
+    this.cut()
+  }
+
+  #watchExpiry(): void {
+    const { expiresAt } = this.#call.grant
+    if (expiresAt === null) return
+    const { clock } = this.#ports
+    this.#timers.add(clock.after(Math.max(0, expiresAt - clock.now()), () => this.cut()))
+  }
+
+  #every(ms: number, task: () => void): void {
+    const timer = this.#ports.clock.after(ms, () => {
+      this.#timers.delete(timer)
+      if (this.#closed) return
+      task()
+      this.#every(ms, task)
+    })
+    this.#timers.add(timer)
+  }
+
+  #end(): void {
+    if (this.#closed) return
+    this.#closed = true
+    this.#outbox.close()
+    this.#source?.close()
+    for (const timer of this.#timers) timer.cancel()
+    for (const closer of this.#closers) closer()
+  }
+}
