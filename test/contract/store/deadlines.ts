@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import type { DueDeadline } from '../../../src/core/store.ts'
+import { internalSession } from '../../../src/core/internal-session.ts'
 import type { SessionId } from '../../../src/protocol/ids.ts'
 import type { Opened } from '../store.ts'
-import { commit, create, deadlineOf, events, eventually, headOf } from './kit.ts'
+import { commit, create, deadlineOf, events, eventually, headOf, newEpoch, readAll } from './kit.ts'
 
 const HOUR = 3_600_000
 
@@ -108,6 +109,18 @@ export function describeDeadlines(opened: Opened): void {
       const moved = await deadlineOf(store, session, 'd')
       expect(moved).toBeGreaterThan((due?.at ?? 0) + HOUR / 2)
       await commit(store, { session, guards: [{ deadline: 'd', at: moved }], events: events(1) })
+    })
+
+    it('are due in sessions of the server itself, whose ids nobody else can have', async () => {
+      const { store } = opened()
+      const session = internalSession('~contract')
+      const epoch = newEpoch()
+      const deadlines = [{ deadline: 'd', inMs: 0 }]
+      await commit(store, { session, create: { epoch }, events: events(2), deadlines })
+      expect(await whenDue(session, 1)).toMatchObject([{ session, deadline: 'd' }])
+      expect(await headOf(store, session)).toMatchObject({ epoch, head: 2 })
+      expect(await readAll(store, session)).toHaveLength(2)
+      await forget(session)
     })
 
     it('may have any name, and are gone with their session', async () => {
