@@ -5,11 +5,13 @@ import type { SessionApi } from './session-api.ts'
 import type { SessionWatch } from './session-watch.ts'
 import { waitingInputs, type ListedInput } from './waiting-inputs.ts'
 
-export interface ServeOptions extends Omit<RunOptions, 'run' | 'trigger' | 'adopt'> {
+export interface ServeOptions extends Omit<RunOptions, 'run' | 'trigger' | 'adopt' | 'deliverTo'> {
   /** The agent's name: runs of it that are lost are taken over. */
   readonly agent: string
   /** At so many inputs of the session the name works at once, whichever processes serve it; those that begin in the same moment may be more. Default 1. */
   readonly concurrency?: number
+  /** Subjects that each result has to reach; `sender`: whoever sent the input that it answers. */
+  readonly deliverTo?: readonly string[] | 'sender'
   /** Ends it, between two runs. */
   readonly signal?: AbortSignal
   /** What a run threw, or why the session could not be asked; it goes on. */
@@ -47,7 +49,7 @@ async function serveOne(
   api: SessionApi,
   watch: SessionWatch,
   closed: AbortSignal,
-  { signal = closed, onError = () => undefined, concurrency = 1, ...options }: ServeOptions,
+  { signal = closed, onError = () => undefined, concurrency = 1, ...serving }: ServeOptions,
   act: (run: Run) => unknown,
   tried: Tried,
 ): Promise<void> {
@@ -56,7 +58,7 @@ async function serveOne(
   while (!over.aborted) {
     const heard = watch.next((type) => WAKES.test(type), over)
     try {
-      const look = (): Promise<Work | null> => nextOf(api, options.agent, concurrency, tried, over)
+      const look = (): Promise<Work | null> => nextOf(api, serving, concurrency, tried, over)
       let work = await look()
       if (work?.adopt !== undefined) {
         // Others have heard of it, too: who comes later finds it in good hands.
@@ -64,7 +66,7 @@ async function serveOne(
         work = await look()
       }
       if (work === null) await heard.come
-      else await perform(session, { ...options, ...work }, act, tried)
+      else await perform(session, { ...serving, ...work }, act, tried)
     } catch (error) {
       if (over.aborted) return
       onError(error)
@@ -94,7 +96,9 @@ async function perform(
   }
 }
 
-type Work = Pick<RunOptions, 'run' | 'trigger' | 'adopt'>
+type Work = Pick<RunOptions, 'run' | 'trigger' | 'adopt'> & {
+  readonly deliverTo: readonly string[]
+}
 
 /**
  * What somebody wants now, else the oldest input, that nobody has tried here; else a run that was lost; nothing while enough runs of this agent live. The inputs are listed first: one that is
@@ -102,7 +106,7 @@ type Work = Pick<RunOptions, 'run' | 'trigger' | 'adopt'>
  */
 async function nextOf(
   api: SessionApi,
-  agent: string,
+  { agent, deliverTo = [] }: Pick<ServeOptions, 'agent' | 'deliverTo'>,
   concurrency: number,
   tried: Tried,
   signal: AbortSignal,
@@ -117,12 +121,13 @@ async function nextOf(
   const input = next.find(({ mode }) => mode === 'interrupt') ?? next[0]
   if (input !== undefined) {
     tried.add(input.id)
-    return { trigger: input.id }
+    return { trigger: input.id, deliverTo: deliverTo === 'sender' ? [input.by] : deliverTo }
   }
   const lost = mine.find(({ status }) => status === 'lost')
   if (lost === undefined) return null
   const { id, trigger } = lost
-  return { run: id, ...(trigger !== null && { trigger }), adopt: 'rewrite' }
+  // Whom it is for was said when it was started.
+  return { run: id, ...(trigger !== null && { trigger }), adopt: 'rewrite', deliverTo: [] }
 }
 
 /** What was meant for a run that lives is that run's; once it is over without having taken it, the next one's. */

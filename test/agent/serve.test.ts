@@ -59,6 +59,27 @@ describe('agents that serve a session, against a real server', () => {
     expect(await room.ask('GET', '/sessions/served/inputs')).toEqual({ inputs: [] })
   })
 
+  test('deliver each result to whoever asked for it, where that is wished [P-15.1] [R17]', async () => {
+    await room.agent.session('to-sender').open()
+    const stop = new AbortController()
+    const options = { agent: 'answerer', signal: stop.signal, deliverTo: 'sender' } as const
+    const serving = room.agent
+      .session('to-sender')
+      .serve(options, (run) => run.text(`by ${run.id}`))
+    const sent = await say('to-sender', 'for me')
+    await until('it is delivered', async () => {
+      const { deliveries } = await room.ask('GET', '/sessions/to-sender/deliveries?status=pending')
+      return (deliveries as unknown[]).length === 1
+    })
+    stop.abort()
+    await serving
+    const { runs } = await room.ask('GET', '/sessions/to-sender/runs')
+    const { deliveries } = await room.ask('GET', '/sessions/to-sender/deliveries')
+    const [run] = runs as { id: string; trigger: string }[]
+    expect(run?.trigger).toBe(sent['input'])
+    expect(deliveries).toMatchObject([{ run: run?.id, to: 'key:test', status: 'pending' }])
+  })
+
   test('leave what is meant for a run that lives to that run, and take it once that is over', async () => {
     await room.agent.session('meant').open()
     const stop = new AbortController()
@@ -165,7 +186,7 @@ describe('agents that serve a session, against a real server', () => {
     // The one comes soon after it has heard of the loss, the other late.
     let looks = 0
     const counting: Fetch = (url, init) => {
-      if (/\/runs$/.test(url) && init.method === 'GET') looks++
+      if (url.endsWith('/runs') && init.method === 'GET') looks++
       return fetch(url, init)
     }
     const soon = room.another({ random: () => 0.05 })
