@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
 import { createClient } from '../../src/client/create-client.ts'
 import type { Session } from '../../src/client/session.ts'
+import { activePath, sharedBranch, siblingsOf } from '../../src/protocol/branches.ts'
 import { startLocalServer, type LocalServer } from '../support/local-server.ts'
 import { startProxy, type TcpProxy } from '../support/tcp-proxy.ts'
 import { until } from '../support/until.ts'
@@ -147,6 +148,37 @@ test('[P-11.1] [P-11.2] (R10, S3-05) an input waits for the agent; an interrupt 
   expect(await session.interrupt('Stop!')).toMatchObject({ outcome: 'delivered' })
   await until('cancelled', () => statusOf(session, 'r') === 'cancelled')
   expect(session.messages.find((message) => message.id === 'm')?.status).toBe('interrupted')
+})
+
+test('[P-16.5] [P-16.7] (R20, S3-11) a person has a message answered again and goes on from the first answer; another is asked to look there', async () => {
+  const id = await newSession()
+  const [ada, bob] = [await follow(id), await follow(id, 'bob')]
+  await ada.input({ id: 'u1', mode: 'queue', parts: 'Name a tea.' })
+  await ada.input({ id: 'again', mode: 'queue', parent: 'u1' })
+  await until('seen', () => bob.inputs.length === 2)
+  expect(bob.inputs).toMatchObject([
+    { id: 'u1', message: 'u1' },
+    { id: 'again', message: null, parent: 'u1' },
+  ])
+  for (const [run, trigger] of [
+    ['r1', 'u1'],
+    ['r2', 'again'],
+  ] as const) {
+    const agent = await startRun(id, run, { trigger })
+    const epoch = { 'run-epoch': '1' }
+    const deliver = `/sessions/${id}/inputs/${trigger}/deliver`
+    const { parent } = await ask('POST', deliver, { run }, epoch)
+    const data = { message: `${run}.m1`, role: 'assistant', parent }
+    await agent.say({ type: 'message.completed', data })
+    await agent.tell('finish')
+  }
+  await ada.send('Why that?', { id: 'u2', parent: 'r1.m1' })
+  await ada.setState('branch', 'r1.m1')
+  await until('all of it', () => sharedBranch(bob.sharedState) === 'r1.m1')
+  expect(siblingsOf(bob.messages, 'r1.m1').map((one) => one.id)).toEqual(['r1.m1', 'r2.m1'])
+  const path = activePath(bob.messages, sharedBranch(bob.sharedState))
+  expect(path.map((one) => one.id)).toEqual(['u1', 'r1.m1', 'u2'])
+  expect(activePath(bob.messages, 'r2.m1').map((one) => one.id)).toEqual(['u1', 'r2.m1'])
 })
 
 test('[P-11.5] a question is answered once, from any device', async () => {

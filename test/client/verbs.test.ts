@@ -43,6 +43,20 @@ describe('a verb is one request, with the credentials of all others', () => {
       ['POST', '/inputs', { input: 'i', mode: 'steer', run: 'r', data: { k: 1 } }],
     ],
     [
+      'input that has a message answered again [P-16.5]',
+      (session) => session.input({ id: 'i', mode: 'queue', parent: 'u1' }),
+      ['POST', '/inputs', { input: 'i', mode: 'queue', parent: 'u1' }],
+    ],
+    [
+      'input that is an edit of the first message [P-16.5]',
+      (session) => session.input({ id: 'i', mode: 'queue', parts: 'Again', parent: null }),
+      [
+        'POST',
+        '/inputs',
+        { input: 'i', mode: 'queue', parts: [{ type: 'text', text: 'Again' }], parent: null },
+      ],
+    ],
+    [
       'interrupt [P-11.2]',
       (session) => session.interrupt('Stop', { id: 'i', run: 'r' }),
       [
