@@ -15,7 +15,7 @@ import { defined } from './defined.ts'
 import type { HttpPorts } from './ports.ts'
 import { rawMembers } from './raw-member.ts'
 import type { Route } from './route.ts'
-import { epochOf, RUN_EPOCH } from './run-epoch.ts'
+import { epochOf, NOT_HELD, RUN_EPOCH } from './run-epoch.ts'
 
 type Ports = Pick<HttpPorts, 'effects'>
 
@@ -41,14 +41,7 @@ export function effectRoutes(ports: Ports): readonly Route[] {
         200: { about: 'It was reserved before.', schema: reserveAnswer },
         201: { about: 'It is reserved now.', schema: reserveAnswer },
       },
-      errors: [
-        'run_not_found',
-        'run_fenced',
-        'run_over',
-        'session_closed',
-        'session_limit',
-        'invalid_idempotency_key',
-      ],
+      errors: [...NOT_HELD, 'session_closed', 'session_limit', 'invalid_idempotency_key'],
       handle: (call) => reserve(call, ports),
     },
     {

@@ -17,7 +17,7 @@ import { endOfWait, waitMsOf, waitText } from './long-poll.ts'
 import type { HttpPorts } from './ports.ts'
 import { rawMembers } from './raw-member.ts'
 import type { Route } from './route.ts'
-import { epochOf, RUN_EPOCH } from './run-epoch.ts'
+import { epochOf, NOT_HELD, RUN_EPOCH } from './run-epoch.ts'
 import type { Streams } from './streams.ts'
 
 type Ports = Pick<HttpPorts, 'inputs' | 'durability'>
@@ -72,7 +72,7 @@ export function inputRoutes(ports: Ports, limits: HttpLimits, streams: Streams):
       headers: RUN_EPOCH,
       body: { schema: deliverBody, required: true },
       answers: { 200: { about: 'It is the run’s.', schema: deliverAnswer } },
-      errors: ['input_not_found', 'input_taken', 'run_not_found', 'run_fenced', 'run_over'],
+      errors: ['input_not_found', 'input_taken', ...NOT_HELD],
       handle: (call) => deliver(call, ports),
     },
     {

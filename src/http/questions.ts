@@ -18,7 +18,7 @@ import { endOfWait, waitMsOf, waitText } from './long-poll.ts'
 import type { HttpPorts } from './ports.ts'
 import { rawMembers } from './raw-member.ts'
 import type { Route } from './route.ts'
-import { epochOf, RUN_EPOCH } from './run-epoch.ts'
+import { epochOf, NOT_HELD, RUN_EPOCH } from './run-epoch.ts'
 import type { Streams } from './streams.ts'
 
 type Ports = Pick<HttpPorts, 'questions'>
@@ -45,14 +45,7 @@ export function questionRoutes(
         200: { about: 'It was asked already.', schema: askAnswer },
         201: { about: 'It is open.', schema: askAnswer },
       },
-      errors: [
-        'run_not_found',
-        'run_fenced',
-        'run_over',
-        'session_closed',
-        'session_limit',
-        'idempotency_conflict',
-      ],
+      errors: [...NOT_HELD, 'session_closed', 'session_limit', 'idempotency_conflict'],
       handle: (call) => ask(call, ports),
     },
     {

@@ -15,7 +15,7 @@ import { defined } from './defined.ts'
 import type { HttpPorts } from './ports.ts'
 import { rawMembers } from './raw-member.ts'
 import type { Route } from './route.ts'
-import { claimOf, RUN_EPOCH } from './run-epoch.ts'
+import { claimOf, NOT_HELD, RUN_EPOCH } from './run-epoch.ts'
 
 type Ports = Pick<HttpPorts, 'runs' | 'limits'>
 
@@ -25,7 +25,6 @@ const shared = {
   method: 'POST',
   headers: RUN_EPOCH,
 } as const
-const errors = ['run_not_found', 'run_fenced', 'run_over'] as const
 
 /** What the agent that holds a run says of it. Each is a sign of life. [P-10.5] [P-10.6] [P-10.7] */
 export function runAgentRoutes(ports: Ports): readonly Route[] {
@@ -49,7 +48,7 @@ export function runAgentRoutes(ports: Ports): readonly Route[] {
         'What is left out stays as it was. `checkpoint` is what a process that adopts the run needs to go on.',
       body: { schema: reportBody, required: true },
       answers: { 200: { about: 'They are told.', schema: statusAnswer } },
-      errors,
+      errors: NOT_HELD,
       handle: (call) => report(call, ports),
     },
     {
@@ -59,7 +58,7 @@ export function runAgentRoutes(ports: Ports): readonly Route[] {
       description: 'The process may end; whoever goes on adopts the run.',
       body: { schema: suspendBody, required: false },
       answers: { 200: { about: 'The run waits.', schema: statusAnswer } },
-      errors,
+      errors: NOT_HELD,
       handle: (call) => suspend(call, ports),
     },
     {
@@ -69,7 +68,7 @@ export function runAgentRoutes(ports: Ports): readonly Route[] {
       description: 'While a question of the run is open, it goes on waiting.',
       body: { schema: resumeBody, required: false },
       answers: { 200: { about: 'What the run is.', schema: statusAnswer } },
-      errors,
+      errors: NOT_HELD,
       handle: (call) => resume(call, ports),
     },
     {
@@ -80,7 +79,7 @@ export function runAgentRoutes(ports: Ports): readonly Route[] {
         'The messages that it has open are completed in the same commit. Ending it again in the same way changes nothing.',
       body: { schema: finishBody, required: false },
       answers: { 200: { about: 'It is over.', schema: statusAnswer } },
-      errors,
+      errors: NOT_HELD,
       handle: (call) => finish(call, ports),
     },
   ]

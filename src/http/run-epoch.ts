@@ -8,6 +8,9 @@ export const RUN_EPOCH = {
   'Run-Epoch': 'The epoch that start or adopt answered. A lower one than the run’s is refused.',
 }
 
+/** What such a request is refused for. */
+export const NOT_HELD = ['run_not_found', 'run_fenced', 'run_over'] as const
+
 /** The run of the path, and the epoch of it that the caller holds. @throws HeldlineError `invalid_request` */
 export function claimOf(call: Call): RunClaim {
   return { run: call.id('run'), epoch: epochOf(call) }

@@ -10,7 +10,7 @@ import { readerFor } from './formats.ts'
 import type { HttpLimits } from './limits.ts'
 import type { HttpPorts } from './ports.ts'
 import type { Route } from './route.ts'
-import { claimOf, RUN_EPOCH } from './run-epoch.ts'
+import { claimOf, NOT_HELD, RUN_EPOCH } from './run-epoch.ts'
 import type { Streams } from './streams.ts'
 
 type Ports = Pick<HttpPorts, 'runs' | 'limits' | 'durability' | 'clock' | 'log' | 'random'>
@@ -18,13 +18,7 @@ type Ports = Pick<HttpPorts, 'runs' | 'limits' | 'durability' | 'clock' | 'log' 
 const PATH = '/v1/sessions/{session}/runs/{run}/events'
 
 const headers = { ...RUN_EPOCH, ...idempotency }
-const errors = [
-  ...appendErrors,
-  'run_not_found',
-  'run_fenced',
-  'run_over',
-  'session_limit',
-] as const
+const errors = [...appendErrors, ...NOT_HELD, 'session_limit'] as const
 
 const FORMAT = 'What a line is a chunk of: `ui-message-chunks` (AI SDK) or `ag-ui`.'
 const MESSAGE =

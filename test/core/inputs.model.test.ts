@@ -1,12 +1,11 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { FIELD } from '../../src/core/record.ts'
-import { HeldlineError } from '../../src/protocol/errors.ts'
 import type { WireEvent } from '../../src/protocol/event.ts'
 import type { InputMode, InputReceived } from '../../src/protocol/input-events.ts'
 import { FakeRandom } from '../support/fake-random.ts'
-import { slowed } from '../support/slowed-store.ts'
 import type { SimNode } from '../support/sim-node.ts'
+import { carryOut, expectedOnly, twoNodes } from './model/schedule.ts'
 import { ADA, agentAt, begun, delta } from './run-kit.ts'
 import { BY, SESSION, World } from './world.ts'
 
@@ -67,6 +66,9 @@ const REFUSALS = new Set([
   'question_closed',
   'question_not_found',
   'message_exists',
+  // Writing to a message that is not there, or over, is the schedule's.
+  'message_closed',
+  'message_not_found',
   'contention',
 ])
 
@@ -75,26 +77,15 @@ class Story {
   readonly #nodes: readonly SimNode[]
   /** Inputs whose cancel was acknowledged before any run of them was known. */
   readonly prevented = new Set<string>()
-  #under: Promise<unknown>[] = []
 
   constructor(seed: number) {
-    const store = slowed(this.world.store, new FakeRandom(seed))
-    this.#nodes = [this.world.node({ store }), this.world.node({ store })]
+    this.#nodes = twoNodes(this.world, new FakeRandom(seed))
   }
 
   async tell(all: readonly Step[]): Promise<void> {
     await this.world.session()
     for (const run of RUNS) await agentAt(this.#nodes[0]!).start({ run, leaseMs: 600_000 })
-    for (const step of all) {
-      this.#under.push(this.#do(step).catch(expectedOnly))
-      if (step.waits) await this.#settle()
-    }
-    await this.#settle()
-  }
-
-  async #settle(): Promise<void> {
-    await Promise.all(this.#under)
-    this.#under = []
+    await carryOut(all, (step) => this.#do(step).catch(expectedOnly(REFUSALS)))
   }
 
   async #do({ what, input, run, names, node: index }: Step): Promise<unknown> {
@@ -155,13 +146,6 @@ class Story {
       ...(run !== undefined && { run }),
     })
   }
-}
-
-function expectedOnly(error: unknown): void {
-  const own = error instanceof HeldlineError
-  // Writing to a message that is not there, or over, is the schedule's.
-  if (own && (REFUSALS.has(error.code) || error.code.startsWith('message_'))) return
-  throw error
 }
 
 const named = (type: string, name: string, value: string) => (event: WireEvent) =>

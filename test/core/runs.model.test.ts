@@ -2,11 +2,10 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { FIELD } from '../../src/core/record.ts'
 import { parseRunText } from '../../src/core/transitions/run-record.ts'
-import { HeldlineError } from '../../src/protocol/errors.ts'
 import type { WireEvent } from '../../src/protocol/event.ts'
 import { isOver } from '../../src/protocol/fold/fold-run.ts'
 import { FakeRandom } from '../support/fake-random.ts'
-import { slowed } from '../support/slowed-store.ts'
+import { carryOut, expectedOnly, twoNodes } from './model/schedule.ts'
 import { agentAt, begun, delta, done } from './run-kit.ts'
 import { drafted, SESSION, World } from './world.ts'
 
@@ -63,26 +62,14 @@ class Story {
   readonly taken = new Map<string, number>()
   readonly refused = new Set<string>()
   #notes = 0
-  #under: Promise<unknown>[] = []
 
   constructor(seed: number) {
-    const random = new FakeRandom(seed)
-    const store = slowed(this.world.store, random)
-    this.#agents = [this.world.node({ store }), this.world.node({ store })].map(agentAt)
+    this.#agents = twoNodes(this.world, new FakeRandom(seed)).map(agentAt)
   }
 
   async tell(all: readonly Step[]): Promise<void> {
     await this.world.session()
-    for (const step of all) {
-      this.#under.push(this.#do(step).catch(expectedOnly))
-      if (step.waits) await this.#settle()
-    }
-    await this.#settle()
-  }
-
-  async #settle(): Promise<void> {
-    await Promise.all(this.#under)
-    this.#under = []
+    await carryOut(all, (step) => this.#do(step).catch(expectedOnly(REFUSALS)))
   }
 
   async #do({ what, run, node, behind }: Step): Promise<unknown> {
@@ -177,11 +164,6 @@ const REFUSALS = new Set([
   'message_not_found',
   'contention',
 ])
-
-function expectedOnly(error: unknown): void {
-  if (error instanceof HeldlineError && REFUSALS.has(error.code)) return
-  throw error
-}
 
 /** What the log must never tell of a run. */
 function check(log: readonly WireEvent[], run: string): void {
