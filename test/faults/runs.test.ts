@@ -1,78 +1,17 @@
-import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { join } from 'node:path'
-import { createInterface } from 'node:readline'
-import { beforeAll, expect, onTestFinished, test } from 'vitest'
-import { API_KEY, type ServerProcess, warmUp } from '../support/server-process.ts'
+import { beforeAll, expect, test } from 'vitest'
+import { type ServerProcess, warmUp } from '../support/server-process.ts'
 import { until } from '../support/until.ts'
+import { Agent, LEASE_MS } from './run-process.ts'
 import { Stage } from './stage.ts'
 
-const WRITER = join(import.meta.dirname, '../support/run-writer.ts')
-const LEASE_MS = 5000
 const ROUNDS = 2
+const RUNS = 20
+/** Of those that write at the same time: what they write must not be what takes all the time. */
+const PACE_MS = 150
 /** A loss must be known within this, whatever else happens meanwhile. */
 const KNOWN_WITHIN_MS = 30_000
 
 beforeAll(warmUp)
-
-interface Fact {
-  readonly epoch?: number
-  readonly wrote?: string
-  readonly refused?: string
-  readonly finished?: string
-}
-
-/** An agent's process, and what it has told of itself. */
-class Agent {
-  readonly facts: Fact[] = []
-  readonly name: string
-  readonly #child: ChildProcess
-
-  constructor(name: string, env: Readonly<Record<string, string>>) {
-    this.name = name
-    const path = process.env['PATH'] ?? ''
-    this.#child = spawn(process.execPath, [WRITER], {
-      env: { PATH: path, AGENT: name, CREDENTIAL: API_KEY, LEASE_MS: String(LEASE_MS), ...env },
-      stdio: ['pipe', 'pipe', 'inherit'],
-    })
-    onTestFinished(() => void this.#child.kill('SIGKILL'))
-    const { stdout } = this.#child
-    if (stdout === null) throw new Error('the agent has no output')
-    createInterface({ input: stdout }).on('line', (line) => this.facts.push(JSON.parse(line)))
-  }
-
-  get wrote(): readonly string[] {
-    return this.facts.flatMap(({ wrote }) => wrote ?? [])
-  }
-
-  signal(name: 'SIGSTOP' | 'SIGCONT'): void {
-    this.#child.kill(name)
-  }
-
-  async kill(): Promise<void> {
-    this.#child.kill('SIGKILL')
-    if (this.#child.signalCode === null) await once(this.#child, 'exit')
-  }
-
-  finish(): void {
-    this.#child.stdin?.write('finish\n')
-  }
-
-  async writes(count = 20): Promise<void> {
-    const before = this.wrote.length
-    await until('the agent writes', () => this.wrote.length >= before + count, {
-      instead: () => this.facts.at(-1),
-    })
-  }
-
-  async told(what: keyof Fact): Promise<unknown> {
-    const found = (): unknown => this.facts.find((fact) => fact[what] !== undefined)?.[what]
-    await until(`the agent tells ${what}`, () => found() !== undefined, {
-      instead: () => this.facts.at(-1),
-    })
-    return found()
-  }
-}
 
 interface Told {
   readonly at: number
@@ -91,15 +30,19 @@ async function onRedis() {
   return { stage, nodes }
 }
 
-function agent(stage: Stage, name: string, run: string, adopts = false): Agent {
-  const { session, urls } = stage
-  return new Agent(name, {
-    RUN: run,
-    SESSION: session,
-    URLS: urls.join(','),
-    ...(adopts && { ADOPT: 'yes' }),
-  })
+async function onSqlite() {
+  const stage = new Stage()
+  const nodes = [await stage.node()]
+  await stage.open()
+  return { stage, nodes }
 }
+
+function agent(stage: Stage, name: string, run: string, env: Record<string, string> = {}): Agent {
+  const { session, urls } = stage
+  return new Agent(name, { RUN: run, SESSION: session, URLS: urls.join(','), ...env })
+}
+
+const ADOPTS = { ADOPT: 'yes' }
 
 /** Everything of a run, in order. */
 async function toldOf(stage: Stage, run: string, node: ServerProcess): Promise<readonly Told[]> {
@@ -125,31 +68,40 @@ async function lost(stage: Stage, run: string, node: ServerProcess): Promise<voi
   )
 }
 
-/** While the old run is open for whoever adopts it, the next one starts. */
-async function nextRunStarts(stage: Stage, run: string, node: ServerProcess): Promise<void> {
-  const next = await stage.ask(
-    'POST',
-    '/runs',
-    { run: `${run}-next`, trigger: `${run}-next` },
-    node.url,
-  )
+/** While the old run is open for whoever adopts it, what a person says next is accepted, and has a run. */
+async function nextIsAccepted(stage: Stage, run: string, node: ServerProcess): Promise<void> {
+  const input = `${run}-next`
+  const parts = [{ type: 'text', text: 'Are you still there?' }]
+  const sent = await stage.ask('POST', '/inputs', { input, mode: 'queue', parts }, node.url)
+  expect(sent).toMatchObject({ outcome: 'queued' })
+  const next = await stage.ask('POST', '/runs', { run: input, trigger: input }, node.url)
   expect(next).toMatchObject({ created: true, epoch: 1 })
-  await stage.ask('POST', `/runs/${run}-next/cancel`, {}, node.url)
+  const over = await stage.ask('POST', `/inputs/${input}/cancel`, {}, node.url)
+  expect(over).toMatchObject({ cancelled: true, run: input, status: 'cancelled' })
 }
 
-/** One start, one adoption, one end; a message without a gap or a repetition; and nothing that the dead process said after it lost the run. */
-async function judge(stage: Stage, run: string, first: Agent, second: Agent, node: ServerProcess) {
+/**
+ * One start, one adoption after each loss, one end; a message without a gap or a repetition; and nothing that a process said once another had its run.
+ * @param agents in the order in which they held it
+ */
+async function judge(stage: Stage, run: string, agents: readonly Agent[], node: ServerProcess) {
   const events = await toldOf(stage, run, node)
   const types = events.map(({ type }) => type)
   const runs = types.filter((type) => type.startsWith('run.') && type !== 'run.status')
-  expect(runs).toEqual(['run.started', 'run.lost', 'run.resumed', 'run.finished'])
+  const losses = agents.slice(1).flatMap(() => ['run.lost', 'run.resumed'])
+  expect(runs).toEqual(['run.started', ...losses, 'run.finished'])
   expect(types.at(-1)).toBe('run.finished')
-  const adopted = types.indexOf('run.resumed')
   const ids = events.filter(({ type }) => type === 'message.delta').map(({ id }) => id)
   expect(new Set(ids).size).toBe(ids.length)
-  const late = events.slice(adopted).filter(({ id }) => id.startsWith(`${first.name}-`))
-  expect(late).toEqual([])
-  for (const id of [...first.wrote, ...second.wrote]) expect(ids).toContain(id)
+  let from = 0
+  for (const { name, wrote } of agents) {
+    const late = events.slice(0, from).filter(({ id }) => id.startsWith(`${name}-`))
+    const early = events.slice(from).findIndex(({ type }) => type === 'run.lost')
+    const after = early < 0 ? [] : events.slice(from + early)
+    expect([late, after.filter(({ id }) => id.startsWith(`${name}-`))]).toEqual([[], []])
+    for (const id of wrote) expect(ids).toContain(id)
+    from += early + 1
+  }
   const { messages } = (await stage.ask('GET', '/messages?limit=200', undefined, node.url)) as {
     messages: { id: string; status: string; parts: { text: string }[] }[]
   }
@@ -180,14 +132,14 @@ test('an agent is killed, with its node and without: its run is lost in time, th
     // Every other time the node that it talks to dies with it.
     await Promise.all([first.kill(), ...(round % 2 === 1 ? [near.kill()] : [])])
     await lost(stage, run, far)
-    await nextRunStarts(stage, run, far)
-    const second = agent(stage, `second-${round}`, run, true)
+    await nextIsAccepted(stage, run, far)
+    const second = agent(stage, `second-${round}`, run, ADOPTS)
     expect(await second.told('epoch')).toBe(2)
     await second.writes()
     if (!near.running) await near.restart()
     second.finish()
     await second.told('finished')
-    const events = await judge(stage, run, first, second, far)
+    const events = await judge(stage, run, [first, second], far)
     const end = events.findIndex(({ type }) => type === 'run.lost')
     const heard = events.slice(0, end).findLast(({ type }) => type === 'message.delta')
     // Not long before its time, whatever a slow machine adds to it.
@@ -196,25 +148,57 @@ test('an agent is killed, with its node and without: its run is lost in time, th
   await noOrphans(stage)
 }, 180_000)
 
-test('an agent stands still until another process has its run: woken up, it is refused, and says nothing more [R5] [R6] [S0-11]', async () => {
-  const { stage, nodes } = await onRedis()
-  const [near, far] = nodes
-  for (let round = 0; round < ROUNDS; round++) {
-    const run = `stopped-${round}`
-    const first = agent(stage, `first-${round}`, run)
-    await first.writes()
-    first.signal('SIGSTOP')
-    await lost(stage, run, near)
-    const second = agent(stage, `second-${round}`, run, true)
-    await second.writes()
-    first.signal('SIGCONT')
-    expect(await first.told('refused')).toBe('run_fenced')
-    await second.writes()
-    second.finish()
-    await second.told('finished')
-    const events = await judge(stage, run, first, second, far)
-    const statuses = events.filter(({ type }) => type === 'run.status').map(({ data }) => data)
-    expect(statuses.map(({ status }) => status)).toContain('stalled')
-  }
-  await noOrphans(stage)
-}, 180_000)
+/** One process stands still, the next is killed, the third comes to the end; and the first is woken up meanwhile. */
+async function threeProcesses(stage: Stage, run: string, node: ServerProcess): Promise<void> {
+  const pace = { PACE_MS: String(PACE_MS) }
+  const zombie = agent(stage, `zombie-${run}`, run, pace)
+  await zombie.writes(5)
+  zombie.signal('SIGSTOP')
+  await lost(stage, run, node)
+  await nextIsAccepted(stage, `${run}-a`, node)
+  const second = agent(stage, `second-${run}`, run, { ...pace, ...ADOPTS })
+  await second.writes(5)
+  zombie.signal('SIGCONT')
+  expect(await zombie.told('refused')).toBe('run_fenced')
+  await second.writes(5)
+  await second.kill()
+  await lost(stage, run, node)
+  await nextIsAccepted(stage, `${run}-b`, node)
+  const third = agent(stage, `third-${run}`, run, { ...pace, ...ADOPTS })
+  expect(await third.told('epoch')).toBe(3)
+  await third.writes(5)
+  third.finish()
+  await third.told('finished')
+  const events = await judge(stage, run, [zombie, second, third], node)
+  const statuses = events.filter(({ type }) => type === 'run.status').map(({ data }) => data)
+  expect(statuses.filter(({ status }) => status === 'stalled').length).toBeGreaterThanOrEqual(2)
+}
+
+test.each([
+  ['SQLite', onSqlite],
+  ['Redis, through two nodes', onRedis],
+])(
+  `${RUNS} runs on %s lose two processes each, one killed and one that stands still: each is told in time, does not hold up what comes next, and goes on; who is woken up is refused; no orphan [R5] [R6] [S0-11] [S4-14] [S4-18]`,
+  async (_name, open) => {
+    const { nodes } = await open()
+    const rooms = await Promise.all(
+      Array.from({ length: RUNS }, async () => {
+        const room = new Stage()
+        room.nodes.push(...nodes)
+        await room.open()
+        return room
+      }),
+    )
+    const began = performance.now()
+    await Promise.all(
+      rooms.map((room, i) => {
+        const node = nodes[i % nodes.length]
+        if (node === undefined) throw new Error('there is no node')
+        return threeProcesses(room, `run-${i}`, node)
+      }),
+    )
+    for (const room of rooms) await noOrphans(room)
+    console.log(`${RUNS} runs, ${RUNS * 2} losses: ${Math.round(performance.now() - began)} ms`)
+  },
+  180_000,
+)

@@ -15,6 +15,7 @@ const run = need('RUN')
 const runs = `/v1/sessions/${need('SESSION')}/runs`
 const urls = need('URLS').split(',')
 const ANSWER_WITHIN_MS = 3000
+const PACE_MS = Number(process.env['PACE_MS'] ?? 20)
 
 let turn = 0
 let epoch = 0
@@ -70,7 +71,7 @@ async function write(): Promise<void> {
     const id = `${name}-${i}`
     await post(`/${run}/events`, { type: 'message.delta', id, data: { message, text: `${id} ` } })
     tell({ wrote: id })
-    await pause(20)
+    await pause(PACE_MS)
   }
   await post(`/${run}/finish`, { output: { by: name } })
   tell({ finished: run })
