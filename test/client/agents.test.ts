@@ -1,43 +1,14 @@
-import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import { createClient } from '../../src/client/create-client.ts'
 import type { Session } from '../../src/client/session.ts'
 import { activePath, sharedBranch, siblingsOf } from '../../src/protocol/branches.ts'
-import { startLocalServer, type LocalServer } from '../support/local-server.ts'
-import { startProxy, type TcpProxy } from '../support/tcp-proxy.ts'
 import { until } from '../support/until.ts'
+import { proxiedServer, type ProxiedServer } from './support/proxied-server.ts'
 
 /** People and agents in one session, over a real server: the agents by plain HTTP, the people by the client. */
-let server: LocalServer
-let proxy: TcpProxy
+const net = proxiedServer()
+const ask: ProxiedServer['ask'] = (...request) => net().ask(...request)
 let sessions = 0
-
-beforeAll(async () => {
-  server = await startLocalServer()
-  proxy = await startProxy(Number(new URL(server.url).port))
-})
-afterAll(async () => {
-  await proxy.close()
-  await server.close()
-})
-
-async function ask(
-  method: string,
-  path: string,
-  body?: unknown,
-  headers: Record<string, string> = {},
-): Promise<Record<string, unknown>> {
-  const response = await fetch(`${server.url}/v1${path}`, {
-    method,
-    headers: {
-      authorization: `Bearer ${server.key}`,
-      'content-type': 'application/json',
-      ...headers,
-    },
-    ...(body !== undefined && { body: JSON.stringify(body) }),
-  })
-  if (!response.ok) throw new Error(`${method} ${path}: ${await response.text()}`)
-  return (await response.json()) as Record<string, unknown>
-}
 
 /** An agent's side of one run. */
 class Agent {
@@ -71,7 +42,7 @@ async function newSession(): Promise<string> {
 
 async function follow(id: string, subject = 'ada'): Promise<Session> {
   const client = createClient({
-    url: `http://127.0.0.1:${proxy.port}`,
+    url: net().url,
     token: async () => {
       const capabilities = ['subscribe', 'history', 'send', 'state', 'control']
       const body = { subject, sessions: ['agents-*'], capabilities, ttlMs: 600_000 }
@@ -104,7 +75,7 @@ test('[P-10.4] [P-10.9] (R5) a page sees how an agent’s run is, and what it ca
   await agent.say(started('m'), delta('m', 'Hello'))
   await until('streaming', () => statusOf(session, 'r') === 'streaming')
   await agent.tell('status', { step: 'search', checkpoint: { page: 2 } })
-  proxy.cut()
+  net().proxy.cut()
   await agent.tell('finish', { output: { pages: 3 } })
   await until('finished', () => statusOf(session, 'r') === 'finished')
   expect(session.runs[0]).toMatchObject({

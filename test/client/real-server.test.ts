@@ -1,48 +1,24 @@
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { createClient, type ClientOptions } from '../../src/client/create-client.ts'
 import type { Session } from '../../src/client/session.ts'
-import { startLocalServer, type LocalServer } from '../support/local-server.ts'
-import { startProxy, type TcpProxy } from '../support/tcp-proxy.ts'
+import { startLocalServer } from '../support/local-server.ts'
+import { startProxy } from '../support/tcp-proxy.ts'
 import { until } from '../support/until.ts'
 import { FakeClock } from './support/fake-clock.ts'
+import { proxiedServer, type ProxiedServer } from './support/proxied-server.ts'
 
-let server: LocalServer
-let proxy: TcpProxy
+const net = proxiedServer()
+const ask: ProxiedServer['ask'] = (...request) => net().ask(...request)
 let sessions = 0
-
-beforeAll(async () => {
-  server = await startLocalServer()
-  proxy = await startProxy(Number(new URL(server.url).port))
-})
-afterAll(async () => {
-  await proxy.close()
-  await server.close()
-})
-
-/** The agent's side: plain HTTP, not through the proxy. */
-async function ask(
-  method: string,
-  path: string,
-  body?: unknown,
-  credentials: string = server.key,
-): Promise<Record<string, unknown>> {
-  const response = await fetch(server.url + path, {
-    method,
-    headers: { authorization: `Bearer ${credentials}`, 'content-type': 'application/json' },
-    ...(body !== undefined && { body: JSON.stringify(body) }),
-  })
-  if (!response.ok) throw new Error(`${method} ${path}: ${await response.text()}`)
-  return (await response.json()) as Record<string, unknown>
-}
 
 async function newSession(): Promise<string> {
   const id = `client-${sessions++}`
-  await ask('PUT', `/v1/sessions/${id}`, { metadata: { title: 'a talk' } })
+  await ask('PUT', `/sessions/${id}`, { metadata: { title: 'a talk' } })
   return id
 }
 
 async function tokenOf(subject: string): Promise<string> {
-  const { token } = await ask('POST', '/v1/tokens', {
+  const { token } = await ask('POST', '/tokens', {
     subject,
     sessions: ['client-*'],
     capabilities: ['subscribe', 'history', 'send', 'signal', 'presence'],
@@ -53,7 +29,7 @@ async function tokenOf(subject: string): Promise<string> {
 
 function open(options: Partial<ClientOptions> = {}) {
   const client = createClient({
-    url: `http://127.0.0.1:${proxy.port}`,
+    url: net().url,
     token: () => tokenOf('ada'),
     ...options,
   })
@@ -71,12 +47,12 @@ describe.each(['websocket', 'sse', 'long-poll'] as const)('a real server, over %
     const tags: string[] = []
     session.on('event', (event) => tags.push(event.tag))
     await until('attached', () => session.state === 'live')
-    const path = `/v1/sessions/${id}/events`
+    const path = `/sessions/${id}/events`
     await ask('POST', path, { type: 'message.started', data: { message: 'm', role: 'assistant' } })
     const words = Array.from({ length: 200 }, (_, index) => `word-${index} `)
     for (const [index, text] of words.entries()) {
       await ask('POST', path, { type: 'message.delta', data: { message: 'm', text } })
-      if (index % 40 === 20) proxy.cut(index % 80 === 20 ? 'reset' : 'end')
+      if (index % 40 === 20) net().proxy.cut(index % 80 === 20 ? 'reset' : 'end')
     }
     await ask('POST', path, { type: 'message.completed', data: { message: 'm' } })
     await until('complete', () => session.messages[0]?.status === 'completed')
@@ -93,7 +69,7 @@ describe.each(['websocket', 'sse', 'long-poll'] as const)('a real server, over %
     const acks: Promise<unknown>[] = []
     for (let i = 0; i < 10; i++) {
       acks.push(session.send(`said ${i}`))
-      if (i % 3 === 1) proxy.cut()
+      if (i % 3 === 1) net().proxy.cut()
       await new Promise((resolve) => setImmediate(resolve))
     }
     await Promise.all(acks)
@@ -101,7 +77,7 @@ describe.each(['websocket', 'sse', 'long-poll'] as const)('a real server, over %
     expect(session.messages.map((message) => message.parts[0]?.text)).toEqual(
       Array.from({ length: 10 }, (_, i) => `said ${i}`),
     )
-    const { events } = await ask('GET', `/v1/sessions/${id}/events?after=0&limit=100`)
+    const { events } = await ask('GET', `/sessions/${id}/events?after=0&limit=100`)
     expect(events).toHaveLength(11)
   })
 
@@ -138,8 +114,9 @@ describe.each(['websocket', 'sse', 'long-poll'] as const)('a real server, over %
     await session.send('one')
     await until('told', () => session.view.position.serial === 2)
     await session.read()
-    const path = `/v1/sessions/${id}/read`
-    expect(await ask('POST', path, { serial: 1 }, await tokenOf('ada'))).toEqual({ serial: 2 })
+    const path = `/sessions/${id}/read`
+    const authorization = `Bearer ${await tokenOf('ada')}`
+    expect(await ask('POST', path, { serial: 1 }, { authorization })).toEqual({ serial: 2 })
   })
 
   test('a session that is not there fails', async () => {
@@ -169,21 +146,21 @@ describe('a real server', () => {
     let tickets = 0
     const ticket = async (): Promise<string> => {
       tickets += 1
-      return String((await ask('POST', '/v1/tickets', {}))['ticket'])
+      return String((await ask('POST', '/tickets', {}))['ticket'])
     }
     const client = open({ ticket, transport: 'websocket' })
     const session = client.session(id)
     session.attach()
     await until('attached', () => session.state === 'live')
-    proxy.cut()
-    await ask('POST', `/v1/sessions/${id}/events`, { type: 'x.note', data: {} })
+    net().proxy.cut()
+    await ask('POST', `/sessions/${id}/events`, { type: 'x.note', data: {} })
     await until('resumed', () => session.view.position.serial === 2)
     expect(tickets).toBe(2)
   })
 
   test('every event once, from the first, over cuts, by a consumer that is slow', async () => {
     const id = await newSession()
-    const path = `/v1/sessions/${id}/events`
+    const path = `/sessions/${id}/events`
     const some = (count: number) =>
       Array.from({ length: count }, () => ({ type: 'x.note', data: {} }))
     await ask('POST', path, some(700))
@@ -191,7 +168,7 @@ describe('a real server', () => {
     for await (const event of open().session(id).events({ after: 0 })) {
       serials.push(event.serial)
       if (event.serial === 300) await ask('POST', path, some(900))
-      if (event.serial % 400 === 0) proxy.cut()
+      if (event.serial % 400 === 0) net().proxy.cut()
       if (event.serial === 1601) break
     }
     expect(serials).toEqual(Array.from({ length: 1601 }, (_, index) => index + 1))
@@ -232,11 +209,11 @@ describe('a real server', () => {
       session.attach()
       await until('live', () => session.state === 'live' && client.state === 'live')
       // What is there now is swallowed from here on, both ways; a new line would pass.
-      proxy.mode = 'hole'
-      const swallowed = proxy.seen('reply')
-      await ask('POST', `/v1/sessions/${id}/events`, { type: 'x.note', data: {} })
+      net().proxy.mode = 'hole'
+      const swallowed = net().proxy.seen('reply')
+      await ask('POST', `/sessions/${id}/events`, { type: 'x.note', data: {} })
       await swallowed
-      proxy.mode = 'pass'
+      net().proxy.mode = 'pass'
       await clock.advance(34_000)
       expect(session.view.position.serial).toBe(1)
       expect(sockets.every(({ readyState }) => readyState === WebSocket.OPEN)).toBe(true)
@@ -270,7 +247,7 @@ describe('a real server', () => {
     let away = false
     let failures = 0
     const ticket = async (): Promise<string> => {
-      if (!away) return String((await ask('POST', '/v1/tickets', {}))['ticket'])
+      if (!away) return String((await ask('POST', '/tickets', {}))['ticket'])
       failures += 1
       throw new Error('the backend is being deployed')
     }
@@ -280,8 +257,8 @@ describe('a real server', () => {
     session.on('event', ({ serial }) => serials.push(serial))
     await until('attached', () => session.state === 'live')
     away = true
-    proxy.cut()
-    const path = `/v1/sessions/${id}/events`
+    net().proxy.cut()
+    const path = `/sessions/${id}/events`
     for (let count = 0; count < 3; count++) await ask('POST', path, { type: 'x.note', data: {} })
     await until('it was asked, again and again', () => failures >= 3)
     expect(serials).toEqual([])
@@ -291,6 +268,6 @@ describe('a real server', () => {
   })
 
   test('nothing went wrong on the other side', () => {
-    expect(server.errors).toEqual([])
+    expect(net().server.errors).toEqual([])
   })
 })

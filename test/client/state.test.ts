@@ -1,31 +1,20 @@
 import fc from 'fast-check'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { createClient } from '../../src/client/create-client.ts'
-import { startLocalServer, type LocalServer } from '../support/local-server.ts'
-import { startProxy, type TcpProxy } from '../support/tcp-proxy.ts'
 import { until } from '../support/until.ts'
+import { proxiedServer } from './support/proxied-server.ts'
 
-let server: LocalServer
-let proxy: TcpProxy
+const net = proxiedServer()
 let made = 0
-
-beforeAll(async () => {
-  server = await startLocalServer()
-  proxy = await startProxy(Number(new URL(server.url).port))
-})
-afterAll(async () => {
-  await proxy?.close()
-  await server?.close()
-})
 
 type Ask = (method: string, path: string, type?: string, body?: unknown) => Promise<Response>
 
 function askAbout(session: string): Ask {
   return (method, path, type = 'application/json', body) =>
-    fetch(`${server.url}/v1/sessions/${session}${path}`, {
+    fetch(`${net().server.url}/v1/sessions/${session}${path}`, {
       method,
       headers: {
-        authorization: `Bearer ${server.key}`,
+        authorization: `Bearer ${net().server.key}`,
         ...(body !== undefined && { 'content-type': type }),
       },
       ...(body !== undefined && { body: JSON.stringify(body) }),
@@ -65,7 +54,7 @@ test('[R11] [S2-05] [S1-07] five clients that are cut off again and again come t
       const ask = askAbout(session)
       await ask('PUT', '', undefined, {})
       const clients = Array.from({ length: 5 }, () =>
-        createClient({ url: `http://127.0.0.1:${proxy.port}`, token: server.key }),
+        createClient({ url: net().url, token: net().server.key }),
       )
       try {
         const sessions = clients.map((client) => client.session(session))
@@ -74,7 +63,7 @@ test('[R11] [S2-05] [S1-07] five clients that are cut off again and again come t
           for (const [index, one] of mine.entries()) {
             const { status } = await apply(ask, one)
             expect(EXPECTED).toContain(status)
-            if (index % 3 === 1) proxy.cut()
+            if (index % 3 === 1) net().proxy.cut()
           }
         }
         await Promise.all([0, 1, 2].map((n) => writer(changes.filter((_, i) => i % 3 === n))))
@@ -106,14 +95,17 @@ test.each(['websocket', 'sse', 'long-poll'] as const)(
     const text = `[${value.map(() => '1e20').join(',')}]`
     let keys = 0
     for (let status = 200; status === 200; keys++) {
-      const response = await fetch(`${server.url}/v1/sessions/${session}/state/k${keys}`, {
+      const response = await fetch(`${net().server.url}/v1/sessions/${session}/state/k${keys}`, {
         method: 'PUT',
-        headers: { authorization: `Bearer ${server.key}`, 'content-type': 'application/json' },
+        headers: {
+          authorization: `Bearer ${net().server.key}`,
+          'content-type': 'application/json',
+        },
         body: text,
       })
       status = response.status
     }
-    const client = createClient({ url: server.url, token: server.key, transport })
+    const client = createClient({ url: net().server.url, token: net().server.key, transport })
     try {
       const one = client.session(session)
       one.attach()
