@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import type { Pipeable } from '../../src/agent/index.ts'
 import type { Message } from '../../src/protocol/fold/message.ts'
 import type { Part } from '../../src/protocol/messages.ts'
+import { searchChunks } from '../support/ui-message-chunks.ts'
 import { until } from '../support/until.ts'
 import { fold } from './support/folded.ts'
 
@@ -32,16 +33,7 @@ const uiMessageStream = [
   { type: 'reasoning-delta', id: '0', delta: 'Let me' },
   { type: 'reasoning-delta', id: '0', delta: ' look.' },
   { type: 'reasoning-end', id: '0' },
-  { type: 'tool-input-start', toolCallId: 'call_1', toolName: 'search' },
-  { type: 'tool-input-delta', toolCallId: 'call_1', inputTextDelta: '{"query":' },
-  { type: 'tool-input-delta', toolCallId: 'call_1', inputTextDelta: '"tea"}' },
-  {
-    type: 'tool-input-available',
-    toolCallId: 'call_1',
-    toolName: 'search',
-    input: { query: 'tea' },
-  },
-  { type: 'tool-output-available', toolCallId: 'call_1', output: { hits: 2 } },
+  ...searchChunks,
   { type: 'finish-step' },
   { type: 'start-step' },
   { type: 'text-start', id: '0' },

@@ -1,3 +1,5 @@
+import { searchChunks } from '../support/ui-message-chunks.ts'
+
 /** Answers as they are streamed, in every format that is taken. */
 
 export const SSE = 'text/event-stream'
@@ -11,16 +13,7 @@ export const uiChunks = [
   { type: 'reasoning-delta', id: '0', delta: 'Let me look — ' },
   { type: 'reasoning-delta', id: '0', delta: '👀.' },
   { type: 'reasoning-end', id: '0' },
-  { type: 'tool-input-start', toolCallId: 'call_1', toolName: 'search' },
-  { type: 'tool-input-delta', toolCallId: 'call_1', inputTextDelta: '{"query":' },
-  { type: 'tool-input-delta', toolCallId: 'call_1', inputTextDelta: '"tea"}' },
-  {
-    type: 'tool-input-available',
-    toolCallId: 'call_1',
-    toolName: 'search',
-    input: { query: 'tea' },
-  },
-  { type: 'tool-output-available', toolCallId: 'call_1', output: { hits: 2 } },
+  ...searchChunks,
   { type: 'data-chart', id: 'c', data: { bars: [1, 2] } },
   { type: 'data-busy', transient: true, data: 1 },
   { type: 'of-a-later-version', anything: true },
