@@ -1,4 +1,5 @@
 import { describeControl } from '../contract/control.ts'
-import { openAlone } from '../support/redis-store.ts'
+import { openAlone, openOnCluster } from '../support/redis-store.ts'
 
 describeControl('Redis', openAlone)
+describeControl('Redis Cluster', openOnCluster)

@@ -1,4 +1,5 @@
 import { describeEffects } from '../contract/effects.ts'
-import { openAlone } from '../support/redis-store.ts'
+import { openAlone, openOnCluster } from '../support/redis-store.ts'
 
 describeEffects('Redis', openAlone)
+describeEffects('Redis Cluster', openOnCluster)

@@ -1,4 +1,5 @@
 import { describeRuns } from '../contract/runs.ts'
-import { openAlone } from '../support/redis-store.ts'
+import { openAlone, openOnCluster } from '../support/redis-store.ts'
 
 describeRuns('redis', openAlone)
+describeRuns('redis cluster', openOnCluster)

@@ -1,4 +1,5 @@
 import { describeState } from '../contract/state.ts'
-import { openAlone } from '../support/redis-store.ts'
+import { openAlone, openOnCluster } from '../support/redis-store.ts'
 
 describeState('Redis', openAlone)
+describeState('Redis Cluster', openOnCluster)
