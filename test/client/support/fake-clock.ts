@@ -27,22 +27,34 @@ export class FakeClock implements Clock {
     return this.#waiting.size
   }
 
+  /** Timers run only at whole multiples of it, as in a tab that nobody looks at; 0: when they are due. */
+  throttleMs = 0
+
+  /** The machine sleeps: time passes, and nothing runs. What became due runs when it goes on. */
+  sleep(ms: number): void {
+    this.#now += ms
+  }
+
   async advance(ms: number): Promise<void> {
     const until = this.#now + ms
     await settle()
     for (let due = this.#next(until); due !== null; due = this.#next(until)) {
       this.#waiting.delete(due)
-      this.#now = Math.max(this.#now, due.at)
+      this.#now = Math.max(this.#now, this.#dueAt(due))
       due.run()
       await settle()
     }
     this.#now = until
   }
 
+  #dueAt({ at }: Waiting): number {
+    return this.throttleMs === 0 ? at : Math.ceil(at / this.throttleMs) * this.throttleMs
+  }
+
   #next(until: number): Waiting | null {
     let next: Waiting | null = null
     for (const waiting of this.#waiting) {
-      if (waiting.at > until) continue
+      if (this.#dueAt(waiting) > until) continue
       const sooner = next === null || waiting.at < next.at
       if (sooner || (waiting.at === next?.at && waiting.order < next.order)) next = waiting
     }
