@@ -9,6 +9,7 @@ export default defineConfig({
   // The examples import what is published; here nothing is built.
   resolve: {
     alias: [
+      { find: /^heldline\/ai-sdk\/react$/, replacement: `${src}/adapters/ai-sdk/react.ts` },
       { find: /^heldline\/(ai-sdk)$/, replacement: `${src}/adapters/$1/index.ts` },
       { find: /^heldline\/(\w+)$/, replacement: `${src}/$1/index.ts` },
     ],
