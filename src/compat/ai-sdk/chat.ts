@@ -61,10 +61,10 @@ export class AiSdkChat {
     if (view === null) return null
     const live = [...view.runs.values()].findLast(({ status }) => !isOver(status))
     if (live !== undefined) return { run: live.id }
-    const [waiting] = view.inputs.values()
-    if (waiting !== undefined) return { input: waiting.id }
-    const run = view.messages.get(view.tip ?? '')?.run
-    return last && run !== undefined ? { run } : null
+    const latest = view.messages.get(view.tip ?? '')?.run
+    const input = await this.#unanswered(session, [...view.inputs.keys()])
+    if (input !== null) return { input }
+    return last && latest !== undefined ? { run: latest } : null
   }
 
   /** @param sink where the chunks go, once it is open */
@@ -123,6 +123,15 @@ export class AiSdkChat {
       messages.unshift(message)
     }
     return { messages, more: messages.length < all.length }
+  }
+
+  /** The oldest that nobody has begun to answer: an agent may never take what it answered. */
+  async #unanswered(session: SessionId, inputs: readonly string[]): Promise<string | null> {
+    for (const input of inputs) {
+      const fate = await this.#ports.inputs.fate(session, input)
+      if (fate?.status === 'waiting' && fate.run === null) return input
+    }
+    return null
   }
 
   async #viewOf(session: SessionId): Promise<View | null> {

@@ -123,8 +123,9 @@ export async function serveSession(
     errors,
     stop: async () => {
       end.abort()
-      await serving
+      // What it was at is over with it.
       await agent.close()
+      await serving
     },
   }
 }

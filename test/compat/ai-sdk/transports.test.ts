@@ -83,7 +83,7 @@ describe.each(FACES)('the unmodified $name', (face) => {
     )
   })
 
-  test('has the text whole and once after its sockets were killed three times, and so has a second device [P-18.4] [R2]', async () => {
+  test('has the text whole and once after its sockets were killed three times, and so has a second device [P-18.4] [R2] [R3]', async () => {
     const session = newSession()
     const pace = new Pace('one two three four five six seven eight ')
     await serve(session, (run) => pace.say(run))
@@ -285,7 +285,7 @@ describe.each(FACES)('the unmodified $name', (face) => {
     expect(await runsOf(session)).toHaveLength(2)
   })
 
-  test('leaves without stopping anything; the stop endpoint stops [P-18.6] [P-18.7] [R3]', async () => {
+  test('leaves without stopping anything; the stop endpoint stops [P-18.6] [P-18.7] [R4]', async () => {
     const session = newSession()
     const pace = new Pace('on and on ')
     await serve(session, (run) => pace.say(run))
