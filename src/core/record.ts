@@ -48,6 +48,9 @@ export const FIELD = {
   questionInfo: (id: string) => `question-info:${id}`,
   /** JSON of the questions that were asked last, with the bytes of each: all that are open, and some that are over by now. */
   questions: 'questions',
+  /** Which of a kind came last, so that those before can be forgotten: see `remember`. */
+  recent: (kind: string) => `recent:${kind}`,
+  recentPage: (kind: string, page: number) => `recent:${kind}:${page}`,
   /** `<version> <value>` of a key of the state; a deleted one keeps its version. */
   state: (key: string) => `state:${key}`,
   /** JSON of the keys of the state with the bytes that each takes of the view. */

@@ -9,6 +9,8 @@ import type { Random } from '../random.ts'
 import { DEADLINE, FIELD } from '../record.ts'
 import { guardOf, joinParts } from './commit-parts.ts'
 import { answeredBy, endWait, expireInput, inputNotFound, parseInput } from './input-record.ts'
+import { INPUTS } from './input-remembered.ts'
+import { remember } from './remembered.ts'
 import { endReads } from './run-end.ts'
 import { beat } from './run-lease.ts'
 import { claimRun, parseRunText, runOver, type RunClaim } from './run-record.ts'
@@ -105,7 +107,7 @@ export function cancelInput(
   const trigger = FIELD.trigger(input)
   return {
     session,
-    reads: [FIELD.input(input), FIELD.inputs, trigger],
+    reads: [FIELD.input(input), FIELD.inputs, trigger, FIELD.recent(INPUTS.name)],
     decide: (known) => {
       const before = parseInput(known.fields.get(FIELD.input(input)) ?? null)
       const waits = before?.status === 'waiting'
@@ -117,12 +119,17 @@ export function cancelInput(
       const stops = run !== null && status !== null && (!isOver(status) || status === 'lost')
       const prevents = started === null && (before === null || waits)
       if (!waits && !stops && !prevents) return { done: answerOf(false, run, status) }
+      // Also one that is not there, and may yet come.
+      const isNew = prevents && before === null
+      const kept = isNew ? remember(known, INPUTS, input) : { guards: [], writes: [] }
+      if ('read' in kept) return kept
       const ending = { status: 'cancelled', ...(reason !== undefined && { reason }) } as const
       const commit = joinParts(
         { guards: [guardOf(known, FIELD.input(input)), guardOf(known, trigger)] },
         waits ? expireInput(known, input, 'cancelled', by, random) : {},
         stops ? stopRuns(known, [run], ending, by, random) : {},
         prevents ? { writes: [{ field: trigger, value: CANCELLED_TRIGGER }] } : {},
+        kept,
       )
       return { commit, answer: () => answerOf(true, run, stops ? 'cancelled' : status) }
     },

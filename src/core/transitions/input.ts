@@ -1,45 +1,24 @@
 import { HeldlineError } from '../../protocol/errors.ts'
-import type { By } from '../../protocol/event.ts'
 import { isOver } from '../../protocol/fold/fold-run.ts'
-import type { Epoch, SessionId } from '../../protocol/ids.ts'
-import type { InputMode } from '../../protocol/input-events.ts'
+import type { Epoch } from '../../protocol/ids.ts'
 import { bytesOf } from '../bytes.ts'
 import type { Decision, Known, Transition } from '../commit.ts'
-import { fingerprint } from '../fingerprint.ts'
 import type { Random } from '../random.ts'
 import { rawEventOf, withRaw } from '../raw-data.ts'
 import { DEADLINE, FIELD } from '../record.ts'
-import type { Committed, NewEvent } from '../store.ts'
+import type { Committed, KnownId } from '../store.ts'
 import { guardOf, joinParts, listText, parseList, type CommitParts } from './commit-parts.ts'
 import { parseInput, type InputRecord } from './input-record.ts'
+import { INPUTS } from './input-remembered.ts'
+import { dedupeId, printOf, receivedEvent, type Aim, type ReceiveRequest } from './input-words.ts'
 import { refuseBytes, refuseWhere, unseenOthers } from './input-room.ts'
 import { inputNotice } from './notice-record.ts'
 import { MessageStates } from './message-states.ts'
+import { remember } from './remembered.ts'
 import { endReads } from './run-end.ts'
 import { parseRunText, runNotFound } from './run-record.ts'
 import { CANCELLED_TRIGGER } from './run-start.ts'
 import { stopRuns } from './stop-runs.ts'
-
-export interface ReceiveRequest {
-  readonly session: SessionId
-  readonly input: string
-  readonly mode: InputMode
-  /** The run that it is meant for; `null`: whichever lives, or comes next. */
-  readonly run: string | null
-  /** JSON of what people read of it, as a message of the user; `null`: nothing. */
-  readonly rawParts: string | null
-  /** Of that message; without one, what is to be answered; `undefined`: not said. [P-16.5] */
-  readonly parent: string | null | undefined
-  readonly rawData: string | null
-  readonly expiresInMs: number | null
-  /** How long it may wait before the webhook is told of it; `null`: it is not. */
-  readonly noticeAfterMs: number | null
-  readonly nowMs: number
-  readonly by: By
-  readonly maxWaiting: number
-  /** Of the data of those that wait together. */
-  readonly maxBytes: number
-}
 
 export interface Received {
   /** `too_late`: what it was to interrupt is over, and nothing of it was kept. */
@@ -60,15 +39,22 @@ export function receiveInput(request: ReceiveRequest, random: Random): Transitio
   const { session, input, run } = request
   const field = FIELD.input(input)
   const print = printOf(request)
-  const reads = [field, FIELD.closed, FIELD.inputs, FIELD.live, FIELD.trigger(input)]
+  const reads = [
+    field,
+    FIELD.closed,
+    FIELD.inputs,
+    FIELD.live,
+    FIELD.trigger(input),
+    FIELD.recent(INPUTS.name),
+  ]
   return {
     session,
     reads: run === null ? reads : [...reads, FIELD.run(run)],
     decide: (known) => {
       const before = parseInput(known.fields.get(field) ?? null)
       if (before !== null) return again(request, before, print, known, random)
-      // It came by another way while this one was looking.
-      if (known.duplicates.has(dedupeId(input))) return { read: [field] }
+      const earlier = known.duplicates.get(dedupeId(input))
+      if (earlier !== undefined) return { done: asRemembered(request, earlier, print, known) }
       refuseWhere(request, known)
       const others = request.rawData === null ? [] : unseenOthers(known)
       if (others.length > 0) return { read: others }
@@ -82,14 +68,6 @@ export function receiveInput(request: ReceiveRequest, random: Random): Transitio
       return receive(request, aim, print, known, random)
     },
   }
-}
-
-/** What an input comes to, where it is met by what runs. */
-interface Aim {
-  readonly mode: InputMode
-  readonly run: string | null
-  /** The runs that it stops. */
-  readonly stops: readonly string[]
 }
 
 /** @returns `null`: what it was to interrupt is over @throws HeldlineError `run_not_found` */
@@ -135,7 +113,7 @@ function receive(
       guardOf(known, FIELD.trigger(input)),
       guardOf(known, run === null ? FIELD.live : FIELD.run(run)),
     ],
-    events: [receivedEvent(request, aim, print, random)],
+    events: [receivedEvent(request, aim, outcome, print, random)],
     writes: [
       { field: FIELD.input(input), value: JSON.stringify(record) },
       { field: FIELD.inputs, value: listText([...waiting, input]) },
@@ -147,11 +125,14 @@ function receive(
         : [{ deadline: DEADLINE.notice(inputNotice(input)), inMs: noticeAfterMs }]),
     ],
   }
+  const kept = remember(known, INPUTS, input)
+  if ('read' in kept) return kept
   return {
     commit: joinParts(
       stopRuns(known, aim.stops, { status: 'cancelled', input }, by, random),
       said(request, known, random),
       own,
+      kept,
     ),
     answer: ({ epoch, last }: Committed) => ({
       outcome,
@@ -175,23 +156,6 @@ function said(
   return { ...states.outcome(), events: [rawEventOf('message.completed', data, by, random)] }
 }
 
-function receivedEvent(request: ReceiveRequest, aim: Aim, print: string, random: Random): NewEvent {
-  const { input, rawParts, parent, rawData, expiresInMs, nowMs, by } = request
-  const data = withRaw(
-    {
-      input,
-      mode: aim.mode,
-      run: aim.run ?? undefined,
-      message: rawParts === null ? undefined : input,
-      parent,
-      expiresAt: expiresInMs === null ? undefined : nowMs + expiresInMs,
-    },
-    { data: rawData },
-  )
-  const event = rawEventOf('input.received', data, by, random)
-  return { ...event, dedupe: { id: dedupeId(input), fingerprint: print } }
-}
-
 /**
  * The same input once more: answered as the first time. The store remembers the serial for a while; it is asked once, by what can only be a
  * duplicate or a conflict.
@@ -204,21 +168,39 @@ function again(
   random: Random,
 ): Decision<Received> {
   const { input, mode, run, rawParts } = request
-  if (before.print !== print) {
-    throw new HeldlineError(
-      'idempotency_conflict',
-      'unable to take the input; this id was used before with other content',
-    )
-  }
+  demandSame(before.print, print)
   const earlier = known.duplicates.get(dedupeId(input))
   const deadline = DEADLINE.input(input)
   if (earlier === undefined && !known.deadlines.has(deadline)) {
-    const events = [receivedEvent(request, { mode, run, stops: [] }, print, random)]
+    const aim = { mode, run, stops: [] }
+    const events = [receivedEvent(request, aim, before.outcome, print, random)]
     const guards = [{ deadline, at: -1 }]
     return { commit: { events, guards }, answer: neverCommitted }
   }
   const serials = serialsOf(earlier?.serial ?? null, rawParts)
   return { done: { outcome: before.outcome, created: false, epoch: known.epoch, serials } }
+}
+
+/** One that came by another way while this one was looking, or that the record has forgotten sooner than the store. */
+function asRemembered(
+  { rawParts }: ReceiveRequest,
+  { fingerprint: words, serial }: KnownId,
+  print: string,
+  { epoch }: Known,
+): Received {
+  const [outcome, before = ''] = words.split(' ')
+  demandSame(before, print)
+  const serials = serialsOf(serial, rawParts)
+  return { outcome: outcome === 'delivered' ? outcome : 'queued', created: false, epoch, serials }
+}
+
+/** @throws HeldlineError `idempotency_conflict` */
+function demandSame(before: string, print: string): void {
+  if (before === print) return
+  throw new HeldlineError(
+    'idempotency_conflict',
+    'unable to take the input; this id was used before with other content',
+  )
 }
 
 function neverCommitted(): never {
@@ -229,14 +211,4 @@ function neverCommitted(): never {
 function serialsOf(last: number | null, rawParts: string | null): readonly (number | null)[] {
   if (rawParts === null) return [last]
   return [last === null ? null : last - 1, last]
-}
-
-function printOf(request: ReceiveRequest): string {
-  const { mode, run, rawParts, parent, rawData, expiresInMs } = request
-  const words = [mode, run ?? '', rawParts ?? '', rawData ?? '', String(expiresInMs ?? '')]
-  return fingerprint(...words, ...(parent === undefined ? [] : [JSON.stringify(parent)]))
-}
-
-function dedupeId(input: string): string {
-  return `input:${input}`
 }

@@ -1,8 +1,10 @@
 import { HeldlineError } from '../../protocol/errors.ts'
 import { withRaw } from '../raw-data.ts'
+import { FIELD } from '../record.ts'
+import type { Kind } from './remembered.ts'
 import { OPEN_QUESTION, type ClosedQuestion } from './run-questions.ts'
 
-/** A question as the record keeps it, for as long as the session lives: the view forgets those that were answered long ago. */
+/** A question as the record keeps it, which remembers more of them than the view: see `remember`. */
 export interface QuestionInfo {
   /** Differs when what was asked differs: the same id with another question is a mistake. */
   readonly print: string
@@ -14,6 +16,15 @@ export interface QuestionInfo {
   readonly expiresAt: number | null
   readonly schema?: Readonly<Record<string, unknown>>
   readonly data?: unknown
+}
+
+export const QUESTIONS: Kind = {
+  name: 'question',
+  needs: (id) => [FIELD.question(id)],
+  forget: (known, id) => {
+    if (known.fields.get(FIELD.question(id)) === OPEN_QUESTION) return null
+    return [FIELD.question(id), FIELD.questionInfo(id)]
+  },
 }
 
 /** @throws HeldlineError `question_not_found` */

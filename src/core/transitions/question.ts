@@ -8,7 +8,8 @@ import type { Random } from '../random.ts'
 import { rawEventOf, withRaw } from '../raw-data.ts'
 import { DEADLINE, FIELD } from '../record.ts'
 import { guardOf, joinParts, listText, parseList, type CommitParts } from './commit-parts.ts'
-import { parseClosed, parseQuestionInfo } from './question-record.ts'
+import { parseClosed, parseQuestionInfo, QUESTIONS } from './question-record.ts'
+import { remember } from './remembered.ts'
 import { OPEN_QUESTION, type ClosedQuestion } from './run-questions.ts'
 import { claimRun, leaseFrom, parseRunInfo, runText, type RunClaim } from './run-record.ts'
 import { eventOf } from './session.ts'
@@ -47,6 +48,7 @@ export function askQuestion(request: AskRequest, random: Random): Transition<Ask
     FIELD.questionInfo(question),
     FIELD.questions,
     FIELD.closed,
+    FIELD.recent(QUESTIONS.name),
     ...(claim === null ? [] : runFields(claim.run)),
   ]
   return {
@@ -62,7 +64,10 @@ export function askQuestion(request: AskRequest, random: Random): Transition<Ask
       if ((known.fields.get(FIELD.closed) ?? null) !== null) throw sessionClosed('ask')
       const room = roomFor({ id: question, bytes: bytesAsked(request) }, request, known)
       if ('read' in room) return room
+      const kept = remember(known, QUESTIONS, question)
+      if ('read' in kept) return kept
       const commit = joinParts(
+        kept,
         asked(request, print, room.listed, known, random),
         claim === null ? {} : waits(known, claim, question, request.by, random),
       )

@@ -4,6 +4,7 @@ import type { LiveStatus, RunStatus } from '../../protocol/run-events.ts'
 import type { Known } from '../commit.ts'
 import { DEADLINE, FIELD } from '../record.ts'
 import type { DeadlineWrite, FieldGuard } from '../store.ts'
+import type { Kind } from './remembered.ts'
 
 /** What the record keeps of a run beside its status. */
 export interface RunInfo {
@@ -16,6 +17,26 @@ export interface RunInfo {
   readonly deliverTo: readonly string[]
   /** How long its result may stay unread before it is sent. */
   readonly deliverAfterMs: number
+}
+
+export const RUNS: Kind = {
+  name: 'run',
+  needs: (id) => [FIELD.run(id), FIELD.runInfo(id)],
+  forget: (known, id) => {
+    const text = known.fields.get(FIELD.run(id)) ?? null
+    if (text === null) return []
+    if (!isOver(parseRunText(text).status)) return null
+    const { trigger } = parseRunInfo(known.fields.get(FIELD.runInfo(id)) ?? null)
+    return [
+      FIELD.run(id),
+      FIELD.runInfo(id),
+      FIELD.runSocket(id),
+      FIELD.runOpen(id),
+      FIELD.runQuestions(id),
+      FIELD.runEffects(id),
+      ...(trigger === null ? [] : [FIELD.trigger(trigger)]),
+    ]
+  },
 }
 
 /** A run as its agent knows it. */

@@ -7,6 +7,7 @@ import type { Decision, Known, Transition } from '../commit.ts'
 import type { Random } from '../random.ts'
 import { FIELD } from '../record.ts'
 import { guardOf, joinParts, listText, parseList } from './commit-parts.ts'
+import { remember } from './remembered.ts'
 import { unknownEffects } from './run-effects.ts'
 import {
   leaseFrom,
@@ -15,6 +16,7 @@ import {
   runNotFound,
   runOver,
   runText,
+  RUNS,
   type RunInfo,
 } from './run-record.ts'
 import { eventOf } from './session.ts'
@@ -80,8 +82,10 @@ export function startRun(request: StartRequest, random: Random): Transition<Star
         ...(trigger === null ? [] : [{ field: FIELD.trigger(trigger), value: run }]),
       ]
       const deadlines = [leaseFrom(run, 'thinking', info.leaseMs)]
+      const kept = remember(known, RUNS, run)
+      if ('read' in kept) return kept
       return {
-        commit: { guards, events: [event], writes, deadlines },
+        commit: joinParts({ guards, events: [event], writes, deadlines }, kept),
         answer: () => ({
           run,
           epoch: 1,

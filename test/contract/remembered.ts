@@ -1,0 +1,175 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { run } from '../../src/core/commit.ts'
+import { adoptRun, startRun } from '../../src/core/transitions/run-start.ts'
+import { cancelRun } from '../../src/core/transitions/run-end.ts'
+import { cancelInput } from '../../src/core/transitions/input-end.ts'
+import { receiveInput, type Received } from '../../src/core/transitions/input.ts'
+import { askQuestion } from '../../src/core/transitions/question.ts'
+import { withdrawQuestion } from '../../src/core/transitions/question-end.ts'
+import { REMEMBERED, REMEMBERED_PAGE } from '../../src/core/transitions/remembered.ts'
+import type { SessionId } from '../../src/protocol/ids.ts'
+import { refusal } from '../core/world.ts'
+import { SystemRandom } from '../../src/system-ports.ts'
+import { create } from './store/kit.ts'
+import type { OpenedStore, OpenStore } from './store.ts'
+
+const BY = { subject: 'ada' }
+const AGENT = { subject: 'key:agent' }
+/** With those of the page that is being filled; nothing more may be kept of what is over. */
+const BOUND = REMEMBERED + REMEMBERED_PAGE
+
+/**
+ * That a session's record does not grow with its age, and keeps its promises about what came lately.
+ * @param count how many come: more than are remembered
+ */
+export function describeRemembered(name: string, open: OpenStore, count: number): void {
+  describe(`what a record remembers: ${name}`, () => {
+    const random = new SystemRandom()
+    let opened: OpenedStore
+    beforeAll(async () => {
+      opened = await open()
+    })
+    afterAll(() => opened?.close())
+
+    const session = async (): Promise<SessionId> => (await create(opened.store)).session
+
+    const start = (id: SessionId, n: number) => {
+      const info = { agent: null, producer: 'p', leaseMs: 25_000, deliverTo: [], deliverAfterMs: 1 }
+      const request = { session: id, run: `r${n}`, by: AGENT, maxLive: 100 }
+      return run(
+        opened.store,
+        startRun({ ...request, info: { ...info, trigger: `t${n}` } }, random),
+      )
+    }
+    const endRun = (id: SessionId, n: number) =>
+      run(
+        opened.store,
+        cancelRun({ session: id, run: `r${n}`, by: BY }, { status: 'cancelled' }, random),
+      )
+    const send = (id: SessionId, n: number, rawData = '1'): Promise<Received> => {
+      const words = { mode: 'queue', run: null, rawParts: null, parent: undefined } as const
+      const limits = { expiresInMs: null, noticeAfterMs: null, maxWaiting: 100, maxBytes: 1e6 }
+      const about = { session: id, input: `i${n}`, by: BY, nowMs: 0 }
+      return run(opened.store, receiveInput({ ...about, ...words, ...limits, rawData }, random))
+    }
+    const cancel = (id: SessionId, n: number) =>
+      run(opened.store, cancelInput({ session: id, input: `i${n}`, by: BY }, random))
+    const ask = (id: SessionId, n: number) => {
+      const words = { prompt: 'Which?', rawSchema: null, rawData: null, expiresInMs: null }
+      const limits = { nowMs: 0, maxOpen: 100, maxBytes: 1e6 }
+      const about = { session: id, question: `q${n}`, claim: null, by: AGENT }
+      return run(opened.store, askQuestion({ ...about, ...words, ...limits }, random))
+    }
+    const withdraw = (id: SessionId, n: number) => {
+      const about = { session: id, question: `q${n}`, by: AGENT, epoch: null }
+      return run(opened.store, withdrawQuestion(about, random))
+    }
+
+    /** How many of so many fields are set. */
+    async function kept(
+      id: SessionId,
+      names: (n: number) => string,
+      upTo = count,
+    ): Promise<number> {
+      let found = 0
+      for (let from = 0; from < upTo; from += 1000) {
+        const some = Array.from({ length: Math.min(1000, upTo - from) }, (_, i) => names(from + i))
+        const fields = await opened.store.fields(id, some)
+        for (const value of fields?.values() ?? []) if (value !== null) found++
+      }
+      return found
+    }
+
+    /** Two at a time, as from two nodes. */
+    async function each(task: (n: number) => Promise<unknown>, upTo = count): Promise<void> {
+      for (let n = 0; n < upTo; n += 2) await Promise.all([task(n), task(n + 1)])
+    }
+
+    test('[P-10.1] runs that are over, with their triggers, but for the latest; a trigger of those still has its run', async () => {
+      const id = await session()
+      await each(async (n) => {
+        await start(id, n)
+        // The first one lives on through all of it.
+        if (n > 0) await endRun(id, n)
+      })
+      for (const prefix of ['run:r', 'run-info:r', 'trigger:t']) {
+        const found = await kept(id, (n) => `${prefix}${n}`)
+        expect(found, prefix).toBeLessThanOrEqual(BOUND + 1)
+        expect(found, prefix).toBeGreaterThanOrEqual(REMEMBERED)
+      }
+      const oldest = count - REMEMBERED
+      expect(await start(id, oldest)).toMatchObject({ created: false, status: 'cancelled' })
+      expect(await start(id, 0)).toMatchObject({ created: false, status: 'thinking' })
+      expect(await start(id, 1)).toMatchObject({ created: true })
+      expect(await refusal(endRun(id, 2))).toBe('run_not_found')
+    }, 120_000)
+
+    test('[P-11.1] [P-11.4] inputs that are over, but for the latest; one that waits stays', async () => {
+      const id = await session()
+      await each(async (n) => {
+        await send(id, n)
+        if (n > 0) await cancel(id, n)
+      })
+      for (const prefix of ['input:i', 'trigger:i']) {
+        const found = await kept(id, (n) => `${prefix}${n}`)
+        expect(found).toBeLessThanOrEqual(BOUND + 1)
+        expect(found).toBeGreaterThanOrEqual(REMEMBERED)
+      }
+      const oldest = count - REMEMBERED
+      expect(await send(id, oldest)).toMatchObject({ created: false, outcome: 'queued' })
+      expect(await refusal(send(id, oldest, '2'))).toBe('idempotency_conflict')
+      expect(await send(id, 0)).toMatchObject({ created: false })
+      // The record has forgotten it; the store has not, for a while yet.
+      expect(await send(id, 1)).toMatchObject({ created: false, outcome: 'queued' })
+      expect(await refusal(send(id, 1, '2'))).toBe('idempotency_conflict')
+      expect(await cancel(id, 0)).toEqual({ cancelled: true })
+    }, 120_000)
+
+    test('[P-11.4] cancels of inputs that never came', async () => {
+      const id = await session()
+      await each((n) => cancel(id, n))
+      expect(await kept(id, (n) => `trigger:i${n}`)).toBeLessThanOrEqual(BOUND)
+      expect(await send(id, count - REMEMBERED)).toMatchObject({ outcome: 'too_late' })
+      expect(await send(id, 1)).toMatchObject({ outcome: 'queued', created: true })
+    }, 120_000)
+
+    test('[P-11.5] questions that are over, but for the latest; one that is open stays', async () => {
+      const id = await session()
+      await each(async (n) => {
+        await ask(id, n)
+        if (n > 0) await withdraw(id, n)
+      })
+      for (const field of ['question', 'question-info']) {
+        const found = await kept(id, (n) => `${field}:q${n}`)
+        expect(found).toBeLessThanOrEqual(BOUND + 1)
+        expect(found).toBeGreaterThanOrEqual(REMEMBERED)
+      }
+      expect(await ask(id, count - REMEMBERED)).toEqual({ created: false, status: 'withdrawn' })
+      expect(await ask(id, 0)).toEqual({ created: false, status: 'open' })
+      expect(await refusal(withdraw(id, 1))).toBe('question_not_found')
+      expect(await ask(id, 1)).toEqual({ created: true, status: 'open' })
+    }, 120_000)
+
+    test('a lost run that is adopted while its page is forgotten is either the adopter’s, or gone', async () => {
+      const id = await session()
+      // Full pages, and a page more: the next start forgets the first page.
+      const full = REMEMBERED + REMEMBERED_PAGE
+      await each(async (n) => {
+        await start(id, n)
+        const text = [{ field: `run:r${n}`, value: '1 lost' }]
+        const live = [{ field: 'live', value: null }]
+        await opened.store.commit({ session: id, writes: [...text, ...live] })
+      }, full)
+      const adopt = { session: id, run: 'r7', producer: 'p2', by: AGENT, maxLive: 100 }
+      const [adopted] = await Promise.allSettled([
+        run(opened.store, adoptRun(adopt, random)),
+        start(id, full),
+      ])
+      const fields = await opened.store.fields(id, ['run:r7', 'run:r8'])
+      expect(fields?.get('run:r8')).toBeNull()
+      expect(fields?.get('run:r7')).toBe(adopted.status === 'fulfilled' ? '2 thinking' : null)
+      if (adopted.status === 'fulfilled') return
+      expect(adopted.reason).toMatchObject({ code: 'run_not_found' })
+    }, 120_000)
+  })
+}
