@@ -132,7 +132,7 @@ export function describeRuns(name: string, open: OpenStore): void {
       })
     })
 
-    test('with nobody there it runs, writes a thousand events and finishes, and who comes later has all of it [R4] [S0-03]', async () => {
+    test('with nobody there it runs, writes a thousand events and finishes, and who comes later has all of it [R4] [S0-03] [S0-12] [S2-07] [S4-16]', async () => {
       await start(one)
       await append(one, [begun('a')])
       for (let i = 0; i < 10; i++) {
@@ -236,7 +236,7 @@ export function describeRuns(name: string, open: OpenStore): void {
       })
     })
 
-    test('eight writers at once, in runs and beside them: serials without a hole, each acknowledged event at its own [R16]', async () => {
+    test('eight writers at once, in runs and beside them: serials without a hole, each acknowledged event at its own [R16] [S1-14]', async () => {
       const runs = ['r1', 'r2', 'r3', 'r4', 'r5', 'r6']
       for (const run of runs) await start(one, { run })
       const serials = new Map<string, number | null>()
