@@ -174,6 +174,7 @@ test('every link of the pages leads to something', async () => {
     'docs/agents.md',
     'docs/branches.md',
     'docs/proxies.md',
+    'docs/webhooks.md',
   ]
   for (const page of pages) {
     const text = await readFile(join(root, page), 'utf8')
