@@ -152,6 +152,32 @@ describe('a response of chunks [P-18.4]', () => {
     expect(sent.text).not.toContain('[DONE]')
   })
 
+  test('breaks off where the answer was begun anew and what was told does not hold; who resumes has it right [R3]', async () => {
+    await server.ask('PUT', '/v1/sessions/anew')
+    const sent = await stream('POST', CHAT, { body: body('anew', user('u1')) })
+    const run = await startRun('anew', 'u1')
+    await run.begin()
+    const steps = (...texts: readonly string[]) =>
+      texts.flatMap((text) => [{ type: 'step-start' }, { type: 'text', text }])
+    const add = (part: object) => ({
+      type: 'message.delta',
+      data: { message: `${run.run}.m1`, add: part },
+    })
+    await run.post('events', steps('first thought, ', 'second').map(add))
+    await sent.until('both are told', () => sent.text.includes('second'))
+    const parts = steps('another thought, ', 'and its end')
+    await run.post('events', [
+      { type: 'message.replaced', data: { message: `${run.run}.m1`, parts } },
+    ])
+    await run.finish()
+    await sent.until('it breaks off', () => sent.state === 'broken')
+    expect(sent.text).not.toContain('[DONE]')
+    const again = await stream('GET', `${CHAT}/anew/stream?last=true`)
+    await again.until('it ends', () => again.state === 'ended')
+    const text = again.chunks.map(({ delta = '' }) => delta).join('')
+    expect(text).toBe('another thought, and its end')
+  })
+
   test('says that the session is gone where somebody removes it', async () => {
     await server.ask('PUT', '/v1/sessions/removed')
     const sent = await stream('POST', CHAT, { body: body('removed', user('u1')) })
