@@ -1,10 +1,10 @@
 import type { FastifyReply } from 'fastify'
 import type { ServerResponse } from 'node:http'
-import type { Timer } from '../core/clock.ts'
 import { Outbox, type Transport } from '../core/outbox.ts'
 import type { HeldlineError } from '../protocol/errors.ts'
 import type { Call } from './call.ts'
 import type { HttpPorts } from './ports.ts'
+import { StreamTimers } from './stream-timers.ts'
 import type { OpenStream } from './streams.ts'
 
 type Ports = Pick<HttpPorts, 'clock' | 'limits' | 'log'>
@@ -35,7 +35,7 @@ export class ChunkStream implements Transport<string>, OpenStream {
   readonly #reply: FastifyReply
   readonly #ports: Ports
   readonly #outbox: Outbox<string>
-  readonly #timers = new Set<Timer>()
+  readonly #timers: StreamTimers
   readonly #closers: (() => void)[] = []
   #source: ChunkSource | null = null
   /** Until the source is open, a refusal is an answer like any other. */
@@ -46,6 +46,7 @@ export class ChunkStream implements Transport<string>, OpenStream {
     this.#call = call
     this.#reply = reply
     this.#ports = ports
+    this.#timers = new StreamTimers(ports.clock)
     this.#outbox = new Outbox(this, ports.limits, ports.clock.now())
     call.onEnd(reply, () => this.#end())
   }
@@ -71,9 +72,9 @@ export class ChunkStream implements Transport<string>, OpenStream {
     response.on('error', () => undefined)
     response.flushHeaders()
     this.#response = response
-    this.#every(this.#ports.limits.heartbeatMs, () => this.#outbox.send(KEEP_ALIVE))
-    this.#every(CHECK_MS, () => this.#outbox.check(this.#ports.clock.now()))
-    this.#watchExpiry()
+    this.#timers.every(this.#ports.limits.heartbeatMs, () => this.#outbox.send(KEEP_ALIVE))
+    this.#timers.every(CHECK_MS, () => this.#outbox.check(this.#ports.clock.now()))
+    this.#timers.at(this.#call.grant.expiresAt, () => this.cut())
     source.pump()
   }
 
@@ -119,29 +120,12 @@ export class ChunkStream implements Transport<string>, OpenStream {
     this.cut()
   }
 
-  #watchExpiry(): void {
-    const { expiresAt } = this.#call.grant
-    if (expiresAt === null) return
-    const { clock } = this.#ports
-    this.#timers.add(clock.after(Math.max(0, expiresAt - clock.now()), () => this.cut()))
-  }
-
-  #every(ms: number, task: () => void): void {
-    const timer = this.#ports.clock.after(ms, () => {
-      this.#timers.delete(timer)
-      if (this.#closed) return
-      task()
-      this.#every(ms, task)
-    })
-    this.#timers.add(timer)
-  }
-
   #end(): void {
     if (this.#closed) return
     this.#closed = true
     this.#outbox.close()
     this.#source?.close()
-    for (const timer of this.#timers) timer.cancel()
+    this.#timers.end()
     for (const closer of this.#closers) closer()
   }
 }

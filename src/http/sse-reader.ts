@@ -1,7 +1,6 @@
 import type { FastifyReply } from 'fastify'
 import type { ServerResponse } from 'node:http'
 import { Attachment, type AttachOptions } from '../core/attachment.ts'
-import type { Timer } from '../core/clock.ts'
 import { errorFrame } from '../core/error-frame.ts'
 import { frame, type Frame } from '../core/frame.ts'
 import { Outbox, type Transport } from '../core/outbox.ts'
@@ -10,6 +9,7 @@ import { formatPosition, type Position } from '../protocol/position.ts'
 import type { Call } from './call.ts'
 import type { HttpPorts } from './ports.ts'
 import { sseMessage } from './sse-text.ts'
+import { StreamTimers } from './stream-timers.ts'
 import type { OpenStream } from './streams.ts'
 
 type Ports = Pick<HttpPorts, 'attachments' | 'clock' | 'limits' | 'random' | 'log'>
@@ -31,7 +31,7 @@ export class SseReader implements Transport, OpenStream {
   readonly #outbox: Outbox
   /** Until the attachment is there, a refusal is an answer like any other. */
   #response: ServerResponse | null = null
-  readonly #timers = new Set<Timer>()
+  readonly #timers: StreamTimers
   readonly #closers: (() => void)[] = []
   #closed = false
 
@@ -39,6 +39,7 @@ export class SseReader implements Transport, OpenStream {
     this.#call = call
     this.#reply = reply
     this.#ports = ports
+    this.#timers = new StreamTimers(ports.clock)
     this.#padding = padding
     this.#outbox = new Outbox(this, ports.limits, ports.clock.now())
     this.#attachment = new Attachment(call.session, ports.attachments, {
@@ -107,10 +108,10 @@ export class SseReader implements Transport, OpenStream {
     const { session } = this.#call
     // An answer of a socket carries the ref of its question; here the request itself is the question.
     this.#send(frame({ type: 'attached', ref: 'sse', session, mode, head: formatPosition(head) }))
-    this.#every(this.#ports.limits.heartbeatMs, () =>
+    this.#timers.every(this.#ports.limits.heartbeatMs, () =>
       this.#heartbeat(this.#attachment.head ?? head),
     )
-    this.#every(CHECK_MS, () => this.#outbox.check(this.#ports.clock.now()))
+    this.#timers.every(CHECK_MS, () => this.#outbox.check(this.#ports.clock.now()))
     this.#watchExpiry()
   }
 
@@ -128,24 +129,10 @@ export class SseReader implements Transport, OpenStream {
 
   /** Frames for a token that is over are refused; a new stream with a new one resumes. [P-6.4] */
   #watchExpiry(): void {
-    const { expiresAt } = this.#call.grant
-    if (expiresAt === null) return
-    const { clock } = this.#ports
-    const timer = clock.after(Math.max(0, expiresAt - clock.now()), () => {
+    this.#timers.at(this.#call.grant.expiresAt, () => {
       const over = new HeldlineError('invalid_token', 'unable to go on; the token is over')
       this.#send(errorFrame(over, null, this.#call.session))
     })
-    this.#timers.add(timer)
-  }
-
-  #every(ms: number, task: () => void): void {
-    const timer = this.#ports.clock.after(ms, () => {
-      this.#timers.delete(timer)
-      if (this.#closed) return
-      task()
-      this.#every(ms, task)
-    })
-    this.#timers.add(timer)
   }
 
   /** Ends from our side, with what has been said before. */
@@ -159,7 +146,7 @@ export class SseReader implements Transport, OpenStream {
     this.#closed = true
     this.#outbox.close()
     this.#attachment.close()
-    for (const timer of this.#timers) timer.cancel()
+    this.#timers.end()
     for (const closer of this.#closers) closer()
   }
 }
