@@ -32,7 +32,7 @@ export const places: Readonly<Record<string, Place>> = {
   sdk: { ours: ['protocol'], isomorphic: true },
   client: { ours: sdk, isomorphic: true },
   agent: { ours: ['protocol', 'sdk'], isomorphic: true },
-  react: { ours: sdk, isomorphic: true },
+  react: { ours: ['protocol', 'sdk', 'client'], isomorphic: true },
   adapters: { ours: sdk },
   cli: { ours: sdk },
   // Files beside the composition root: settings and what the machine gives. Only it imports them.
@@ -51,11 +51,17 @@ interface Owner {
 
 /** Each package that src may import: its one owner, and why it is not written by hand. */
 export const owners: Readonly<Record<string, Owner>> = {
+  ai: { folder: 'adapters/ai-sdk', reason: 'the types of who has it already: an optional peer' },
   ajv: { folder: 'http', reason: 'whether an answer fits the JSON Schema of its question' },
   fastify: { folder: 'http', reason: 'routes, limits and life cycle of the HTTP control plane' },
   ioredis: { folder: 'store/redis', reason: 'Redis with Cluster, Sentinel and RESP3' },
   jose: { folder: 'auth', reason: 'verifies and signs tokens, and reads key sets' },
   pino: { folder: 'observe', reason: 'structured logs that cost little' },
+  react: {
+    folder: 'react',
+    also: ['adapters'],
+    reason: 'whoever renders with it has it: an optional peer',
+  },
   ws: { folder: 'gateway', reason: 'WebSocket frames, compression and back-pressure' },
   zod: {
     folder: 'protocol',

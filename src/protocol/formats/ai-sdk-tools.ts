@@ -3,7 +3,7 @@ import { ToolParts } from './tool-parts.ts'
 
 type Fields = Readonly<Record<string, unknown>>
 
-/** The calls of tools in an AI SDK stream, and what people say to them. */
+/** The calls of tools in an AI SDK stream, and what people say to them. One that an earlier stream began `continues` here. */
 export class AiSdkTools {
   readonly #tools = new ToolParts()
   /** The calls that approvals are about. */
@@ -44,7 +44,11 @@ export class AiSdkTools {
         return yield* this.#answered(chunk)
       case 'tool-output-denied':
         // What the person said is known already; this says that the agent has heard it.
-        return yield this.#tools.put(call, 'denied', { ...nameOf(chunk), heard: true })
+        return yield this.#tools.put(call, 'denied', {
+          ...nameOf(chunk),
+          ...(!this.#tools.has(call) && { continues: true }),
+          heard: true,
+        })
     }
     yield* this.#output(type, call, chunk)
   }
@@ -54,8 +58,7 @@ export class AiSdkTools {
     const fields = {
       ...nameOf(chunk),
       ...given(chunk, 'providerExecuted', 'toolMetadata'),
-      // What the call was says its beginning; here is none.
-      ...(!this.#tools.has(call) && given(chunk, 'dynamic')),
+      ...(!this.#tools.has(call) && { ...given(chunk, 'dynamic'), continues: true }),
       ...(metadata !== undefined && { resultMetadata: metadata }),
     }
     if (type === 'tool-output-available' || type === 'tool-result') {

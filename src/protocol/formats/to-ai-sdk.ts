@@ -30,6 +30,8 @@ function answerParts(message: Message): readonly UiPart[] {
 export interface TellerOptions {
   /** Whether the reader knows `reset-step`. AI SDK 7 does; 6 does not. Default `true`. */
   readonly resetStep?: boolean
+  /** The reader has the message so far, and what was open in it is over there: only what follows is told, after a `start`. */
+  readonly from?: Message | null
 }
 
 /**
@@ -43,12 +45,14 @@ export interface TellerOptions {
  */
 export class UiMessageTeller {
   readonly #resetStep: boolean
-  #told: UiUnit[] | null = null
+  readonly #told: UiUnit[]
+  #begun = false
   #metadata: unknown = {}
   #over = false
 
-  constructor({ resetStep = true }: TellerOptions = {}) {
+  constructor({ resetStep = true, from = null }: TellerOptions = {}) {
     this.#resetStep = resetStep
+    this.#told = from === null ? [] : unitsOf({ ...from, status: 'completed' })
   }
 
   /** The end was told. */
@@ -62,8 +66,9 @@ export class UiMessageTeller {
    */
   tell(message: Message, errorText = 'The answer has failed.'): UiMessageChunk[] | null {
     if (this.#over) return []
-    const chunks = this.#told === null ? [this.#start(message)] : []
-    const told = (this.#told ??= [])
+    const chunks = this.#begun ? [] : [this.#start(message)]
+    const told = this.#told
+    this.#begun = true
     const isOver = message.status !== 'open'
     if (message.status !== 'deleted') {
       const more = this.#parts(told, unitsOf(message), isOver)

@@ -35,9 +35,12 @@ interface WholeUnit {
 }
 
 /** What there is of a message, in order. */
-export function unitsOf({ parts, status }: Message): readonly UiUnit[] {
+export function unitsOf({ parts, status }: Message): UiUnit[] {
   const infos = new Map(parts.filter(isInfo).map((part) => [textOf(part, 'part'), part]))
-  const content = parts.filter((part) => !isInfo(part) && part['removed'] !== true)
+  // Of a call that was begun elsewhere there is nothing to show here.
+  const content = parts.filter(
+    (part) => !isInfo(part) && part['removed'] !== true && part['continues'] !== true,
+  )
   return content.map((part, index) => {
     const info = infos.get(part.id ?? '')
     const follows = index === content.length - 1 ? status === 'completed' : info?.['open'] !== true
@@ -48,7 +51,7 @@ export function unitsOf({ parts, status }: Message): readonly UiUnit[] {
 
 /** The reason that the stream gave for its end; `stop` where it gave none. */
 export function finishReasonOf({ parts }: Message): string {
-  const told = parts.find((part) => isInfo(part) && part['finishReason'] !== undefined)
+  const told = parts.findLast((part) => isInfo(part) && part['finishReason'] !== undefined)
   return (told && textOf(told, 'finishReason')) ?? 'stop'
 }
 

@@ -1,0 +1,92 @@
+import { useChat as useChat7 } from '@ai-sdk/react'
+import { useChat as useChat6 } from '@ai-sdk/react-v6'
+import type { UIMessage } from 'ai'
+import { StrictMode } from 'react'
+import { useObserver } from '../../../src/adapters/ai-sdk/react.ts'
+import type { SessionChatTransport } from '../../../src/adapters/ai-sdk/index.ts'
+import { render } from '../../react/support/render.ts'
+import { until } from '../../support/until.ts'
+
+/** The hooks as they are published; both take the transport as it is. */
+export const HOOKS = [
+  ['AI SDK 7', 7, useChat7],
+  ['AI SDK 6', 6, useChat6 as unknown as typeof useChat7],
+] as const
+export type Hook = typeof useChat7
+export type Chat = ReturnType<typeof useChat7>
+
+export interface PageOptions {
+  readonly strict?: boolean
+  readonly messages?: UIMessage[]
+  readonly observe?: boolean
+  readonly more?: Parameters<typeof useChat7>[0]
+}
+
+/** A page with a chat on it, as the unmodified hook has it. */
+export async function openPage(
+  useChat: Hook,
+  id: string,
+  transport: SessionChatTransport,
+  { strict = false, messages = [], observe = true, more = {} }: PageOptions = {},
+) {
+  let chat: Chat | undefined
+  const errors: Error[] = []
+  function Page() {
+    chat = useChat({
+      id,
+      transport,
+      messages,
+      resume: true,
+      onError: (error) => errors.push(error),
+      ...more,
+    })
+    return observe ? <Observer chat={chat} transport={transport} /> : null
+  }
+  const page = await render(
+    strict ? (
+      <StrictMode>
+        <Page />
+      </StrictMode>
+    ) : (
+      <Page />
+    ),
+  )
+  const now = (): Chat => {
+    if (chat === undefined) throw new Error('nothing was rendered')
+    return chat
+  }
+  return {
+    errors,
+    now,
+    unmount: () => page.unmount(),
+    /** What is said, message by message. */
+    said: () => now().messages.map(textOf),
+    async shows(...expected: readonly string[]) {
+      await until(
+        `the page shows ${JSON.stringify(expected).slice(0, 300)}`,
+        () => JSON.stringify(now().messages.map(textOf)) === JSON.stringify(expected),
+        { instead: () => ({ said: now().messages.map(textOf), status: now().status, errors }) },
+      )
+    },
+    async is(status: Chat['status']) {
+      await until(`the chat is ${status}`, () => now().status === status, {
+        instead: () => ({ status: now().status, said: now().messages, errors: errors.map(String) }),
+      })
+    },
+  }
+}
+
+function Observer({
+  chat,
+  transport,
+}: {
+  readonly chat: Chat
+  readonly transport: SessionChatTransport
+}) {
+  useObserver({ chat, transport })
+  return null
+}
+
+export function textOf({ parts }: Pick<UIMessage, 'parts'>): string {
+  return parts.map((part) => (part.type === 'text' ? part.text : '')).join('')
+}
