@@ -1,0 +1,62 @@
+// The agent's process: it answers in every session that it is told of, and goes on with what an earlier process of it left.
+//
+//   HELDLINE_URL=http://127.0.0.1:4400 HELDLINE_KEY=id:secret node examples/chat/agent/main.ts
+//
+// With OPENAI_API_KEY it asks a model; without, a scripted one that is built in.
+import { createOpenAI } from '@ai-sdk/openai'
+import { createAgent } from 'heldline/agent'
+import { AGENT, PREFIX } from '../backend/names.ts'
+import { answer, type Answering } from './answer.ts'
+import { scriptedModel } from './scripted-model.ts'
+
+const {
+  HELDLINE_URL = 'http://127.0.0.1:4400',
+  HELDLINE_KEY = '',
+  OPENAI_API_KEY = '',
+  OPENAI_MODEL = 'gpt-5-mini',
+  /** Everything the scripted one does takes so many hundredths of its time. */
+  AGENT_PACE = '100',
+} = process.env
+
+const pace = Number(AGENT_PACE) / 100
+const how: Answering = {
+  model:
+    OPENAI_API_KEY === ''
+      ? scriptedModel(34 * pace)
+      : createOpenAI({ apiKey: OPENAI_API_KEY })(OPENAI_MODEL),
+  paceMs: 700 * pace,
+}
+
+/** Short, so that whoever breaks it sees soon that it is stalled, then lost, then back. */
+const LEASE_MS = 10_000
+
+const agent = createAgent({ url: HELDLINE_URL, apiKey: HELDLINE_KEY })
+const followed = new Set<string>()
+
+function follow(id: string): void {
+  if (followed.has(id)) return
+  followed.add(id)
+  const session = agent.session(id)
+  const onError = (error: unknown): void => console.error(`${id}: ${String(error)}`)
+  const options = { agent: AGENT, leaseMs: LEASE_MS, onError, deliverTo: 'sender' } as const
+  void session.serve(options, (run) => answer(run, how))
+}
+
+async function followEarlier(): Promise<void> {
+  const list = new URL(`/v1/sessions?prefix=${PREFIX}&limit=100`, HELDLINE_URL)
+  const headers = { authorization: `Bearer ${HELDLINE_KEY}` }
+  const answered = await fetch(list, { headers })
+  const { sessions } = (await answered.json()) as { sessions: readonly { session: string }[] }
+  for (const { session } of sessions) follow(session)
+}
+
+process.on('message', (message) => {
+  if (typeof message === 'object' && message !== null && 'session' in message) {
+    follow(String(message.session))
+  }
+})
+process.once('disconnect', () => void agent.close())
+process.once('SIGTERM', () => void agent.close().then(() => process.exit(0)))
+
+await followEarlier()
+process.send?.('ready')

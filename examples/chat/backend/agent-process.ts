@@ -1,0 +1,66 @@
+// The agent, in a process of its own, so that it can be frozen and killed like a real one.
+import { fork, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+import type { Heldline } from './heldline.ts'
+
+const MAIN = fileURLToPath(new URL('../agent/main.ts', import.meta.url))
+
+/** How long nobody minds that it is gone: longer than its lease, so that people see what is lost. */
+const BACK_AFTER_MS = 14_000
+
+export type Harm = 'freeze' | 'thaw' | 'kill'
+
+export class AgentProcess {
+  readonly #env: NodeJS.ProcessEnv
+  readonly #execArgv: readonly string[]
+  readonly #sessions = new Set<string>()
+  #child: ChildProcess | null = null
+  #back: NodeJS.Timeout | null = null
+  #closed = false
+
+  constructor({ url, key }: Heldline, execArgv: readonly string[], env: NodeJS.ProcessEnv = {}) {
+    this.#env = { ...process.env, ...env, HELDLINE_URL: url, HELDLINE_KEY: key }
+    this.#execArgv = execArgv
+  }
+
+  /** Resolves when it is ready. */
+  async start(): Promise<void> {
+    const child = fork(MAIN, [], { env: this.#env, execArgv: [...this.#execArgv] })
+    this.#child = child
+    child.once('exit', () => this.#ended(child))
+    await Promise.race([once(child, 'message'), once(child, 'exit')])
+    for (const session of this.#sessions) child.send({ session })
+  }
+
+  /** From now on it answers in this session. */
+  follow(session: string): void {
+    this.#sessions.add(session)
+    if (this.#child?.connected === true) this.#child.send({ session })
+  }
+
+  harm(what: Harm): void {
+    if (what === 'freeze') this.#child?.kill('SIGSTOP')
+    else if (what === 'thaw') this.#child?.kill('SIGCONT')
+    else this.#child?.kill('SIGKILL')
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    if (this.#back !== null) clearTimeout(this.#back)
+    const child = this.#child
+    if (child === null || child.exitCode !== null || child.signalCode !== null) return
+    const gone = once(child, 'exit')
+    child.kill('SIGKILL')
+    await gone
+  }
+
+  #ended(child: ChildProcess): void {
+    if (this.#closed || this.#child !== child) return
+    this.#child = null
+    this.#back = setTimeout(() => {
+      this.#back = null
+      void this.start()
+    }, BACK_AFTER_MS)
+  }
+}

@@ -1,0 +1,41 @@
+import { HeldlineProvider } from 'heldline/react'
+import { useCallback, useEffect, useState } from 'react'
+import { Chat } from './chat.tsx'
+import { addressOf, join, readAddress, type Room, type Wish } from './join.ts'
+import { Welcome } from './welcome.tsx'
+
+const NAME = 'ferry-desk.name'
+
+/** The door, and the room behind it. */
+export function App() {
+  const [room, setRoom] = useState<Room | null>(null)
+  const [failed, setFailed] = useState<string | null>(null)
+  const enter = useCallback((wish: Wish) => {
+    setFailed(null)
+    const entering = async (): Promise<void> => {
+      const entered = await join(wish)
+      sessionStorage.setItem(NAME, wish.name)
+      history.replaceState(null, '', addressOf(entered.session, entered.role))
+      setRoom(entered)
+    }
+    entering().catch((error: unknown) => setFailed(String(error)))
+  }, [])
+  // A reload comes back to where one was.
+  useEffect(() => {
+    const name = sessionStorage.getItem(NAME)
+    const address = readAddress(location.hash)
+    if (name !== null && address.session !== undefined) enter({ ...address, name })
+  }, [enter])
+  useEffect(() => () => room?.client.close(), [room])
+  if (room === null)
+    return <Welcome address={readAddress(location.hash)} failed={failed} onEnter={enter} />
+  const leave = (): void => {
+    sessionStorage.removeItem(NAME)
+    setRoom(null)
+  }
+  return (
+    <HeldlineProvider client={room.client}>
+      <Chat room={room} onLeave={leave} />
+    </HeldlineProvider>
+  )
+}

@@ -1,0 +1,66 @@
+// What the agent is at, told apart by word, shape and colour: nobody has to guess whether silence is thought or death.
+import type { SessionHandle } from 'heldline/react'
+import { useEffect, useState } from 'react'
+
+type AgentState = Agent['state']
+
+type Agent = SessionHandle['agent']
+
+const WORDS: Readonly<Record<AgentState, string>> = {
+  idle: 'Agent at rest',
+  thinking: 'Thinking',
+  streaming: 'Writing',
+  waiting: 'Waiting for you',
+  stalled: 'No sign of life',
+  lost: 'Agent lost',
+}
+
+const MEANS: Readonly<Record<AgentState, string>> = {
+  idle: 'Nothing is asked of it.',
+  thinking: 'It lives, and works on it.',
+  streaming: 'Words are coming.',
+  waiting: 'It asked something, and goes on with the answer.',
+  stalled: 'Its heartbeats have stopped. It may come back.',
+  lost: 'It is gone. The next process takes over; you can write meanwhile.',
+}
+
+export function HealthPill({ agent }: { readonly agent: Agent }) {
+  return (
+    <p className="pill health" data-state={agent.state}>
+      <span className="lamp" aria-hidden="true" />
+      {WORDS[agent.state]}
+    </p>
+  )
+}
+
+export function HealthCard({
+  agent,
+  controlled,
+}: {
+  readonly agent: Agent
+  readonly controlled: boolean
+}) {
+  const seconds = useSeconds(agent.since, agent.state !== 'idle')
+  return (
+    <section className="card health" data-state={agent.state} aria-label="The agent">
+      <h2>
+        <span className="lamp" aria-hidden="true" />
+        {WORDS[agent.state]}
+        {seconds !== null && <time>{seconds} s</time>}
+      </h2>
+      <p className="quiet">{controlled ? 'A person speaks in its place.' : MEANS[agent.state]}</p>
+    </section>
+  )
+}
+
+/** How long it has been so, to the second. */
+function useSeconds(since: number | null, runs: boolean): number | null {
+  const [now, setNow] = useState(() => Date.now())
+  useEffect(() => {
+    if (!runs) return
+    const timer = setInterval(() => setNow(Date.now()), 1000)
+    return () => clearInterval(timer)
+  }, [runs])
+  if (since === null || !runs) return null
+  return Math.max(0, Math.round((now - since) / 1000))
+}

@@ -1,0 +1,82 @@
+import type { BrowserContext, Page } from 'playwright-core'
+import { expect } from 'vitest'
+
+const WITHIN = { timeout: 90_000 }
+
+/** One window of the chat, used as a person does: by what is written on it. */
+export class ChatPage {
+  readonly page: Page
+  /** What went wrong in it. */
+  readonly problems: string[] = []
+
+  constructor(page: Page) {
+    this.page = page
+    page.on('pageerror', (error) => this.problems.push(error.message))
+  }
+
+  /** @param address what follows the `#`; a new session where it is left out */
+  static async enter(
+    context: BrowserContext,
+    url: string,
+    name: string,
+    address = '',
+  ): Promise<ChatPage> {
+    const chat = new ChatPage(await context.newPage())
+    await chat.page.goto(address === '' ? url : `${url}/#${address}`)
+    await chat.page.getByLabel('Your name').fill(name)
+    await chat.page.getByRole('button', { name: 'Come in' }).click()
+    await chat.page.getByRole('textbox', { name: 'Your message' }).waitFor()
+    return chat
+  }
+
+  get session(): string {
+    return new URL(this.page.url()).hash.replace(/^#/, '').split('&')[0] ?? ''
+  }
+
+  async say(text: string, way?: 'Queue' | 'Steer' | 'Interrupt'): Promise<void> {
+    if (way !== undefined) await this.page.getByText(way, { exact: true }).click()
+    const box = this.page.locator('.composer textarea')
+    await box.fill(text)
+    await box.press('Enter')
+  }
+
+  /** All that is written in the conversation, message by message; drawings and marks of the page aside. */
+  messages(): Promise<{ role: string; status: string; text: string }[]> {
+    return this.page.evaluate(() =>
+      [...document.querySelectorAll<HTMLElement>('.message')].map((row) => ({
+        role: row.dataset['role'] ?? '',
+        status: row.dataset['status'] ?? '',
+        text: [...row.querySelectorAll('.text')].map(({ textContent }) => textContent).join('\n'),
+      })),
+    )
+  }
+
+  /** The length of all that the assistant has said. */
+  async said(): Promise<number> {
+    const all = await this.messages()
+    return all
+      .filter(({ role }) => role === 'assistant')
+      .reduce((sum, { text }) => sum + text.length, 0)
+  }
+
+  async saysMore(than: number): Promise<void> {
+    await expect.poll(() => this.said(), WITHIN).toBeGreaterThan(than)
+  }
+
+  async agent(state: string): Promise<void> {
+    await expect
+      .poll(() => this.page.locator('.pill.health').getAttribute('data-state'), WITHIN)
+      .toBe(state)
+  }
+
+  async line(state: string): Promise<void> {
+    await expect
+      .poll(() => this.page.locator('.pill.line').getAttribute('data-state'), WITHIN)
+      .toBe(state)
+  }
+
+  /** Of the page's own count of what came over the line. */
+  wrong(): Promise<string | null> {
+    return this.page.locator('[data-what="wrong"]').textContent()
+  }
+}
