@@ -98,24 +98,19 @@ export class DemoAgent {
   }
 
   async #answer(session: AgentSession, run: Run): Promise<void> {
-    const [trigger, messages, history] = await Promise.all([
-      this.#api.trigger(session.id, run.id),
-      session.messages(),
-      run.history(MAX_HISTORY),
-    ])
-    const prompt = messages.find(({ id }) => id === trigger)
-    const parent = prompt === undefined ? {} : { parent: prompt.id }
-    await run.message({ ...parent, metadata: { agent: this.#model?.name ?? NAME } })
+    const [messages, history] = await Promise.all([session.messages(), run.history(MAX_HISTORY)])
+    await run.message({ metadata: { agent: this.#model?.name ?? NAME } })
     const stop = this.#stop.signal
-    await unless(stop, run.pipe(heldAt(stop, this.#stream(run, prompt, { messages, history }))))
+    await unless(stop, run.pipe(heldAt(stop, this.#stream(run, history, messages))))
   }
 
   #stream(
     run: Run,
-    prompt: Message | undefined,
-    { messages, history }: Record<'messages' | 'history', readonly Message[]>,
+    history: readonly Message[],
+    messages: readonly Message[],
   ): AsyncIterable<unknown> {
     const stop = this.#stop.signal
+    const prompt = history.at(-1)
     if (this.#model === null || prompt === undefined) {
       const steps = scriptedRun(prompt === undefined ? '' : textOf(prompt))
       return perform(run, steps, lettersOf(run.id, messages), stop)

@@ -12,14 +12,6 @@ export class AgentApi {
     await this.#call('PUT', `/v1/sessions/${session}`, { metadata: { demo: true } })
   }
 
-  /** What the run answers: the id of an input, which is that of its message, too. */
-  async trigger(session: string, run: string): Promise<string | null> {
-    const found = (await this.#call('GET', `/v1/sessions/${session}/runs/${run}`)) as {
-      trigger: string | null
-    }
-    return found.trigger
-  }
-
   async sessions(prefix: string): Promise<string[]> {
     const ids: string[] = []
     let cursor: string | null = null

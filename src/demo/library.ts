@@ -8,7 +8,7 @@ const EXTENSION = import.meta.url.endsWith('.ts') ? '.ts' : '.js'
 /** Where the page finds the client. */
 export const CLIENT_ENTRY = `/demo/lib/client/index${EXTENSION}`
 
-const MODULE = /^\/demo\/lib\/((?:client|protocol)(?:\/[a-z0-9-]+)+)\.(ts|js)$/
+const MODULE = /^\/demo\/lib\/((?:client|protocol|sdk)(?:\/[a-z0-9-]+)+)\.(ts|js)$/
 
 /** A module of the client for a browser: the very files of this server, with their types taken out. `null`: not one of them. */
 export async function clientModule(path: string): Promise<MountResponse | null> {

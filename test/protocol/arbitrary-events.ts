@@ -61,7 +61,7 @@ export const recordEvents: fc.Arbitrary<Said> = fc.oneof(
   event(
     'input.received',
     { input, mode: fc.constantFrom('queue', 'steer', 'interrupt') },
-    { run, message: key, data: json, expiresAt: fc.nat(9000) },
+    { run, message: key, parent: fc.option(key), data: json, expiresAt: fc.nat(9000) },
   ),
   event('input.delivered', { input, run }, {}),
   event('input.expired', { input, reason: fc.constantFrom('expired', 'cancelled') }),

@@ -13,12 +13,13 @@ export function retake(view: Refold, event: WireEvent, data: Loose): void {
   if (type === 'input.received') {
     const { input: id, mode, run = null, message = null, data: more = null } = data
     const by = event.by.subject
-    const { expiresAt = null } = data
+    const { expiresAt = null, parent } = data
     view.inputs = put(view.inputs, {
       id,
       mode,
       run,
       message,
+      ...(parent !== undefined && { parent }),
       data: more,
       expiresAt,
       by,
