@@ -172,6 +172,7 @@ test('every link of the pages leads to something', async () => {
     'SECURITY.md',
     'docs/durability.md',
     'docs/agents.md',
+    'docs/ai-sdk-faces.md',
     'docs/branches.md',
     'docs/proxies.md',
     'docs/webhooks.md',

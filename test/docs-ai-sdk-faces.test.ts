@@ -1,0 +1,144 @@
+import { execFile } from 'node:child_process'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { serveSession, type Serving } from './compat/ai-sdk/kit.ts'
+import { startLocalServer, type LocalServer } from './support/local-server.ts'
+
+const root = new URL('..', import.meta.url).pathname
+const page = await readFile(join(root, 'docs/ai-sdk-faces.md'), 'utf8')
+
+/** The block that follows `<!-- run: name -->`. */
+function example(name: string): string {
+  const block = new RegExp(`<!-- run: ${name} -->\n\`\`\`\\w+\n([\\s\\S]*?)\n\`\`\``).exec(
+    page,
+  )?.[1]
+  if (block === undefined) throw new Error(`docs/ai-sdk-faces.md has no example ${name}`)
+  return block
+}
+
+/** A page in jsdom that has a chat, sends, and says what it shows. */
+const PAGE = `
+  import { JSDOM } from 'jsdom'
+  const { window } = new JSDOM('<div id="root"></div>', { pretendToBeVisual: true, url: 'http://127.0.0.1' })
+  for (const name of ['window', 'document']) globalThis[name] = name === 'window' ? window : window.document
+  const { createElement } = await import('react')
+  const { createRoot } = await import('react-dom/client')
+  const post = async (path, body) => {
+    const response = await fetch(process.env.HELDLINE_URL + path, {
+      method: 'POST',
+      headers: { authorization: 'Bearer ' + process.env.HELDLINE_KEY, 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+    })
+    return response.json()
+  }
+  const fetchTokenFromYourBackend = async () => {
+    const capabilities = ['send', 'subscribe', 'history', 'create']
+    return (await post('/v1/tokens', { subject: 'ada', sessions: ['docs-*'], capabilities, ttlMs: 60000 })).token
+  }
+  const fetchTicketFromYourBackend = async () => (await post('/v1/tickets', {})).ticket
+  let chat = null
+  const until = async (holds) => {
+    while (!holds()) await new Promise((resolve) => setTimeout(resolve, 10))
+  }
+  const show = async (use) => {
+    const root = createRoot(window.document.querySelector('#root'))
+    root.render(createElement(() => ((chat = use()), null)))
+    await until(() => chat !== null)
+    return () => root.unmount()
+  }
+  const said = () => chat.messages.map(({ parts }) => parts.map(({ text = '' }) => text).join(''))
+`
+
+describe('the examples of docs/ai-sdk-faces.md do what they say', () => {
+  let server: LocalServer
+  let folder: string
+  const serving: Serving[] = []
+
+  beforeAll(async () => {
+    server = await startLocalServer()
+    folder = await mkdtemp(join(tmpdir(), 'heldline-docs-'))
+  })
+  afterAll(async () => {
+    await Promise.all(serving.map((one) => one.stop()))
+    await server?.close()
+    await rm(folder, { recursive: true })
+  })
+
+  async function run(program: string): Promise<unknown> {
+    const file = join(folder, 'example.mjs')
+    const resolved = program
+      .replaceAll(/^(\s*)export /gm, '$1')
+      .replaceAll(
+        /(from |import\()'([@\w][^']*)'/g,
+        (_, before: string, name: string) => `${before}'${import.meta.resolve(name)}'`,
+      )
+      .replaceAll('127.0.0.1:4400', new URL(server.url).host)
+    await writeFile(file, resolved)
+    const env = { ...process.env, HELDLINE_URL: server.url, HELDLINE_KEY: server.key }
+    const { stdout } = await promisify(execFile)(process.execPath, [file], { env, timeout: 25_000 })
+    return JSON.parse(stdout)
+  }
+
+  async function serve(session: string): Promise<void> {
+    const one = await serveSession(server.url, server.key, session, async (given, turn) => {
+      await given.text(`answer ${turn}`)
+      // The second one goes on until somebody stops it.
+      if (turn === 2)
+        await new Promise((resolve) => given.signal.addEventListener('abort', resolve))
+    })
+    serving.push(one)
+  }
+
+  test(
+    'over HTTP: a message is answered, a page begins with it, and an answer is stopped [P-18.2] [P-18.5] [P-18.6]',
+    { timeout: 30_000 },
+    async () => {
+      await serve('docs-http')
+      const result = await run(`
+      ${example('http')}
+      ${PAGE}
+      const leave = await show(() => useTalk('docs-http', []))
+      await chat.sendMessage({ text: 'one' })
+      await until(() => chat.status === 'ready' && said().length === 2)
+      void chat.sendMessage({ text: 'two' })
+      await until(() => said()[3] === 'answer 2')
+      leave()
+      chat = null
+      const messages = await loadMessages('docs-http')
+      await show(() => useTalk('docs-http', messages))
+      await until(() => chat.status === 'streaming')
+      await stopAnswer('docs-http')
+      await until(() => chat.status === 'ready')
+      console.log(JSON.stringify({ said: said(), unknown: await loadMessages('docs-none') }))
+      process.exit(0)
+    `)
+      expect(result).toEqual({ said: ['one', 'answer 1', 'two', 'answer 2'], unknown: [] })
+    },
+  )
+
+  test(
+    'over a WebSocket: a message is answered, and one of before is shown [P-18.7]',
+    { timeout: 30_000 },
+    async () => {
+      await serve('docs-socket')
+      const result = await run(`
+      ${example('socket')}
+      ${PAGE}
+      await show(() => useTalk('docs-socket', []))
+      await chat.sendMessage({ text: 'one' })
+      await until(() => chat.status === 'ready' && said().length === 2)
+      console.log(JSON.stringify(said()))
+      process.exit(0)
+    `)
+      expect(result).toEqual(['one', 'answer 1'])
+    },
+  )
+})
+
+test('every example that the page marks is run here', () => {
+  const marked = [...page.matchAll(/<!-- run: (\S+) -->/g)].map((match) => match[1])
+  expect(marked).toEqual(['http', 'socket'])
+})
