@@ -4,7 +4,7 @@ import { textOr } from './fields.ts'
 import { latestMessages } from './latest-messages.ts'
 import type { MessageOptions } from '../protocol/formats/message-writer.ts'
 import { Run, type Attached } from './run.ts'
-import { serve, type ServeOptions } from './serve.ts'
+import { serve, type Served, type ServeOptions, type Turn } from './serve.ts'
 import type { SessionApi } from './session-api.ts'
 import { SessionWatch } from './session-watch.ts'
 import { startRun, type NotStarted, type StartOptions } from './start-run.ts'
@@ -106,7 +106,17 @@ export class AgentSession {
    * same: each input has one run. A run of this agent that another process lost is taken over. What `act` throws ends its run, and not this.
    */
   serve(options: ServeOptions, act: (run: Run) => unknown): Promise<void> {
-    return serve(this, this.#api, this.#watch, this.#closed.signal, options, act)
+    return serve(this.#served, options, act)
+  }
+
+  /** For `Agent.worker`. */
+  serveUntilIdle(options: ServeOptions, act: (run: Run) => unknown, turn: Turn): Promise<void> {
+    return serve(this.#served, options, act, turn)
+  }
+
+  get #served(): Served {
+    const { signal: closed } = this.#closed
+    return { session: this, api: this.#api, watch: this.#watch, closed }
   }
 
   /** The latest messages, in the order in which they were started, on whatever branch. What a model is to know is `run.history()`. */

@@ -1,6 +1,8 @@
 import { agentClosed } from './agent-error.ts'
 import { AgentSession } from './agent-session.ts'
+import type { Run } from './run.ts'
 import { SessionApi, type ApiPorts } from './session-api.ts'
+import { Worker, type WorkerOptions } from './worker.ts'
 
 /** A process that works in sessions. */
 export class Agent {
@@ -21,6 +23,14 @@ export class Agent {
     const session = new AgentSession(new SessionApi(id, this.#ports))
     this.#sessions.set(id, session)
     return session
+  }
+
+  /**
+   * Answers what waits in whatever sessions it is told of, by a webhook say: whichever process is told takes it, so that nobody needs to know where a session's
+   * agent is. `act` as with `AgentSession.serve`.
+   */
+  worker(options: WorkerOptions, act: (run: Run, session: AgentSession) => unknown): Worker {
+    return new Worker((id) => this.session(id), options, act)
   }
 
   /** Interrupts every run under way, and waits until each is recorded as failed. Idempotent. */

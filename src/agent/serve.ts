@@ -29,46 +29,65 @@ interface ListedRun {
 /** After a failure, and so that processes that hear of the same do not all come at once. */
 const PAUSE_MS = 1000
 
-/** Answers what waits, and goes on with what was lost, until one of the signals fires. */
+/** What serving needs of the session. */
+export interface Served {
+  readonly session: AgentSession
+  readonly api: SessionApi
+  readonly watch: SessionWatch
+  readonly closed: AbortSignal
+}
+
+/** Lets so many go on at once. */
+export type Turn = (act: () => Promise<Next>) => Promise<Next>
+
+/**
+ * Answers what waits, and goes on with what was lost, until one of the signals fires.
+ * @param turn given, it ends when there is nothing left to do either, and throws why the session could not be asked
+ */
 export async function serve(
-  session: AgentSession,
-  api: SessionApi,
-  watch: SessionWatch,
-  closed: AbortSignal,
+  served: Served,
   options: ServeOptions,
   act: (run: Run) => unknown,
+  turn?: Turn,
 ): Promise<void> {
   const tried = new Tried()
-  const one = (): Promise<void> => serveOne(session, api, watch, closed, options, act, tried)
+  const one = (): Promise<void> => serveOne(served, options, act, tried, turn)
   await Promise.all(Array.from({ length: options.concurrency ?? 1 }, one))
 }
 
 /** One input after the other. */
 async function serveOne(
-  session: AgentSession,
-  api: SessionApi,
-  watch: SessionWatch,
-  closed: AbortSignal,
+  { session, api, watch, closed }: Served,
   { signal = closed, onError = () => undefined, concurrency = 1, ...serving }: ServeOptions,
   act: (run: Run) => unknown,
   tried: Tried,
+  turn: Turn | undefined,
 ): Promise<void> {
   const over = AbortSignal.any([closed, signal])
   const { clock, random } = api.ports
+  let looking = true
+  const look = (): Promise<Next> => nextOf(api, serving, concurrency, tried, over)
+  const step = async (): Promise<Next> => {
+    let next = await look()
+    if (typeof next === 'object' && next.adopt !== undefined) {
+      // Others have heard of it, too: who comes later finds it in good hands.
+      await sleep(clock, random() * PAUSE_MS, over)
+      next = await look()
+    }
+    looking = false
+    if (typeof next === 'object') await perform(session, { ...serving, ...next }, act, tried)
+    return next
+  }
   while (!over.aborted) {
     const heard = watch.next((type) => WAKES.test(type), over)
     try {
-      const look = (): Promise<Work | null> => nextOf(api, serving, concurrency, tried, over)
-      let work = await look()
-      if (work?.adopt !== undefined) {
-        // Others have heard of it, too: who comes later finds it in good hands.
-        await sleep(clock, random() * PAUSE_MS, over)
-        work = await look()
-      }
-      if (work === null) await heard.come
-      else await perform(session, { ...serving, ...work }, act, tried)
+      looking = true
+      const done = turn === undefined ? await step() : await turn(step)
+      if (done === 'idle' && turn !== undefined) return
+      if (typeof done === 'string') await heard.come
     } catch (error) {
       if (over.aborted) return
+      if (looking && turn !== undefined) throw error
       onError(error)
       await sleep(clock, random() * PAUSE_MS, over)
     } finally {
@@ -100,6 +119,9 @@ type Work = Pick<RunOptions, 'run' | 'trigger' | 'adopt'> & {
   readonly deliverTo: readonly string[]
 }
 
+/** What is to be done; or nothing: `busy` while runs live that something may follow, `idle` where nothing is left to do. */
+type Next = Work | 'busy' | 'idle'
+
 /**
  * What somebody wants now, else the oldest input, that nobody has tried here; else a run that was lost; nothing while enough runs of this agent live. The inputs are listed first: one that is
  * not among them any more, or was tried here, has a run that the second list shows. So a session has one run of an agent at a time, whoever serves it.
@@ -110,21 +132,22 @@ async function nextOf(
   concurrency: number,
   tried: Tried,
   signal: AbortSignal,
-): Promise<Work | null> {
+): Promise<Next> {
   const inputs = await waitingInputs(api, signal)
   const { runs } = await api.json({ path: '/runs', signal })
   // The shape is the contract's. [P-10.9]
   const mine = (runs as readonly ListedRun[]).filter((run) => run.agent === agent)
   const live = (runs as readonly ListedRun[]).filter(({ status }) => !isOver(status))
-  if (mine.filter(({ status }) => !isOver(status)).length >= concurrency) return null
-  const next = inputs.filter((one) => !tried.has(one.id) && isForNext(one, live))
+  if (mine.filter(({ status }) => !isOver(status)).length >= concurrency) return 'busy'
+  const untried = inputs.filter(({ id }) => !tried.has(id))
+  const next = untried.filter((one) => isForNext(one, live))
   const input = next.find(({ mode }) => mode === 'interrupt') ?? next[0]
   if (input !== undefined) {
     tried.add(input.id)
     return { trigger: input.id, deliverTo: deliverTo === 'sender' ? [input.by] : deliverTo }
   }
   const lost = mine.find(({ status }) => status === 'lost')
-  if (lost === undefined) return null
+  if (lost === undefined) return untried.length > 0 ? 'busy' : 'idle'
   const { id, trigger } = lost
   // Whom it is for was said when it was started.
   return { run: id, ...(trigger !== null && { trigger }), adopt: 'rewrite', deliverTo: [] }
