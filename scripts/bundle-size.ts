@@ -21,6 +21,8 @@ export async function bundleSize(root: string, entry: string): Promise<BundleSiz
     minify: true,
     format: 'esm',
     platform: 'browser',
+    // A page that takes our part of it has it already.
+    external: ['react'],
     target: 'es2022',
     write: false,
     metafile: true,

@@ -5,6 +5,8 @@ import { bundleSize } from './bundle-size.ts'
 const limits = [
   { name: 'heldline/agent', entry: 'src/agent/index.ts', maxBytes: 14_000, laterBytes: 7_000 },
   { name: 'heldline/client', entry: 'src/client/index.ts', maxBytes: 15_000, laterBytes: 6_500 },
+  // With the client in it, and without React itself.
+  { name: 'heldline/react', entry: 'src/react/index.ts', maxBytes: 17_000, laterBytes: 6_500 },
   { name: 'heldline/protocol', entry: 'src/protocol/index.ts', maxBytes: 17_400, laterBytes: 0 },
 ]
 

@@ -2,6 +2,7 @@ import type { Secrets } from './credentials.ts'
 import { EventReader, type EventReaderPorts } from './event-reader.ts'
 import { Http, type HttpPorts } from './http.ts'
 import type { Kit } from './kit.ts'
+import { ReadMarker } from './read-marker.ts'
 import { HttpTransport } from './transport/http-transport.ts'
 import { followByPolling } from './transport/long-poll.ts'
 import { followBySse } from './transport/sse.ts'
@@ -12,6 +13,7 @@ export interface OverHttp {
   /** @param behind whether what follows the tail is to be read from the store */
   reader(ports: EventReaderPorts, tail: string | null, behind: boolean): EventReader
   verbs(session: string): Verbs
+  marker(session: string): ReadMarker
   open(kind: HttpKind, secrets: Secrets, events: TransportEvents): Transport
 }
 
@@ -25,6 +27,7 @@ export function overHttp(ports: HttpPorts, kit: Kit, signal: AbortSignal): OverH
   return {
     reader: (reading, tail, behind) =>
       new EventReader(reading, { http, clock, random }, tail, behind),
+    marker: (session) => new ReadMarker(session, kit),
     verbs: (session) => new Verbs({ http, clock, random, signal }, session),
     open(kind, secrets, events) {
       const follow = kind === 'sse' ? followBySse : followByPolling

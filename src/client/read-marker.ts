@@ -1,4 +1,5 @@
-import { ClientError, clientClosed } from './client-error.ts'
+import type { ClientError } from './client-error.ts'
+import type { Kit } from './kit.ts'
 import type { Channel } from './reader.ts'
 
 interface Waiter {
@@ -13,14 +14,16 @@ const MAX_WAITERS = 1000
 /** How far the subject has read: only the furthest is ever sent, one at a time, and again after a loss. [P-4.8] */
 export class ReadMarker {
   readonly #session: string
+  readonly #kit: Kit
   #channel: Channel | null = null
   #waiters: Waiter[] = []
   #wanted = 0
   #done = 0
   #asking = false
 
-  constructor(session: string) {
+  constructor(session: string, kit: Kit) {
     this.#session = session
+    this.#kit = kit
   }
 
   /** @throws ClientError by the promise: what the server refuses; `client_closed` */
@@ -46,7 +49,7 @@ export class ReadMarker {
 
   close(): void {
     this.pause()
-    for (const waiter of this.#waiters.splice(0)) waiter.reject(clientClosed())
+    for (const waiter of this.#waiters.splice(0)) waiter.reject(this.#kit.clientClosed())
   }
 
   #pump(): void {
@@ -56,7 +59,7 @@ export class ReadMarker {
     this.#asking = true
     channel.ask({ op: 'read', session: this.#session, serial }, ANSWER_MS, (answer) => {
       this.#asking = false
-      if (answer instanceof ClientError) {
+      if (answer instanceof this.#kit.ClientError) {
         // What may go better later is sent with the next mark, or after the next attach.
         if (!answer.retryable) this.#settle(serial, (waiter) => waiter.reject(answer))
         return

@@ -11,7 +11,7 @@ import { Notifier } from './notifier.ts'
 import { OutboxStore } from './outbox-entry.ts'
 import { Outbox } from './outbox.ts'
 import { withPending } from './pending.ts'
-import { ReadMarker } from './read-marker.ts'
+import type { ReadMarker } from './read-marker.ts'
 import { Reader } from './reader.ts'
 import type { Connected, SessionHost } from './session-host.ts'
 import type {
@@ -32,7 +32,6 @@ export class SessionEngine {
   readonly emitter = new Emitter<SessionEvents>()
   readonly reader: Reader
   readonly outbox: Outbox
-  readonly marker: ReadMarker
   readonly #host: SessionHost
   readonly #notifier: Notifier
   readonly #cursors: CursorStore
@@ -41,6 +40,9 @@ export class SessionEngine {
   #presence: PresenceRequest | null
   #state: SessionState = 'idle'
   #snapshot: SessionSnapshot | null = null
+  #marker: ReadMarker | null = null
+  /** How far the subject has read, of which the marker is not told yet: its code comes later. */
+  #read = 0
   #closed = false
 
   constructor(id: string, options: SessionOptions, host: SessionHost) {
@@ -51,7 +53,6 @@ export class SessionEngine {
     const { clock, random, page, storages, namespace } = host
     this.#notifier = new Notifier(clock, page, () => this.emitter.emit('change', this.snapshot()))
     this.#cursors = new CursorStore(storages.tab, namespace, id, clock)
-    this.marker = new ReadMarker(id)
     const catchup = options.catchup ?? 'auto'
     const presence = (): PresenceRequest | undefined => this.#wish()
     this.reader = new Reader(
@@ -103,21 +104,21 @@ export class SessionEngine {
     this.#closeStreams()
     this.#cursors.flush()
     this.outbox.close()
-    this.marker.close()
+    this.#marker?.close()
     this.#notifier.cancel()
     this.emitter.clear()
   }
 
   wired({ wire }: Connected): void {
     this.outbox.pause()
-    this.marker.pause()
+    this.#marker?.pause()
     this.reader.connect(wire)
   }
 
   unwired(): void {
     this.reader.disconnect()
     this.outbox.pause()
-    this.marker.pause()
+    this.#marker?.pause()
   }
 
   /** @param current whether it came over the wire that carries now */
@@ -160,6 +161,20 @@ export class SessionEngine {
   async verbs(): Promise<Verbs> {
     this.attach()
     return (await this.#host.http.code()).verbs(this.id)
+  }
+
+  /** Where the code does not come, it is told after the next attach all the same. Throws as `verbs` does, and what the marker does. */
+  async mark(serial: number): Promise<void> {
+    this.#read = Math.max(this.#read, serial)
+    this.attach()
+    const code = await this.#host.http.code()
+    if (this.#closed) throw clientClosed()
+    if (this.#marker === null) {
+      this.#marker = code.marker(this.id)
+      const wire = this.#host.connection()?.wire
+      if (wire !== undefined && this.reader.attached) this.#marker.resume(wire)
+    }
+    return this.#marker.mark(serial)
   }
 
   signal(name: string, data: unknown): boolean {
@@ -236,7 +251,8 @@ export class SessionEngine {
     const { maxFrameBytes } = welcome.limits
     if (this.#state === 'attaching') this.#enter('live')
     this.outbox.resume({ channel: wire, subject: welcome.subject, maxFrameBytes })
-    this.marker.resume(wire)
+    if (this.#marker !== null) this.#marker.resume(wire)
+    else if (this.#read > 0) this.mark(this.#read).catch(() => {})
   }
 
   #refused(error: ClientError): void {

@@ -229,13 +229,10 @@ export class Session {
   /**
    * The subject has read up to here. It never falls; only the furthest is sent.
    * @param serial default: where the view stands
-   * @throws ClientError by the promise: a refusal; `client_closed`
+   * @throws ClientError by the promise: a refusal; `client_closed`; `disconnected` where the code for it could not be loaded: it is told after the next attach
    */
   read(serial: number = this.#engine.reader.position?.serial ?? 0): Promise<void> {
-    return quiet(() => {
-      this.#engine.attach()
-      return this.#engine.marker.mark(serial)
-    })
+    return quiet(() => this.#engine.mark(serial))
   }
 
   /**

@@ -98,6 +98,23 @@ test('who waits for events is told of the end, though the code never comes', asy
   expect(world.clock.pending).toBe(0)
 })
 
+test('[P-4.8] what was read before the code came, or could not come, is told with the next attach', async () => {
+  const { load } = comesAt(2)
+  const world = makeHttpWorld(load)
+  const { server, clock } = world
+  const session = world
+    .open({ http: world.requests(new Credentials(clock, undefined, undefined)) })
+    .session('s')
+  session.attach()
+  await settle()
+  const marks = () => server.received.filter(({ op }) => op === 'read')
+  await expect(session.read(7)).rejects.toMatchObject({ code: 'disconnected' })
+  expect(marks()).toEqual([])
+  server.last.cut()
+  await clock.advance(500)
+  expect(marks()).toMatchObject([{ serial: 7 }])
+})
+
 test('events() reads on by requests as soon as their code is there', async () => {
   const { load } = comesAt(3)
   const { openHttp, server, clock } = makeHttpWorld(load)
