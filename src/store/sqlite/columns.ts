@@ -1,4 +1,5 @@
 import type { SQLOutputValue } from 'node:sqlite'
+import type { LogHead } from '../../core/store.ts'
 import { HeldlineError } from '../../protocol/errors.ts'
 import { parseEpoch, parseTag, type Epoch, type SessionId, type Tag } from '../../protocol/ids.ts'
 
@@ -25,12 +26,23 @@ export function sessionIdOf(row: Row, column: string): SessionId {
   return textOf(row, column) as SessionId
 }
 
-export function epochOf(row: Row, column: string): Epoch {
+function epochOf(row: Row, column: string): Epoch {
   return parseEpoch(row[column]) ?? damaged(column)
 }
 
-export function tagOf(row: Row, column: string): Tag {
+function tagOf(row: Row, column: string): Tag {
   return parseTag(row[column]) ?? damaged(column)
+}
+
+/** The columns that the rows of sessions have of their logs. */
+export function logHeadOf(row: Row): LogHead {
+  return {
+    epoch: epochOf(row, 'epoch'),
+    head: numberOf(row, 'head'),
+    tag: tagOf(row, 'tag'),
+    floor: numberOf(row, 'floor'),
+    floorTag: tagOf(row, 'floorTag'),
+  }
 }
 
 /** The values of a row of a statement that gives arrays. */

@@ -12,11 +12,12 @@ import type {
 } from '../../core/store.ts'
 import { HeldlineError } from '../../protocol/errors.ts'
 import { GENESIS_TAG, type SessionId, type Tag } from '../../protocol/ids.ts'
-import { epochOf, numberOf, sessionIdOf, tagOf, textOf, valuesOf, type Row } from './columns.ts'
+import { logHeadOf, numberOf, sessionIdOf, textOf, valuesOf, type Row } from './columns.ts'
 
-interface SessionRow extends LogHead {
+interface SessionRow {
   readonly sid: number
   readonly session: SessionId
+  readonly log: LogHead
 }
 
 const SESSION = 'sid, id AS session, epoch, head, tag, floor, floor_tag AS floorTag'
@@ -60,7 +61,7 @@ export class Reader {
     return this.#snapshot(() => {
       const row = this.#find(session)
       if (row === null) return null
-      const head = headOf(row)
+      const head = row.log
       const after = Math.max(range.after, head.floor)
       if (after >= head.head) return { ...head, events: [] }
       return { ...head, events: this.#eventsOf(row, { ...range, after }) }
@@ -76,7 +77,7 @@ export class Reader {
   #eventsOf(session: SessionRow, { after, limit, maxBytes }: ReadRange): StoredEvent[] {
     const events: StoredEvent[] = []
     let bytes = 0
-    let before = after === session.floor ? session.floorTag : null
+    let before = after === session.log.floor ? session.log.floorTag : null
     for (let chunk = 32; events.length < limit; chunk *= 4) {
       const count = Math.min(chunk, limit - events.length)
       const rows = this.#events.all(session.sid, after + events.length, count)
@@ -97,7 +98,7 @@ export class Reader {
     return this.#snapshot(() =>
       sessions.map((session) => {
         const row = this.#find(session)
-        return row === null ? null : headOf(row)
+        return row === null ? null : row.log
       }),
     )
   }
@@ -114,7 +115,7 @@ export class Reader {
       const found = this.#list.all(cursor ?? '', prefix, prefix, limit + 1)
       const rows = found.slice(0, limit).map(sessionOf)
       const sessions = rows.map((row): ListedSession => {
-        return { session: row.session, head: headOf(row), fields: this.#fieldsOf(row, fields) }
+        return { session: row.session, head: row.log, fields: this.#fieldsOf(row, fields) }
       })
       return { sessions, cursor: found.length > limit ? (rows.at(-1)?.session ?? null) : null }
     })
@@ -160,16 +161,8 @@ function sessionOf(row: Row): SessionRow {
   return {
     sid: numberOf(row, 'sid'),
     session: sessionIdOf(row, 'session'),
-    epoch: epochOf(row, 'epoch'),
-    head: numberOf(row, 'head'),
-    tag: tagOf(row, 'tag'),
-    floor: numberOf(row, 'floor'),
-    floorTag: tagOf(row, 'floorTag'),
+    log: logHeadOf(row),
   }
-}
-
-function headOf({ epoch, head, tag, floor, floorTag }: SessionRow): LogHead {
-  return { epoch, head, tag, floor, floorTag }
 }
 
 /** There is an event at least, as the head is above: a page without any has met the damage. */
@@ -190,7 +183,7 @@ function verify(
   const intact = typeof text === 'string' && found === serial && crc32(text) === crc
   const event = intact ? eventAt(serial, text) : null
   if (event === null || (before !== null && event.prev !== before)) return null
-  return serial === session.head && event.tag !== session.tag ? null : event
+  return serial === session.log.head && event.tag !== session.log.tag ? null : event
 }
 
 /** The text has passed its checksum: its head has the form that `encodeEvent` gives it, and only the serial can be another. */

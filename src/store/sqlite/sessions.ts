@@ -1,7 +1,7 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { GENESIS_TAG, type Epoch, type SessionId, type Tag } from '../../protocol/ids.ts'
 import type { Producer } from '../producer.ts'
-import { epochOf, numberOf, sessionIdOf, tagOf, type Row } from './columns.ts'
+import { logHeadOf, numberOf, sessionIdOf, type Row } from './columns.ts'
 
 /** A session as the writer holds it: its row, and the producers that were looked up. */
 export interface Session {
@@ -102,11 +102,7 @@ function sessionOf(row: Row): Session {
   return {
     sid: numberOf(row, 'sid'),
     id: sessionIdOf(row, 'id'),
-    epoch: epochOf(row, 'epoch'),
-    head: numberOf(row, 'head'),
-    tag: tagOf(row, 'tag'),
-    floor: numberOf(row, 'floor'),
-    floorTag: tagOf(row, 'floorTag'),
+    ...logHeadOf(row),
     bytes: numberOf(row, 'bytes'),
     at: numberOf(row, 'at'),
     verified: false,
