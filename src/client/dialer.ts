@@ -111,7 +111,9 @@ export class Dialer {
 
   #ended(wire: Wire, end: WireEnd): void {
     if (wire === this.#opening) this.#opening = null
-    if (!wire.live && end.code === NO_CLOSE) {
+    // A stream that carried may still be held back: a few kB at a time push themselves through, and the end hangs.
+    const unfit = !wire.live || (end.silent && wire.kind === 'sse')
+    if (unfit && end.code === NO_CLOSE) {
       this.#ladder.failed(end.silent ? 'silent' : 'unopened', this.#ports.clock.now())
     }
     this.#events.ended(wire, end)

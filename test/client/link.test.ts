@@ -454,6 +454,26 @@ describe('the ladder', () => {
     expect(world.server.kinds.at(-1)).toBe('long-poll')
   })
 
+  test('[S4-04] a stream that carried and then fell silent is being held back, and gives way to long-polling; a WebSocket does not', async () => {
+    const { server, clock, open } = makeWorld()
+    server.heartbeats = false
+    open({ random: () => 0 })
+      .session('s')
+      .attach()
+    await clock.advance(5000)
+    server.heartbeat()
+    await clock.advance(35_000)
+    expect(server.kinds).toEqual(['websocket', 'sse', 'long-poll'])
+
+    const other = makeWorld()
+    other
+      .open({ random: () => 0 })
+      .session('s')
+      .attach()
+    await other.clock.advance(35_000)
+    expect(other.server.kinds).toEqual(['websocket', 'websocket'])
+  })
+
   test('a transport that works is kept over reconnects, and the top tried again after 5 minutes', async () => {
     const world = makeWorld()
     const { server, clock } = world

@@ -158,6 +158,10 @@ describe.skipIf(!BOTH)('a proxy without WebSockets', () => {
         await run.text(`w${n} `)
         await pause(10)
       }
+      // Whoever comes again for this is let have its beginning, each time: the stream looks as if it carried.
+      const long = 'and so on '.repeat(600)
+      words += long
+      await run.text(long)
     })
     await hasAll(reader, silent.url)
     expect(textOf(reader.session)).toEqual([words])
