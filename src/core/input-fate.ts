@@ -10,6 +10,8 @@ export interface InputFate {
   readonly status: InputRecord['status']
   /** The run that it triggered, else the one that took it; `null`: none yet, or none ever. */
   readonly run: string | null
+  /** At which the run took it, where it said so. */
+  readonly step?: string
 }
 
 /** @returns `null`: there never was such an input @throws HeldlineError `session_not_found` */
@@ -25,5 +27,6 @@ export async function inputFate(
   if (record === null) return null
   const triggered = fields.get(FIELD.trigger(input)) ?? null
   if (triggered === CANCELLED_TRIGGER) return { status: 'cancelled', run: null }
-  return { status: record.status, run: triggered ?? record.run ?? null }
+  const { status, run, step } = record
+  return { status, run: triggered ?? run ?? null, ...(step !== undefined && { step }) }
 }

@@ -19,6 +19,7 @@ import {
   type Delivered,
   type DeliverRequest,
 } from './transitions/input-end.ts'
+import { inputNotFound } from './transitions/input-record.ts'
 import type { Views } from './views.ts'
 import type { WebhookEvents } from './webhook.ts'
 import { waitFor, type WaitOptions } from './wait-for.ts'
@@ -91,6 +92,16 @@ export class Inputs {
   /** What became of one. @returns `null`: there never was such an input @throws HeldlineError `session_not_found` */
   fate(session: SessionId, input: string): Promise<InputFate | null> {
     return inputFate(this.#ports.store, session, input)
+  }
+
+  /** As `fate`, once it waits no more, or the time is over. @throws HeldlineError `session_not_found`, `input_not_found` */
+  settled(session: SessionId, input: string, options: WaitOptions): Promise<InputFate> {
+    return waitFor(this.#ports, session, 'input', options, async () => {
+      const { position } = await this.#ports.views.at(session)
+      const value = await this.fate(session, input)
+      if (value === null) throw inputNotFound()
+      return { value, position, found: value.status !== 'waiting' }
+    })
   }
 
   /** @throws what `deliverInput` throws */

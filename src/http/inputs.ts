@@ -7,6 +7,7 @@ import {
   deliverBody,
   inputAnswer,
   inputBody,
+  inputFateAnswer,
   inputsAnswer,
 } from '../protocol/http-inputs.ts'
 import { json, type Answer } from './answer.ts'
@@ -64,6 +65,15 @@ export function inputRoutes(ports: Ports, limits: HttpLimits, streams: Streams):
       handle: (call, reply) => list(call, reply, ports, limits, streams),
     },
     {
+      method: 'GET',
+      path: ONE,
+      summary: 'Read what became of an input',
+      query: { wait: waitText(limits, 'it waits for an agent') },
+      answers: { 200: { about: 'What became of it.', schema: inputFateAnswer } },
+      errors: ['input_not_found', 'connection_limit', 'draining'],
+      handle: (call, reply) => fate(call, reply, ports, limits, streams),
+    },
+    {
       method: 'POST',
       path: `${ONE}/deliver`,
       summary: 'Take an input for a run',
@@ -115,6 +125,21 @@ async function list(
   const waitMs = waitMsOf(call.query(), limits)
   const signal = waitMs > 0 ? endOfWait(call, reply, streams) : undefined
   return json({ inputs: await inputs.waiting(call.session, defined({ waitMs, signal })) })
+}
+
+async function fate(
+  call: Call,
+  reply: FastifyReply,
+  { inputs }: Ports,
+  limits: HttpLimits,
+  streams: Streams,
+): Promise<Answer> {
+  const input = call.id('input')
+  const waitMs = waitMsOf(call.query(), limits)
+  const signal = waitMs > 0 ? endOfWait(call, reply, streams) : undefined
+  const found = await inputs.settled(call.session, input, defined({ waitMs, signal }))
+  const { status, run, step } = found
+  return json({ input, ...defined({ status, run: run ?? undefined, step }) })
 }
 
 async function deliver(call: Call, { inputs }: Ports): Promise<Answer> {

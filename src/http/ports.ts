@@ -54,7 +54,7 @@ export interface HttpPorts {
     | 'get'
     | 'list'
   >
-  readonly inputs: Pick<Inputs, 'receive' | 'waiting' | 'deliver' | 'cancel'>
+  readonly inputs: Pick<Inputs, 'receive' | 'waiting' | 'deliver' | 'cancel' | 'settled'>
   readonly questions: Pick<Questions, 'ask' | 'answer' | 'withdraw' | 'wait'>
   readonly signals: Pick<Signals, 'send'>
   readonly views: Pick<Views, 'at'>

@@ -42,6 +42,7 @@ export const RIGHTS: Readonly<Record<string, Need>> = {
   'POST /v1/sessions/{session}/runs/{run}/finish': 'publish',
   'POST /v1/sessions/{session}/inputs': 'send',
   'GET /v1/sessions/{session}/inputs': ['history', 'subscribe', 'publish'],
+  'GET /v1/sessions/{session}/inputs/{input}': ['send', 'history', 'subscribe', 'publish'],
   'POST /v1/sessions/{session}/inputs/{input}/deliver': 'publish',
   // As with a run: it may be one that this stops.
   'POST /v1/sessions/{session}/inputs/{input}/cancel': ['send', 'publish', 'manage'],

@@ -63,6 +63,14 @@ export const inputsAnswer = z.object({
   ),
 })
 
+export const inputFateAnswer = z.object({
+  input,
+  status: z.enum(['waiting', 'delivered', 'expired', 'cancelled']),
+  /** The run that it triggered, or that took it, and at which step. */
+  run: z.optional(run),
+  step: z.optional(z.string()),
+})
+
 /** `parent`: of the first message with which the run answers it; missing where there is nothing that it would answer. */
 export const deliverAnswer = z.object({ input, run, parent })
 export const cancelInputAnswer = z.object({

@@ -213,6 +213,47 @@ describe('[P-11.3] the agent’s side', () => {
   })
 })
 
+describe('[P-11.3] what became of an input (R10)', () => {
+  const fate = async (input: string, query = '', credential = ada): Promise<Answered> =>
+    server.ask('GET', `${path}/inputs/${input}${query}`, { credential })
+
+  test('is told to its sender: that it waits, which run took it at which step, that it is over', async () => {
+    for (const input of ['i1', 'i2', 'i3']) await post('/inputs', { input, mode: 'queue', data: 1 })
+    expect((await fate('i1')).json).toEqual({ input: 'i1', status: 'waiting' })
+    await start('r1', { trigger: 'i1' })
+    expect((await fate('i1')).json).toEqual({ input: 'i1', status: 'waiting', run: 'r1' })
+    await held('/inputs/i1/deliver', { run: 'r1' })
+    expect((await fate('i1')).json).toEqual({ input: 'i1', status: 'delivered', run: 'r1' })
+    await held('/inputs/i2/deliver', { run: 'r1', step: 'search' })
+    expect((await fate('i2')).json).toEqual({
+      input: 'i2',
+      status: 'delivered',
+      run: 'r1',
+      step: 'search',
+    })
+    await post('/inputs/i3/cancel', {})
+    expect((await fate('i3')).json).toEqual({ input: 'i3', status: 'cancelled' })
+    expect((await fate('i9')).json).toMatchObject({ status: 404, code: 'input_not_found' })
+  })
+
+  test('is waited for, and told as soon as there is something to tell', async () => {
+    await post('/inputs', { input: 'i1', mode: 'queue', data: 1 })
+    await start()
+    let told = false
+    const asked = fate('i1', '?wait=20').finally(() => (told = true))
+    await post('/inputs', { input: 'i2', mode: 'queue', data: 1 })
+    expect(told).toBe(false)
+    await held('/inputs/i1/deliver', { run: 'r1', step: 'next' })
+    expect((await asked).json).toMatchObject({ status: 'delivered', run: 'r1', step: 'next' })
+  })
+
+  test('is nothing to those who may neither send nor read', async () => {
+    await post('/inputs', { input: 'i1', mode: 'queue', data: 1 })
+    const list = await server.token({ subject: 'eve', capabilities: ['presence'] })
+    expect((await fate('i1', '', list)).status).toBe(403)
+  })
+})
+
 describe('[P-11.4] taking an input back', () => {
   test('ends it, its run, and every run of it to come', async () => {
     await post('/inputs', { input: 'i1', mode: 'queue' })

@@ -62,7 +62,11 @@ export function deliverInput(request: DeliverRequest, random: Random): Transitio
       if ('read' in alive) return alive
       if ('done' in alive) throw runOver(alive.done.status)
       const own = {
-        ...endWait(known, input, { status: 'delivered', run: claim.run }),
+        ...endWait(known, input, {
+          status: 'delivered',
+          run: claim.run,
+          ...(step !== undefined && { step }),
+        }),
         events: [eventOf('input.delivered', data, by, random)],
       }
       return { commit: joinParts(alive.commit, own), answer: () => answer(true) }

@@ -19,6 +19,8 @@ export interface InputRecord {
   readonly bytes: number
   /** The run that took it. */
   readonly run?: string
+  /** At which step it did. */
+  readonly step?: string
   /** What is to be answered, where it has no message of its own and says it. */
   readonly parent?: string | null
 }
@@ -32,7 +34,7 @@ export function parseInput(text: string | null): InputRecord | null {
 export function endWait(
   known: Known,
   input: string,
-  after: Pick<InputRecord, 'status' | 'run'>,
+  after: Pick<InputRecord, 'status' | 'run' | 'step'>,
 ): Required<Pick<CommitParts, 'guards' | 'writes' | 'deadlines'>> {
   const field = FIELD.input(input)
   const before = parseInput(known.fields.get(field) ?? null)
