@@ -2,6 +2,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { run } from '../../src/core/commit.ts'
 import { adoptRun, startRun } from '../../src/core/transitions/run-start.ts'
 import { cancelRun } from '../../src/core/transitions/run-end.ts'
+import { acknowledge, failTry, replayDelivery } from '../../src/core/transitions/delivery.ts'
+import { parseListed } from '../../src/core/transitions/delivery-record.ts'
 import { cancelInput } from '../../src/core/transitions/input-end.ts'
 import { receiveInput, type Received } from '../../src/core/transitions/input.ts'
 import { askQuestion } from '../../src/core/transitions/question.ts'
@@ -10,6 +12,7 @@ import { REMEMBERED, REMEMBERED_PAGE } from '../../src/core/transitions/remember
 import type { SessionId } from '../../src/protocol/ids.ts'
 import { refusal } from '../core/world.ts'
 import { SystemRandom } from '../../src/system-ports.ts'
+import { endRun as endFinished } from '../support/ended-run.ts'
 import { create } from './store/kit.ts'
 import type { OpenedStore, OpenStore } from './store.ts'
 
@@ -148,6 +151,29 @@ export function describeRemembered(name: string, open: OpenStore, count: number)
       expect(await ask(id, 0)).toEqual({ created: false, status: 'open' })
       expect(await refusal(withdraw(id, 1))).toBe('question_not_found')
       expect(await ask(id, 1)).toEqual({ created: true, status: 'open' })
+    }, 120_000)
+
+    test('[P-15.4] deliveries that are acknowledged, but for the latest; one that people see as failed stays', async () => {
+      const id = await session()
+      const made: string[] = []
+      const { store } = opened
+      for (let n = 0; n < count; n++) {
+        await endFinished(store, random, id, { name: `r${n}`, deliverTo: ['ada'] })
+        const listed = (await store.fields(id, ['deliveries']))?.get('deliveries') ?? null
+        const delivery = parseListed(listed).at(-1)?.id ?? ''
+        made.push(delivery)
+        const failure = { session: id, id: delivery, attempts: 0, reason: 'x', againInMs: null }
+        if (n === 0) await run(store, failTry(failure, random))
+        else await run(store, acknowledge({ session: id, ids: [delivery] }, 'read', random))
+      }
+      const found = await kept(id, (n) => `delivery:${made[n]}`)
+      expect(found).toBeLessThanOrEqual(BOUND + 1)
+      expect(found).toBeGreaterThanOrEqual(REMEMBERED)
+      const replay = (n: number) =>
+        run(store, replayDelivery({ session: id, id: made[n] ?? '' }, random))
+      expect(await refusal(replay(count - REMEMBERED))).toBe('delivery_closed')
+      expect(await refusal(replay(1))).toBe('delivery_not_found')
+      expect(await replay(0)).toMatchObject({ run: 'r0', status: 'pending' })
     }, 120_000)
 
     test('a lost run that is adopted while its page is forgotten is either the adopter’s, or gone', async () => {

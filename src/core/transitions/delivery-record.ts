@@ -3,6 +3,7 @@ import type { Known } from '../commit.ts'
 import type { Random } from '../random.ts'
 import { DEADLINE, FIELD } from '../record.ts'
 import { guardOf, type CommitParts } from './commit-parts.ts'
+import type { Kind } from './remembered.ts'
 import { eventOf } from './session.ts'
 
 /** A delivery as the record keeps it. */
@@ -54,6 +55,16 @@ export function keepFailed(listed: readonly ListedDelivery[]): readonly ListedDe
 export function deliveryOf(known: Known, id: string): DeliveryRecord | null {
   const text = known.fields.get(FIELD.delivery(id)) ?? null
   return text === null ? null : parseDelivery(text)
+}
+
+/** One that is pending, or that people see as failed, is not over. */
+export const DELIVERIES: Kind = {
+  name: 'delivery',
+  needs: (id) => [FIELD.delivery(id), FIELD.deliveries],
+  forget: (known, id) => {
+    const listed = parseListed(known.fields.get(FIELD.deliveries) ?? null)
+    return listed.some((one) => one.id === id) ? null : [FIELD.delivery(id)]
+  },
 }
 
 /** Makes a dead letter of it, but for the list. Where its record is not known, a guard asks for it. */

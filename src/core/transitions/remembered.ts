@@ -3,7 +3,7 @@ import { FIELD } from '../record.ts'
 import type { FieldGuard, FieldWrite } from '../store.ts'
 import { guardOf, parseList, type CommitParts } from './commit-parts.ts'
 
-/** So many of a kind are remembered at least, counted by when they came; and all that are not over. [P-10.1] [P-11.1] [P-11.5] */
+/** So many of a kind are remembered at least, counted by when they came; and all that are not over. [P-10.1] [P-11.1] [P-11.5] [P-15.4] */
 export const REMEMBERED = 1000
 /** They are forgotten a page at a time: one commit in so many does the work of all. */
 export const REMEMBERED_PAGE = 50
@@ -11,7 +11,7 @@ const PAGES = REMEMBERED / REMEMBERED_PAGE
 
 /** What a session remembers by its record, of each kind the latest. */
 export interface Kind {
-  readonly name: 'run' | 'input' | 'question'
+  readonly name: 'run' | 'input' | 'question' | 'delivery'
   /** The fields that say whether one is over. */
   needs(id: string): readonly string[]
   /** What is removed with one; `null`: it is not over. All that it needs is known. */
@@ -25,28 +25,28 @@ interface Head {
 }
 
 /**
- * One more is remembered; where a page is full by that, those of the oldest page are forgotten that are over, and the others take a new place. So a
+ * What came is remembered; where a page is full by that, those of the oldest page are forgotten that are over, and the others take a new place. So a
  * record does not grow with its session's age, and a commit never does more than two pages' work.
  * @returns what this adds to the commit that makes it, or what must be read first
  */
 export function remember(
   known: Known,
   kind: Kind,
-  id: string,
+  ...came: readonly string[]
 ): Pick<CommitParts, 'guards' | 'writes'> | { readonly read: readonly string[] } {
   const field = FIELD.recent(kind.name)
   const { page, ids } = parseHead(known.fields.get(field) ?? null)
   const guards = [guardOf(known, field)]
   const headWrite = (head: Head): FieldWrite => ({ field, value: JSON.stringify(head) })
   if (ids.length < REMEMBERED_PAGE) {
-    return { guards, writes: [headWrite({ page, ids: [...ids, id] })] }
+    return { guards, writes: [headWrite({ page, ids: [...ids, ...came] })] }
   }
   const oldest = forgetPage(known, kind, page - PAGES)
   if ('read' in oldest) return oldest
   const full = { field: FIELD.recentPage(kind.name, page), value: JSON.stringify(ids) }
   return {
     guards: [...guards, ...oldest.guards],
-    writes: [...oldest.writes, full, headWrite({ page: page + 1, ids: [...oldest.stay, id] })],
+    writes: [...oldest.writes, full, headWrite({ page: page + 1, ids: [...oldest.stay, ...came] })],
   }
 }
 
@@ -66,7 +66,7 @@ function forgetPage(
   const field = FIELD.recentPage(kind.name, page)
   if (!known.fields.has(field)) return { read: [field] }
   const ids = parseList(known.fields.get(field) ?? null)
-  const needs = ids.flatMap((id) => kind.needs(id))
+  const needs = [...new Set(ids.flatMap((id) => kind.needs(id)))]
   const read = needs.filter((name) => !known.fields.has(name))
   if (read.length > 0) return { read }
   const gone = ids.map((id) => kind.forget(known, id))

@@ -7,6 +7,7 @@ import type { Random } from '../random.ts'
 import { rawEventOf, withRaw } from '../raw-data.ts'
 import { DEADLINE, FIELD } from '../record.ts'
 import { guardOf, joinParts, listText, parseList, type CommitParts } from './commit-parts.ts'
+import { DELIVERIES } from './delivery-record.ts'
 import { pendingDeliveries } from './run-deliveries.ts'
 import { unknownEffects } from './run-effects.ts'
 import { withdrawnQuestions } from './run-questions.ts'
@@ -44,7 +45,6 @@ export function endReads(run: string): readonly string[] {
     FIELD.runEffects(run),
     FIELD.runQuestions(run),
     FIELD.live,
-    FIELD.deliveries,
   ]
 }
 
@@ -61,13 +61,17 @@ export function finishRun(
   const by = { ...request.by, run: claim.run }
   return {
     session,
-    reads: endReads(claim.run),
+    reads: [...endReads(claim.run), FIELD.deliveries, FIELD.recent(DELIVERIES.name)],
     decide: (known) => {
       const text = known.fields.get(FIELD.run(claim.run)) ?? null
       const same = text === runText({ epoch: claim.epoch, status: ending.status, said: false })
       if (same) return { done: ending.status }
       claimRun(known, claim)
-      return { commit: endParts(known, claim.run, ending, by, random), answer: () => ending.status }
+      const info = parseRunInfo(known.fields.get(FIELD.runInfo(claim.run)) ?? null)
+      const results = pendingDeliveries(known, claim.run, info, ending, random)
+      if ('read' in results) return results
+      const commit = joinParts(endParts(known, claim.run, ending, by, random), results)
+      return { commit, answer: () => ending.status }
     },
   }
 }
@@ -99,7 +103,7 @@ export function cancelRun(
 const COMPLETION = { finished: 'completed', failed: 'failed', cancelled: 'interrupted' } as const
 
 /**
- * Everything that the end of a run changes, for a commit that may do more: its messages are completed, then its last event. All of
+ * What every end of a run changes, for a commit that may do more: its messages are completed, then its last event. All of
  * `endReads` must be known.
  */
 export function endParts(
@@ -110,7 +114,6 @@ export function endParts(
   random: Random,
 ): CommitParts {
   const { epoch } = parseRunText(known.fields.get(FIELD.run(run)) ?? '')
-  const info = parseRunInfo(known.fields.get(FIELD.runInfo(run)) ?? null)
   const status = COMPLETION[ending.status]
   const ids = parseList(known.fields.get(FIELD.runOpen(run)) ?? null)
   // Somebody else may have completed one of them: a conflict tells.
@@ -142,7 +145,6 @@ export function endParts(
     withdrawnQuestions(known, run, { ...by, run }, random),
     unknownEffects(known, run, random),
     last,
-    pendingDeliveries(known, run, info, ending, random),
   )
 }
 
