@@ -61,6 +61,23 @@ describe.skipIf(!BOTH)('an agent that streams the lines of a body', () => {
     },
   )
 
+  test.concurrent.for(KINDS)(
+    'through $name that cuts it because it says nothing: sent again with its key, each line stands once [P-2.5] (R3)',
+    async (kind, { onTestFinished: ended }) => {
+      const proxy = await start(kind, server.port, { '60s': '1s' }, ended)
+      const id = `silent-lines-${kind.name}`
+      await agentIn(server.url, id, ended)
+      const lines = openLines(proxy.url, id, 'once')
+      for (let n = 0; n < 3; n++) lines.write(n)
+      await has(id, 3)
+      await lines.lost()
+      const again = openLines(proxy.url, id, 'once')
+      for (let n = 0; n < 6; n++) again.write(n)
+      expect((await again.end()).status).toBe(200)
+      expect(await linesIn(id)).toEqual(Array.from({ length: 6 }, (_, n) => n))
+    },
+  )
+
   test.for(KINDS)(
     'through $name that cuts it in the middle: sent again with its key, each line stands once [P-2.5] (S4-21, R3)',
     async (kind) => {

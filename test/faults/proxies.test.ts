@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
-import { startServerProcess, type ServerProcess } from '../support/server-process.ts'
+import { API_KEY, startServerProcess, type ServerProcess } from '../support/server-process.ts'
 import { pause, until } from '../support/until.ts'
 import {
   agentIn,
@@ -119,6 +119,10 @@ describe.skipIf(!BOTH)('a proxy without WebSockets', () => {
       await until('it is there', () => textOf(reader.session)[0] === 'as it is written')
       await hasAll(reader)
       expect(reader.opened).toEqual(['websocket', 'websocket', 'sse'])
+      const { headers } = await fetch(`${proxy.url}/v1/sessions/${id}`, {
+        headers: { authorization: `Bearer ${API_KEY}` },
+      })
+      expect(headers.get('content-encoding')).toBe(kind === HAPROXY ? 'gzip' : null)
     },
   )
 
