@@ -174,6 +174,7 @@ test('every link of the pages leads to something', async () => {
     'docs/agents.md',
     'docs/ai-sdk-faces.md',
     'docs/branches.md',
+    'docs/react.md',
     'docs/proxies.md',
     'docs/webhooks.md',
   ]
