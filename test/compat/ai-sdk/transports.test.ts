@@ -57,7 +57,7 @@ const question = (id: string, text: string): UIMessage => ({
   parts: [{ type: 'text', text }],
 })
 
-describe.each(FACES)('the unmodified $name', (face) => {
+describe.each(FACES)('the unmodified $name', { timeout: 60_000 }, (face) => {
   const newSession = (): string => `chat-${++sessions}`
   const direct = () => face.transport(server.url, server.key)
   const proxied = () => face.transport(`http://127.0.0.1:${proxy.port}`, server.key, server.url)
@@ -99,6 +99,7 @@ describe.each(FACES)('the unmodified $name', (face) => {
       await running
       expect(chat.status).toBe('error')
       running = chat.resumeStream()
+      await until('it follows again', () => chat.status === 'streaming')
     }
     pace.allowAll()
     await Promise.all([running, watching])
@@ -127,6 +128,27 @@ describe.each(FACES)('the unmodified $name', (face) => {
     pace.allowAll()
     await resumed
     expect(after.lines).toEqual(['user: go', `assistant: ${pace.text}`])
+  })
+
+  test('is the same for whoever comes at any word of it [P-18.4] [R2]', async () => {
+    const session = newSession()
+    const words = Array.from({ length: 30 }, (_, n) => `word${n} `).join('')
+    const pace = new Pace(words)
+    await serve(session, (run) => pace.say(run))
+    const sender = new Chat(session, direct())
+    const following = [sender.sendMessage({ text: 'go' })]
+    const chats = [sender]
+    for (let n = 1; n < pace.words.length; n++) {
+      pace.allow(n)
+      await until('the word is said', () => sender.text === pace.upTo(n))
+      const chat = new Chat(session, direct(), await hydrated(session))
+      following.push(chat.resumeStream())
+      await until('it follows', () => chat.status === 'streaming')
+      chats.push(chat)
+    }
+    pace.allowAll()
+    await Promise.all(following)
+    for (const chat of chats) expect(chat.lines).toEqual(['user: go', `assistant: ${words}`])
   })
 
   test('has the whole answer also where it comes back after its end, if it asks for the latest [P-18.4]', async () => {
