@@ -40,14 +40,22 @@ export function useActions(
   useEffect(() => {
     latest.current = { chat, session }
   })
-  return useMemo(
-    () => ({
-      edit: (messageId, text) => void latest.current.chat.sendMessage({ text, messageId }),
-      again: (messageId) => void latest.current.chat.regenerate({ messageId }),
-      select: (message) => latest.current.session.branch.select(message),
-    }),
-    [],
-  )
+  return useMemo(() => {
+    const chat = (): UseChatHelpers<UIMessage> => latest.current.chat
+    const select = (message: string | null): void => latest.current.session.branch.select(message)
+    return {
+      edit(messageId, text) {
+        // What is asked anew is what one wants to look at.
+        select(null)
+        void chat().sendMessage({ text, messageId })
+      },
+      again(messageId) {
+        select(null)
+        void chat().regenerate({ messageId })
+      },
+      select,
+    }
+  }, [])
 }
 
 /** Who looks at the page has read what it shows: nothing of that is sent after them. A supervisor reads for nobody. */
