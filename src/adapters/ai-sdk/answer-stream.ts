@@ -12,6 +12,8 @@ import type { UiMessageChunk } from '../../protocol/formats/ui-message.ts'
 export type Target = {
   /** The answer goes on with this one, which the chat has. */
   readonly before?: Message | undefined
+  /** The questions that are being answered with it: the run waits for them no more, even where that is not known here yet. */
+  readonly answered?: readonly string[]
 } & ({ readonly input: string } | { readonly run: string })
 
 export interface AnswerOptions {
@@ -177,8 +179,10 @@ export class AnswerStream {
   #waits({ id, status }: Run, { parts }: Message): boolean {
     if (status !== 'waiting') return false
     const calls = parts.filter(({ state }) => state === 'called' || state === 'approval')
-    return [...this.#session.view.questions.values()].some(({ run, status: asked, data }) => {
+    return [...this.#session.view.questions.values()].some((question) => {
+      const { run, status: asked, data } = question
       if (run !== id || asked !== 'open' || !isChunk(data)) return false
+      if (this.target.answered?.includes(question.id) === true) return false
       const { approvalId, toolCallId } = data
       return calls.some(({ call, approval }) =>
         approvalId === undefined

@@ -67,7 +67,11 @@ export class SessionChatTransport<
     const ask = askOf(send, session.view, this.#names)
     const target: Target =
       ask.kind === 'answers'
-        ? { run: ask.run, before: ask.before }
+        ? {
+            run: ask.run,
+            before: ask.before,
+            answered: ask.answers.map(({ question }) => question),
+          }
         : { input: ask.id, before: ask.kind === 'again' ? ask.before : undefined }
     return this.#follow(chatId, session, target, abortSignal, this.#say(session, ask, send))
   }

@@ -1,0 +1,147 @@
+// @vitest-environment jsdom
+import {
+  lastAssistantMessageIsCompleteWithApprovalResponses,
+  lastAssistantMessageIsCompleteWithToolCalls,
+} from 'ai'
+import { describe, expect, test } from 'vitest'
+import type { Run } from '../../../src/agent/index.ts'
+import { until } from '../../support/until.ts'
+import { useHouse } from './house.ts'
+import { HOOKS, openPage, textOf } from './page.tsx'
+
+const house = useHouse()
+type Automatic = typeof lastAssistantMessageIsCompleteWithToolCalls
+const within = { timeout: 60_000 }
+
+const START = [{ type: 'start' }, { type: 'start-step' }]
+const END = [{ type: 'finish-step' }, { type: 'finish', finishReason: 'stop' }]
+const CALL = {
+  type: 'tool-input-available',
+  toolCallId: 'c1',
+  toolName: 'book',
+  input: { to: 'Oslo' },
+}
+const OUTPUT = { type: 'tool-output-available', toolCallId: 'c1', output: { seat: 7 } }
+const SAID = [
+  { type: 'text-start', id: '0' },
+  { type: 'text-delta', id: '0', delta: 'Seat 7.' },
+  { type: 'text-end', id: '0' },
+]
+/** The call and what was said, as they are in the end, but for what a version adds. */
+const SHOWN = [
+  { type: 'step-start' },
+  {
+    type: 'tool-book',
+    toolCallId: 'c1',
+    state: 'output-available',
+    input: { to: 'Oslo' },
+    output: { seat: 7 },
+  },
+  { type: 'step-start' },
+  { type: 'text', text: 'Seat 7.', state: 'done' },
+]
+
+describe.each(HOOKS)(
+  'people and tools, with useChat of %s [S3-10] [S4-09]',
+  (_name, version, useChat) => {
+    const open = async (act: (run: Run) => unknown, sendAutomaticallyWhen: Automatic) => {
+      const id = await house.newSession()
+      house.agent(id, act)
+      const transport = house.transport({ version })
+      const more = { sendAutomaticallyWhen }
+      const page = await openPage(useChat, id, transport, { more })
+      const other = await openPage(useChat, id, house.transport({ version }), {
+        more: { resume: false },
+      })
+      await page.is('ready')
+      void page.now().sendMessage({ text: 'Book' })
+      return { id, page, other, transport }
+    }
+    const partsOf = (page: Awaited<ReturnType<typeof openPage>>) => page.now().messages[1]?.parts
+
+    test(
+      'an agent that asks whether it may go on goes on with what a person says, in the same answer',
+      within,
+      async () => {
+        let told: unknown
+        const { id, page, other } = await open(async (run) => {
+          const asked = { type: 'tool-approval-request', approvalId: 'a1', toolCallId: 'c1' }
+          await run.pipe([...START, CALL, asked, ...END])
+          told = await run.ask({ prompt: 'May I?', data: { approvalId: 'a1' } })
+          await run.pipe([{ type: 'start' }, OUTPUT, { type: 'start-step' }, ...SAID, ...END])
+        }, lastAssistantMessageIsCompleteWithApprovalResponses)
+        await until('it asks', () => partsOf(page)?.at(-1)?.type === 'tool-book')
+        await page.is('ready')
+        await until('the other page sees it', () => partsOf(other)?.at(-1)?.type === 'tool-book')
+        expect(partsOf(other)?.[1]).toMatchObject({
+          state: 'approval-requested',
+          approval: { id: 'a1' },
+        })
+        await page.now().addToolApprovalResponse({ id: 'a1', approved: true, reason: 'gladly' })
+        await until('it goes on', () => page.said()[1] === 'Seat 7.', {
+          instead: () => [page.now().messages, page.errors.map(String)],
+        })
+        await page.is('ready')
+        expect(told).toEqual({ approved: true, reason: 'gladly' })
+        expect(partsOf(page)).toMatchObject(SHOWN)
+        await until('the other page, too', () => other.said()[1] === 'Seat 7.')
+        expect(partsOf(other)).toMatchObject(SHOWN)
+        expect(page.now().messages).toHaveLength(2)
+        expect([page.errors, other.errors]).toEqual([[], []])
+        const { runs } = await house.ask('GET', `/sessions/${id}/runs`)
+        expect(runs).toHaveLength(1)
+      },
+    )
+
+    test(
+      'an agent that waits for what a tool of the page gives goes on with it',
+      within,
+      async () => {
+        let told: unknown
+        const { page } = await open(async (run) => {
+          await run.pipe([...START, CALL, ...END])
+          told = await run.ask({ prompt: 'Where are you?', data: { toolCallId: 'c1' } })
+          await run.pipe([{ type: 'start' }, OUTPUT, { type: 'start-step' }, ...SAID, ...END])
+        }, lastAssistantMessageIsCompleteWithToolCalls)
+        await until('it asks', () => partsOf(page)?.at(-1)?.type === 'tool-book')
+        await page.is('ready')
+        await page.now().addToolOutput({ tool: 'book', toolCallId: 'c1', output: { seat: 7 } })
+        await until('it goes on', () => page.said()[1] === 'Seat 7.')
+        await page.is('ready')
+        expect(told).toEqual({ output: { seat: 7 } })
+        expect(partsOf(page)).toMatchObject(SHOWN)
+        expect(page.errors).toEqual([])
+      },
+    )
+
+    test(
+      'an agent whose run was over is given what a tool of the page gave, and goes on with the answer in a run of its own',
+      within,
+      async () => {
+        const given: unknown[] = []
+        const inputs = async () =>
+          (await house.events(id)).filter(({ type }) => type === 'input.received')
+        const { id, page, transport } = await open(async (run) => {
+          given.push((await inputs()).at(-1)?.data['data'])
+          if (given.length === 1) await run.pipe([...START, CALL, ...END])
+          else await run.pipe([{ type: 'start' }, OUTPUT, { type: 'start-step' }, ...SAID, ...END])
+        }, lastAssistantMessageIsCompleteWithToolCalls)
+        await until('it calls', () => partsOf(page)?.at(-1)?.type === 'tool-book')
+        await page.is('ready')
+        await page.now().addToolOutput({ tool: 'book', toolCallId: 'c1', output: { seat: 7 } })
+        await until('it goes on', () => page.said()[1] === 'Seat 7.', {
+          instead: () => [page.now().messages, page.errors.map(String)],
+        })
+        await page.is('ready')
+        expect(given).toEqual([undefined, { results: [{ toolCallId: 'c1', output: { seat: 7 } }] }])
+        expect(partsOf(page)).toMatchObject(SHOWN)
+        expect(page.now().messages).toHaveLength(2)
+        // After a reload it is one answer, too.
+        const loaded = await transport.loadMessages(id)
+        expect(loaded.map(textOf)).toEqual(['Book', 'Seat 7.'])
+        expect(loaded[1]?.parts).toMatchObject(SHOWN)
+        expect(page.errors).toEqual([])
+      },
+    )
+  },
+)
