@@ -1,7 +1,7 @@
 import type { BrowserContext, Page } from 'playwright-core'
-import { expect } from 'vitest'
+import { until } from '../../support/until.ts'
 
-const WITHIN = { timeout: 90_000 }
+const WITHIN_MS = 90_000
 
 /** One window of the chat, used as a person does: by what is written on it. */
 export class ChatPage {
@@ -59,20 +59,29 @@ export class ChatPage {
       .reduce((sum, { text }) => sum + text.length, 0)
   }
 
-  async saysMore(than: number): Promise<void> {
-    await expect.poll(() => this.said(), WITHIN).toBeGreaterThan(than)
+  saysMore(than: number): Promise<void> {
+    return until(`more is said than ${than} letters`, async () => (await this.said()) > than, {
+      withinMs: WITHIN_MS,
+    })
   }
 
-  async agent(state: string): Promise<void> {
-    await expect
-      .poll(() => this.page.locator('.pill.health').getAttribute('data-state'), WITHIN)
-      .toBe(state)
+  /** Waits until the agent is shown in this state. */
+  agent(state: string): Promise<void> {
+    return this.#shows('.pill.health', state)
   }
 
-  async line(state: string): Promise<void> {
-    await expect
-      .poll(() => this.page.locator('.pill.line').getAttribute('data-state'), WITHIN)
-      .toBe(state)
+  /** Waits until the connection is shown in this state. */
+  line(state: string): Promise<void> {
+    return this.#shows('.pill.line', state)
+  }
+
+  async #shows(pill: string, state: string): Promise<void> {
+    let shown: string | null = null
+    const holds = async (): Promise<boolean> => {
+      shown = await this.page.locator(pill).getAttribute('data-state')
+      return shown === state
+    }
+    await until(`${pill} shows ${state}`, holds, { withinMs: WITHIN_MS, instead: () => shown })
   }
 
   /** Of the page's own count of what came over the line. */
