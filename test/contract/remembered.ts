@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { run } from '../../src/core/commit.ts'
+import type { CommitRequest } from '../../src/core/store.ts'
 import { adoptRun, startRun } from '../../src/core/transitions/run-start.ts'
 import { cancelRun } from '../../src/core/transitions/run-end.ts'
 import { acknowledge, failTry, replayDelivery } from '../../src/core/transitions/delivery.ts'
@@ -36,14 +37,12 @@ export function describeRemembered(name: string, open: OpenStore, count: number)
 
     const session = async (): Promise<SessionId> => (await create(opened.store)).session
 
-    const start = (id: SessionId, n: number) => {
-      const info = { agent: null, producer: 'p', leaseMs: 25_000, deliverTo: [], deliverAfterMs: 1 }
-      const request = { session: id, run: `r${n}`, by: AGENT, maxLive: 100 }
-      return run(
-        opened.store,
-        startRun({ ...request, info: { ...info, trigger: `t${n}` } }, random),
-      )
+    const startOf = (id: SessionId, n: number) => {
+      const rest = { producer: 'p', leaseMs: 25_000, deliverTo: [], deliverAfterMs: 1 }
+      const info = { agent: null, trigger: `t${n}`, ...rest }
+      return startRun({ session: id, run: `r${n}`, by: AGENT, maxLive: 100, info }, random)
     }
+    const start = (id: SessionId, n: number) => run(opened.store, startOf(id, n))
     const endRun = (id: SessionId, n: number) =>
       run(
         opened.store,
@@ -176,26 +175,57 @@ export function describeRemembered(name: string, open: OpenStore, count: number)
       expect(await replay(0)).toMatchObject({ run: 'r0', status: 'pending' })
     }, 120_000)
 
-    test('a lost run that is adopted while its page is forgotten is either the adopter’s, or gone', async () => {
-      const id = await session()
+    describe('a lost run that is adopted while its page is forgotten', () => {
       // Full pages, and a page more: the next start forgets the first page.
       const full = REMEMBERED + REMEMBERED_PAGE
-      await each(async (n) => {
-        await start(id, n)
-        const text = [{ field: `run:r${n}`, value: '1 lost' }]
-        const live = [{ field: 'live', value: null }]
-        await opened.store.commit({ session: id, writes: [...text, ...live] })
-      }, full)
-      const adopt = { session: id, run: 'r7', producer: 'p2', by: AGENT, maxLive: 100 }
-      const [adopted] = await Promise.allSettled([
-        run(opened.store, adoptRun(adopt, random)),
-        start(id, full),
-      ])
-      const fields = await opened.store.fields(id, ['run:r7', 'run:r8'])
-      expect(fields?.get('run:r8')).toBeNull()
-      expect(fields?.get('run:r7')).toBe(adopted.status === 'fulfilled' ? '2 thinking' : null)
-      if (adopted.status === 'fulfilled') return
-      expect(adopted.reason).toMatchObject({ code: 'run_not_found' })
-    }, 120_000)
+
+      async function lost(): Promise<SessionId> {
+        const id = await session()
+        await each(async (n) => {
+          await start(id, n)
+          const text = [{ field: `run:r${n}`, value: '1 lost' }]
+          const live = [{ field: 'live', value: null }]
+          await opened.store.commit({ session: id, writes: [...text, ...live] })
+        }, full)
+        return id
+      }
+      const adopt = (id: SessionId) =>
+        adoptRun({ session: id, run: 'r7', producer: 'p2', by: AGENT, maxLive: 100 }, random)
+      /** The store, in which something happens once, right after this field was read. */
+      const storeWith = (field: string, happens: () => Promise<unknown>) => {
+        const { store } = opened
+        let happened = false
+        return {
+          commit: (request: CommitRequest) => store.commit(request),
+          fields: async (id: SessionId, names: readonly string[]) => {
+            const read = await store.fields(id, names)
+            if (names.includes(field) && !happened) {
+              happened = true
+              await happens()
+            }
+            return read
+          },
+        }
+      }
+      const found = async (id: SessionId): Promise<(string | null)[]> => {
+        const names = ['run:r7', 'trigger:t7', 'run:r8']
+        const fields = await opened.store.fields(id, names)
+        return names.map((name) => fields?.get(name) ?? null)
+      }
+
+      test('is the adopter’s, where that was first', async () => {
+        const id = await lost()
+        const store = storeWith('run:r7', () => run(opened.store, adopt(id)))
+        expect(await run(store, startOf(id, full))).toMatchObject({ created: true })
+        expect(await found(id)).toEqual(['2 thinking', 'r7', null])
+      }, 120_000)
+
+      test('is gone, where that came too late', async () => {
+        const id = await lost()
+        const store = storeWith('run:r7', () => start(id, full))
+        expect(await refusal(run(store, adopt(id)))).toBe('run_not_found')
+        expect(await found(id)).toEqual([null, null, null])
+      }, 120_000)
+    })
   })
 }

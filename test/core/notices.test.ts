@@ -85,13 +85,14 @@ describe('[P-17.1] an input that waits', () => {
   })
 
   test('that it was told takes it from nobody: it waits until it is delivered, and is not told again', async () => {
-    const { clock, sender, send, node, take, list } = await open()
+    const { clock, sender, send, node, take, list, world } = await open()
     await send()
     await clock.advance(10 * HOUR)
     expect(sender.sent).toHaveLength(1)
     expect(await node.inputs.waiting(SESSION, { waitMs: 0 })).toHaveLength(1)
     await take()
     expect(await list()).toEqual([])
+    expect(await world.field('notice:input:i1')).toBeNull()
   })
 
   test('is not told when it is taken, cancelled or expired in time', async () => {
