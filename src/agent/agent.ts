@@ -7,7 +7,11 @@ import { Worker, type WorkerOptions } from './worker.ts'
 /** A process that works in sessions. */
 export class Agent {
   readonly #ports: ApiPorts
-  readonly #sessions = new Map<string, AgentSession>()
+  /** Weakly: one that nobody holds and nothing runs in is forgotten, however many a process comes to see. */
+  readonly #sessions = new Map<string, WeakRef<AgentSession>>()
+  readonly #forgotten = new FinalizationRegistry<string>((id) => {
+    if (this.#sessions.get(id)?.deref() === undefined) this.#sessions.delete(id)
+  })
   #closing: Promise<void> | null = null
 
   /** For `createAgent`. */
@@ -15,13 +19,14 @@ export class Agent {
     this.#ports = ports
   }
 
-  /** The same object for the same id. Costs nothing until something runs. */
+  /** The same object for the same id, for as long as somebody holds it. Costs nothing until something runs. */
   session(id: string): AgentSession {
     if (this.#closing !== null) throw agentClosed()
-    const known = this.#sessions.get(id)
+    const known = this.#sessions.get(id)?.deref()
     if (known !== undefined) return known
     const session = new AgentSession(new SessionApi(id, this.#ports))
-    this.#sessions.set(id, session)
+    this.#sessions.set(id, new WeakRef(session))
+    this.#forgotten.register(session, id)
     return session
   }
 
@@ -35,9 +40,8 @@ export class Agent {
 
   /** Interrupts every run under way, and waits until each is recorded as failed. Idempotent. */
   close(): Promise<void> {
-    this.#closing ??= Promise.all([...this.#sessions.values()].map((one) => one.close())).then(
-      () => undefined,
-    )
+    const open = [...this.#sessions.values()].flatMap((one) => one.deref() ?? [])
+    this.#closing ??= Promise.all(open.map((one) => one.close())).then(() => undefined)
     return this.#closing
   }
 

@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Run } from '../../src/agent/index.ts'
 import { until } from '../support/until.ts'
@@ -120,6 +122,21 @@ describe('workers that are told of sessions, against a real server', () => {
     expect(new Set(resumed)).toEqual(new Set([false, true]))
     expect(resumed).toHaveLength(2)
   }, 30_000)
+
+  test('keep nothing of a session that they are done with, whatever the number of sessions', async () => {
+    const [id = ''] = await opened('forgotten', 1)
+    await say(id, 'hello')
+    const worker = room.agent.worker({ agent: 'answerer' }, (run) => run.text('hello'))
+    await worker.take(id)
+    const kept = new WeakRef(room.agent.session(id))
+    setFlagsFromString('--expose-gc')
+    const collect = runInNewContext('gc') as () => void
+    await until('it is forgotten', () => {
+      collect()
+      return kept.deref() === undefined
+    })
+    expect(await answers(id)).toEqual(['hello'])
+  })
 
   test('say why a session cannot be asked', async () => {
     const worker = room.agent.worker({ agent: 'answerer' }, () => undefined)
