@@ -11,7 +11,6 @@ export default defineConfig({
     alias: [
       { find: /^heldline\/ai-sdk\/react$/, replacement: `${src}/adapters/ai-sdk/react.ts` },
       { find: /^heldline\/(ai-sdk)$/, replacement: `${src}/adapters/$1/index.ts` },
-      { find: /^heldline\/(ai-sdk)\/react$/, replacement: `${src}/adapters/$1/react.ts` },
       { find: /^heldline\/(\w+)$/, replacement: `${src}/$1/index.ts` },
     ],
   },

@@ -1,6 +1,3 @@
 /** `heldline/ai-sdk`: sessions as the transport of the AI SDK's `useChat`. */
-export {
-  SessionChatTransport,
-  type ObserveOptions,
-  type SessionChatTransportOptions,
-} from './transport.ts'
+export { SessionChatTransport } from './transport.ts'
+export type { ObserveOptions, SessionChatTransportOptions } from './options.ts'

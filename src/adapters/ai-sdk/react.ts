@@ -2,7 +2,8 @@
 import type { UIMessage } from 'ai'
 import { useEffect, useRef } from 'react'
 import { withOwn } from './own-results.ts'
-import type { ObserveOptions, SessionChatTransport } from './transport.ts'
+import type { ObserveOptions } from './options.ts'
+import type { SessionChatTransport } from './transport.ts'
 
 /** What `useChat` gives, as far as it is used here. */
 export interface ObservedChat<Message extends UIMessage> {

@@ -1,46 +1,12 @@
 import type { ChatTransport, UIMessage, UIMessageChunk } from 'ai'
 import type { Client } from '../../client/client.ts'
-import { ClientError } from '../../client/client-error.ts'
-import { createClient, type ClientOptions } from '../../client/create-client.ts'
-import type { Session } from '../../client/session.ts'
-import { isOver } from '../../protocol/fold/fold-run.ts'
-import { toUiMessage } from '../../protocol/formats/to-ai-sdk.ts'
-import { uiPath } from '../../protocol/formats/ui-answer.ts'
-import { AnswerStream, type Target } from './answer-stream.ts'
-import { askOf, type Ask } from './ask.ts'
-
-export type SessionChatTransportOptions<Message extends UIMessage = UIMessage> = (
-  | { /** Whose connection is used; it stays the caller's to close. */ readonly client: Client }
-  | ClientOptions
-) & {
-  /** The session of a chat. Default: that of the chat's id. A good place to have it made. */
-  readonly session?: (chatId: string) => string | Promise<string>
-  /**
-   * `true`: the chat's `stop()` stops the agent too. So does leaving the page of a chat then, since React's `useChat` calls it for that as well.
-   * Default: it only stops watching; `transport.stop(chatId)` stops the agent.
-   */
-  readonly cancelOnAbort?: boolean
-  /** How a message is sent that a person writes. `steer`: to the run that lives, at its next step. Default: `queue`, for the next run. */
-  readonly mode?: (sent: Parameters<ChatTransport<Message>['sendMessages']>[0]) => 'queue' | 'steer'
-  /** `6`: the application has AI SDK 6, which cannot take a step back. Default 7. */
-  readonly version?: 6 | 7
-  /** For so long, in milliseconds, a run that lost its agent may be taken over by another one before that is shown as an error. Default 60,000. */
-  readonly lostMs?: number
-}
-
-export interface ObserveOptions {
-  /** The message whose branch is shown. Default: the latest. */
-  readonly branch?: string | null
-}
-
-type Send<Message extends UIMessage> = Parameters<ChatTransport<Message>['sendMessages']>[0]
-type Reconnect<Message extends UIMessage> = Parameters<
-  ChatTransport<Message>['reconnectToStream']
->[0]
+import { createClient } from '../../client/create-client.ts'
+import type { Chats } from './chats.ts'
+import type { ObserveOptions, Reconnect, Send, SessionChatTransportOptions } from './options.ts'
 
 /**
  * Sessions as the transport of `useChat`. Lost connections are seen to within: no stream ends or fails by them. An answer goes on whoever watches it; it is
- * resumed from its beginning, which the AI SDK is told.
+ * resumed from its beginning, which the AI SDK is told. The code is loaded with the first use.
  */
 export class SessionChatTransport<
   Message extends UIMessage = UIMessage,
@@ -48,10 +14,8 @@ export class SessionChatTransport<
   readonly resumeStreamIsReplay = true
   readonly #options: SessionChatTransportOptions<Message>
   readonly #client: Client
-  readonly #answers = new Map<string, Set<AnswerStream>>()
-  readonly #observers = new Map<string, number>()
-  /** What a chat calls a message that was said in the place of another one. */
-  readonly #names = new Map<string, string>()
+  #loading: Promise<Chats<Message>> | null = null
+  #chats: Chats<Message> | null = null
 
   /** @throws TypeError when the url is none */
   constructor(options: SessionChatTransportOptions<Message>) {
@@ -61,40 +25,14 @@ export class SessionChatTransport<
 
   /** Sends what the chat has new, once however often. The stream fails with what that is refused with. */
   async sendMessages(send: Send<Message>): Promise<ReadableStream<UIMessageChunk>> {
-    const { chatId, abortSignal } = send
-    const session = await this.#live(chatId, abortSignal)
-    if (session === null) return new ReadableStream({ start: (controller) => controller.close() })
-    const ask = askOf(send, session.view, this.#names)
-    const target: Target =
-      ask.kind === 'answers'
-        ? {
-            run: ask.run,
-            before: ask.before,
-            answered: ask.answers.map(({ question }) => question),
-          }
-        : { input: ask.id, before: ask.kind === 'again' ? ask.before : undefined }
-    return this.#follow(chatId, session, target, abortSignal, this.#say(session, ask, send))
+    return (await this.#load()).sendMessages(send)
   }
 
   /** The answer that is being given or waited for, from its beginning; `null`: there is none. */
-  async reconnectToStream({
-    chatId,
-    abortSignal,
-  }: Reconnect<Message>): Promise<ReadableStream<UIMessageChunk> | null> {
-    const session = await this.#live(chatId, abortSignal)
-    if (session === null) return null
-    const { runs, inputs, questions } = session.view
-    const asks = (run: string): boolean =>
-      [...questions.values()].some((one) => one.run === run && one.status === 'open')
-    // One that waits for people is shown by what was loaded, and says nothing until they have answered.
-    const run = [...runs.values()].findLast(({ id, status }) => !isOver(status) && !asks(id))
-    // One whose run is over may never have been taken.
-    const triggers = new Set([...runs.values()].map(({ trigger }) => trigger))
-    const input =
-      [...inputs.keys()].findLast((id) => !triggers.has(id)) ??
-      session.outbox.find(({ input, state }) => input && state !== 'failed')?.id
-    const target = run === undefined ? input && { input } : { run: run.id }
-    return target ? this.#follow(chatId, session, target, abortSignal) : null
+  async reconnectToStream(
+    reconnect: Reconnect<Message>,
+  ): Promise<ReadableStream<UIMessageChunk> | null> {
+    return (await this.#load()).reconnectToStream(reconnect)
   }
 
   /**
@@ -102,24 +40,12 @@ export class SessionChatTransport<
    * @throws ClientError the refusal; `disconnected` where nobody could be told
    */
   async stop(chatId: string): Promise<void> {
-    const session = await this.#live(chatId)
-    if (session === null) return
-    const reason = 'stopped'
-    const live = session.runs.filter(({ status }) => !isOver(status))
-    await Promise.all(live.map(({ id: run }) => session.cancel({ run, reason })))
-    for (const answer of this.#answers.get(chatId) ?? []) {
-      if (live.length > 0 || !('input' in answer.target)) continue
-      const { input } = answer.target
-      const isHere = session.outbox.some(({ id }) => id === input) && session.discard(input)
-      if (!isHere) await session.cancel({ input, reason })
-      else answer.close()
-    }
+    return (await this.#load()).stop(chatId)
   }
 
   /** The messages of the session, as a chat begins with them. @throws ClientError what attaching is refused with */
-  async loadMessages(chatId: string, { branch }: ObserveOptions = {}): Promise<Message[]> {
-    const session = await this.#live(chatId)
-    return session === null ? [] : this.#shown(session, branch)
+  async loadMessages(chatId: string, options?: ObserveOptions): Promise<Message[]> {
+    return (await this.#load()).loadMessages(chatId, options)
   }
 
   /**
@@ -130,138 +56,41 @@ export class SessionChatTransport<
   observe(
     chatId: string,
     listener: (messages: Message[]) => void,
-    { branch }: ObserveOptions = {},
+    options?: ObserveOptions,
   ): () => void {
-    const stop = new AbortController()
-    let unlisten = (): void => undefined
-    this.#observers.set(chatId, (this.#observers.get(chatId) ?? 0) + 1)
+    let over = false
+    let stop = (): void => undefined
     const begin = async (): Promise<void> => {
-      const session = await this.#live(chatId, stop.signal)
-      if (session === null) return
-      const tell = (): void => {
-        if (session.state === 'live') listener(this.#shown(session, branch))
-      }
-      unlisten = session.on('change', tell)
-      tell()
+      const chats = await this.#load()
+      if (!over) stop = chats.observe(chatId, listener, options)
     }
-    // What attaching is refused with is told by the client, too.
-    void begin().catch(() => undefined)
+    // Whoever sends is told that the code does not come.
+    begin().catch(() => undefined)
     return () => {
-      if (!stop.signal.aborted) this.#observers.set(chatId, (this.#observers.get(chatId) ?? 1) - 1)
-      stop.abort()
-      unlisten()
+      over = true
+      stop()
     }
   }
 
   /** Ends the streams, and the connection where it is the transport's own. Stops no agent. */
   close(): void {
-    for (const answers of this.#answers.values()) for (const answer of answers) answer.close()
+    this.#chats?.close()
     if (!('client' in this.#options)) this.#client.close()
   }
 
-  #shown(session: Session, branch: string | null | undefined): Message[] {
-    // What was piped into the session by the application's own agent has the types of its own parts.
-    return uiPath(session.view, branch).map((one) => toUiMessage(one) as unknown as Message)
-  }
-
-  #say(session: Session, ask: Ask, send: Send<Message>): Promise<unknown> {
-    const data = { ...dataOf(send), ...(ask.kind === 'again' && ask.data) }
-    const more = Object.keys(data).length > 0 ? { data } : {}
-    if (ask.kind === 'prompt') {
-      const { id, parts, parent } = ask
-      const mode = this.#options.mode?.(send) ?? 'queue'
-      return session.prompt(parts, { id, mode, ...(parent !== undefined && { parent }), ...more })
-    }
-    if (ask.kind === 'again') {
-      const { id, parent } = ask
-      return insist(session, () => session.input({ id, mode: 'queue', parent, ...more }))
-    }
-    return Promise.all(
-      ask.answers.map(({ question, answer }) =>
-        insist(session, () => session.answer(question, answer)),
-      ),
-    )
-  }
-
-  #follow(
-    chatId: string,
-    session: Session,
-    target: Target,
-    signal: AbortSignal | undefined,
-    sent?: Promise<unknown>,
-  ): ReadableStream<UIMessageChunk> {
-    const { version = 7, lostMs = 60_000, cancelOnAbort = false } = this.#options
-    const answers = this.#answers.get(chatId) ?? new Set()
-    this.#answers.set(chatId, answers)
-    const leave = (): void => {
-      if (cancelOnAbort) this.stop(chatId).catch(() => undefined)
-      answer.close()
-    }
-    const options = {
-      resetStep: version === 7,
-      lostMs,
-      corrected: () => (this.#observers.get(chatId) ?? 0) > 0,
-      ended: () => {
-        answers.delete(answer)
-        signal?.removeEventListener('abort', leave)
-      },
-    }
-    const answer = new AnswerStream(session, target, options, sent)
-    answers.add(answer)
-    signal?.addEventListener('abort', leave)
-    if (signal?.aborted === true) leave()
-    return answer.readable
-  }
-
-  /** @returns `null`: nobody waits for it any more @throws ClientError what attaching is refused with */
-  async #live(chatId: string, signal?: AbortSignal): Promise<Session | null> {
-    const id = (await this.#options.session?.(chatId)) ?? chatId
-    if (signal?.aborted === true) return null
-    const session = this.#client.session(id)
-    return (await untilLive(session, signal)) ? session : null
-  }
-}
-
-/** Resolves when there is a view, which may be that of before a connection was lost. @throws ClientError what attaching is refused with */
-function untilLive(session: Session, signal?: AbortSignal): Promise<boolean> {
-  session.attach()
-  if (session.state === 'live') return Promise.resolve(true)
-  return new Promise((resolve, reject) => {
-    const off = [
-      session.on('state', (state) => state === 'live' && end(() => resolve(true))),
-      session.on('error', (error) => session.state === 'failed' && end(() => reject(error))),
-    ]
-    const abort = (): void => end(() => resolve(false))
-    const end = (settle: () => void): void => {
-      for (const stop of off) stop()
-      signal?.removeEventListener('abort', abort)
-      settle()
-    }
-    signal?.addEventListener('abort', abort)
-  })
-}
-
-const PAUSE_MS = 1000
-
-/** Again and again with the same id, until there is an answer that is one. */
-async function insist<T>(session: Session, act: () => Promise<T>): Promise<T> {
-  for (;;) {
+  async #load(): Promise<Chats<Message>> {
+    this.#loading ??= this.#import()
     try {
-      return await act()
+      return await this.#loading
     } catch (error) {
-      if (!(error instanceof ClientError) || !error.retryable) throw error
-      await new Promise((resolve) => setTimeout(resolve, error.retryAfterMs ?? PAUSE_MS))
-      await untilLive(session)
+      // It is tried again.
+      this.#loading = null
+      throw error
     }
   }
-}
 
-/** What the agent may want to know beside the words. */
-function dataOf({ messages, metadata, body }: Send<UIMessage>): Record<string, unknown> {
-  const last = messages.at(-1)
-  const said = last?.role === 'user' ? last.metadata : undefined
-  return {
-    ...((metadata ?? said) !== undefined && { metadata: metadata ?? said }),
-    ...(body !== undefined && { body }),
+  async #import(): Promise<Chats<Message>> {
+    const { Chats } = await import('./chats.ts')
+    return (this.#chats = new Chats<Message>(this.#client, this.#options))
   }
 }
