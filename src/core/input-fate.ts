@@ -14,7 +14,7 @@ export interface InputFate {
   readonly step?: string
 }
 
-/** @returns `null`: there never was such an input @throws HeldlineError `session_not_found` */
+/** @returns `null`: there is none, or it is forgotten @throws HeldlineError `session_not_found` */
 export async function inputFate(
   store: Pick<Store, 'fields'>,
   session: SessionId,

@@ -89,7 +89,7 @@ export class Inputs {
     })
   }
 
-  /** What became of one. @returns `null`: there never was such an input @throws HeldlineError `session_not_found` */
+  /** What became of one. @returns `null`: there is none, or it is forgotten @throws HeldlineError `session_not_found` */
   fate(session: SessionId, input: string): Promise<InputFate | null> {
     return inputFate(this.#ports.store, session, input)
   }
