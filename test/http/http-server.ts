@@ -112,7 +112,7 @@ export async function startHttp(options: HttpServerOptions = {}) {
     ttlMs: null,
     retention: { maxAgeMs: null, maxEvents: null, maxBytes: null },
   }
-  const faced = { ...ports, hub, views, inputs, runs, sessions, defaultSettings }
+  const faced = { ...ports, hub, views, inputs, runs, questions, sessions, defaultSettings }
   let draining = false
   const app = createHttp({
     ...ports,

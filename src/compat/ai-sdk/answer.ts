@@ -1,17 +1,20 @@
-import { activePath } from '../../protocol/branches.ts'
-import { isOver, type Run } from '../../protocol/fold/fold-run.ts'
-import type { Message, MessageStatus } from '../../protocol/fold/message.ts'
+import type { Run } from '../../protocol/fold/fold-run.ts'
+import type { Message } from '../../protocol/fold/message.ts'
 import type { View } from '../../protocol/fold/view.ts'
-import type { Part } from '../../protocol/messages.ts'
+import { isChunk } from '../../protocol/formats/piece.ts'
+import { answerOf } from '../../protocol/formats/ui-answer.ts'
 
-/** What a run has said so far. The AI SDK has one message for an answer, so those of a run are joined to one. [P-18.4] */
+/** What a run has said so far, as the AI SDK has it: one message, which may begin with an earlier answer that the run goes on with. [P-18.4] */
 export class RunAnswer {
   readonly #run: string
-  #ids: readonly string[] = []
+  readonly #before: Message | null
+  #own: readonly string[] = []
   #looked = -1
 
-  constructor(run: string) {
+  /** @param before what the run goes on with, where that is known; else what it says tells */
+  constructor(run: string, before: Message | null = null) {
     this.#run = run
+    this.#before = before
   }
 
   /** @returns `null`: nothing yet */
@@ -19,73 +22,44 @@ export class RunAnswer {
     // Messages never leave a view: as many as before are the same ones.
     if (view.messages.size !== this.#looked) {
       this.#looked = view.messages.size
-      this.#ids = [...view.messages.values()].filter((one) => isOf(one, this.#run)).map(idOf)
+      this.#own = ownOf(view, this.#run)
     }
-    const messages = this.#ids.flatMap((id) => view.messages.get(id) ?? [])
-    return joined(messages, view.runs.get(this.#run))
+    const own = new Map(this.#own.flatMap((id) => entryOf(view, id)))
+    if (own.size === 0) return null
+    const before = this.#before ?? beforeOf(view, [...own.values()])
+    return answerOf({ messages: own, runs: view.runs }, this.#run, before)
   }
 }
 
-/** The active path as the AI SDK has messages: each run's joined in the place of its first. [P-18.5] */
-export function uiPath(view: View): readonly Message[] {
-  const all = [...view.messages.values()]
-  const byRun = Map.groupBy(all, (message) => runOf(message))
-  const told = new Set<string>()
-  return activePath(all).flatMap((message) => {
-    if (message.status === 'deleted') return []
-    const run = runOf(message)
-    if (run === null) return [message]
-    if (told.has(run)) return []
-    told.add(run)
-    return joined(byRun.get(run) ?? [], view.runs.get(run)) ?? []
+/** Whether a run waits for what its client does with a tool that it shows: the client must be ready for that. [P-18.4] */
+export function waitsForClient(view: View, run: Run | undefined, { parts }: Message): boolean {
+  if (run?.status !== 'waiting') return false
+  return [...view.questions.values()].some(({ run: asker, status, data }) => {
+    if (asker !== run.id || status !== 'open' || !isChunk(data)) return false
+    const { approvalId, toolCallId } = data
+    return parts.some(({ type, call, approval }) => {
+      if (type !== 'tool') return false
+      if (approvalId === undefined) return toolCallId !== undefined && call === toolCallId
+      return isChunk(approval) && approval['id'] === approvalId
+    })
   })
 }
 
-/** The run whose answer a message belongs to. */
-function runOf({ role, run }: Message): string | null {
-  return role === 'assistant' && run !== undefined ? run : null
+function ownOf(view: View, run: string): readonly string[] {
+  const own = [...view.messages.values()].filter((one) => one.run === run)
+  return own.filter(({ role }) => role === 'assistant').map(({ id }) => id)
 }
 
-function isOf(message: Message, run: string): boolean {
-  return runOf(message) === run
+function entryOf(view: View, id: string): [string, Message][] {
+  const message = view.messages.get(id)
+  return message === undefined ? [] : [[id, message]]
 }
 
-function idOf({ id }: Message): string {
-  return id
-}
-
-function joined(messages: readonly Message[], run: Run | undefined): Message | null {
-  const [first] = messages
-  const last = messages.at(-1)
-  if (first === undefined || last === undefined) return null
-  return {
-    ...first,
-    parts: messages.flatMap(partsOf),
-    metadata: Object.assign({}, ...messages.map(({ metadata }) => metadata)) as Message['metadata'],
-    status: statusOf(run, last),
-    updatedAt: last.updatedAt,
-    serial: Math.max(...messages.map(({ serial }) => serial)),
-  }
-}
-
-/** The names of parts are those of their message: those of a later one get its number. */
-function partsOf({ parts }: Message, index: number): readonly Part[] {
-  if (index === 0) return parts
-  return parts.map((part) =>
-    part.id === undefined ? part : { ...part, id: renamed(part.id, index) },
-  )
-}
-
-const MAX_ID = 128
-
-function renamed(id: string, index: number): string {
-  return `m${index + 1}.${id}`.slice(0, MAX_ID)
-}
-
-/** An answer is over when its run is, whatever its messages say before. */
-function statusOf(run: Run | undefined, last: Message): MessageStatus {
-  if (run !== undefined && !isOver(run.status)) return 'open'
-  if (run?.status === 'cancelled') return 'interrupted'
-  if (run?.status === 'failed' || run?.status === 'lost') return 'failed'
-  return last.status === 'interrupted' || last.status === 'failed' ? last.status : 'completed'
+/** A run that tells what became of an earlier answer's tools goes on with that answer. */
+function beforeOf(view: View, own: readonly Message[]): Message | null {
+  const goesOn = own.some(({ parts }) => parts.some((part) => part['continues'] === true))
+  const parent = view.messages.get(own[0]?.parent ?? '')
+  if (!goesOn || parent?.role !== 'assistant') return null
+  if (parent.run === undefined || parent.run === own[0]?.run) return parent
+  return new RunAnswer(parent.run).in(view)
 }

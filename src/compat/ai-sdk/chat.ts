@@ -1,12 +1,14 @@
 import { demand, reaches, type Grant } from '../../core/access.ts'
 import { HeldlineError } from '../../protocol/errors.ts'
+import type { By } from '../../protocol/event.ts'
 import { isOver } from '../../protocol/fold/fold-run.ts'
 import type { View } from '../../protocol/fold/view.ts'
 import { toUiMessage, type UiMessage } from '../../protocol/formats/to-ai-sdk.ts'
 import type { ChatRequest } from '../../protocol/http-ai-sdk.ts'
 import { parseSessionId, type SessionId } from '../../protocol/ids.ts'
-import { uiPath } from './answer.ts'
-import { askOf } from './intent.ts'
+import { uiPath } from '../../protocol/formats/ui-answer.ts'
+import { RunAnswer, waitsForClient } from './answer.ts'
+import { askOf, goOnOf, type Ask, type GoOn } from './intent.ts'
 import type { AiSdkPorts } from './ports.ts'
 import { ResponseStream, type ChunkSink, type Target } from './response-stream.ts'
 
@@ -42,11 +44,12 @@ export class AiSdkChat {
     demand(grant, 'send', session)
     demandReading(grant, session)
     const view = await this.#viewOf(session)
+    const by = { subject: grant.subject }
+    const goOn = goOnOf(request, view)
+    if (goOn !== null) return this.#goOn(session, by, goOn)
     const ask = askOf(request, view)
     if (view === null) await this.#create(grant, session)
-    const by = { subject: grant.subject }
-    const { input } = await this.#ports.inputs.receive({ session, mode: 'queue', by, ...ask })
-    return { input }
+    return { input: await this.#receive(session, by, ask) }
   }
 
   /**
@@ -60,6 +63,10 @@ export class AiSdkChat {
     const view = await this.#viewOf(session)
     if (view === null) return null
     const live = [...view.runs.values()].findLast(({ status }) => !isOver(status))
+    const said = live === undefined ? null : new RunAnswer(live.id).in(view)
+    // Its client is to be ready for what people do with its tools.
+    if (said !== null && waitsForClient(view, live, said))
+      return last && live ? { run: live.id } : null
     if (live !== undefined) return { run: live.id }
     const latest = view.messages.get(view.tip ?? '')?.run
     const input = await this.#unanswered(session, [...view.inputs.keys()])
@@ -123,6 +130,18 @@ export class AiSdkChat {
       messages.unshift(message)
     }
     return { messages, more: messages.length < all.length }
+  }
+
+  /** The questions first: a run that is asked to go on must not be asked twice. */
+  async #goOn(session: SessionId, by: By, { run, before, answers, ask }: GoOn): Promise<Target> {
+    for (const answer of answers) await this.#ports.questions.answer({ session, by, ...answer })
+    if (ask === null) return { run, before }
+    return { input: await this.#receive(session, by, ask), before }
+  }
+
+  async #receive(session: SessionId, by: By, ask: Ask): Promise<string> {
+    const { input } = await this.#ports.inputs.receive({ session, mode: 'queue', by, ...ask })
+    return input
   }
 
   /** The oldest that nobody has begun to answer: an agent may never take what it answered. */

@@ -6,6 +6,20 @@ import type { View } from '../../protocol/fold/view.ts'
 import type { ChatRequest, UiMessageIn } from '../../protocol/http-ai-sdk.ts'
 import { partSchema, type Part } from '../../protocol/messages.ts'
 import { ID_PATTERN } from '../../protocol/ids.ts'
+import { RunAnswer } from './answer.ts'
+import { answersTo, noSuchAnswer, resultsOf, type QuestionAnswer } from './tool-results.ts'
+
+/** People did something with the tools of an answer, which goes on with it. */
+export interface GoOn {
+  /** Whose answer it is. */
+  readonly run: string
+  /** The answer as it is. */
+  readonly before: Message
+  /** The questions of the run that are answered by it. */
+  readonly answers: readonly QuestionAnswer[]
+  /** Where the run is over and what was done is news: what has another one go on. */
+  readonly ask: Ask | null
+}
 
 /** What it means here: an input. Made of the request alone, so that the same request is the same input. [P-18.2] [P-18.3] */
 export interface Ask {
@@ -20,10 +34,7 @@ export interface Ask {
 export function askOf(request: ChatRequest, view: View | null): Ask {
   const last = request.messages.at(-1)
   if (last?.role !== 'user') {
-    throw new HeldlineError(
-      'invalid_request',
-      'unable to go on; the last message is not the user’s',
-    )
+    throw new HeldlineError('invalid_request', 'unable to go on; the last message is nobody’s')
   }
   if (!ID_PATTERN.test(last.id)) {
     throw new HeldlineError(
@@ -40,6 +51,39 @@ export function askOf(request: ChatRequest, view: View | null): Ask {
     said !== undefined && request.messageId === last.id && JSON.stringify(said.parts) !== rawParts
   if (!edited) return { input: last.id, rawParts, rawData }
   return { input: editOf(last.id, rawParts), rawParts, rawData, parent: said.parent }
+}
+
+/** @returns `null`: the last message is not an answer @throws HeldlineError `message_not_found` where it is none of this session's runs */
+export function goOnOf(request: ChatRequest, view: View | null): GoOn | null {
+  const last = request.messages.at(-1)
+  if (last?.role !== 'assistant') return null
+  const shown = view?.messages.get(last.id)
+  const run = lastRun(view, shown)
+  const before = run === null || view === null ? null : new RunAnswer(run).in(view)
+  if (view === null || run === null || before === null) throw noSuchAnswer()
+  const results = resultsOf(last.parts, before)
+  const answers = answersTo(view.questions.values(), run, results)
+  const status = view.runs.get(run)?.status
+  const isLive = status !== undefined && !isOver(status)
+  if (isLive || answers.length > 0 || results.length === 0)
+    return { run, before, answers, ask: null }
+  const text = JSON.stringify(results)
+  const name = `${last.id.slice(0, MAX_BASE)}~${hash('sha256', text, 'hex').slice(0, 16)}`
+  const parent = [...view.messages.values()].findLast((one) => one.run === run)?.id ?? last.id
+  const rawData = dataOf(request, last, { results })
+  return { run, before, answers, ask: { input: name, rawParts: null, rawData, parent } }
+}
+
+/** The run that spoke last in an answer: another one may have gone on with it. */
+function lastRun(view: View | null, shown: Message | undefined): string | null {
+  let run = shown?.run ?? null
+  if (view === null || run === null) return null
+  for (const message of view.messages.values()) {
+    const goesOn = message.parts.some((part) => part['continues'] === true)
+    const above = view.messages.get(message.parent ?? '')
+    if (goesOn && message.run !== undefined && above?.run === run) run = message.run
+  }
+  return run
 }
 
 /** The same question, answered once more: an input without words of its own. */
@@ -118,9 +162,14 @@ function partsOf({ parts }: UiMessageIn): string {
 }
 
 /** What the agent may want to know beside the words; `null`: nothing. */
-function dataOf({ extra }: ChatRequest, { metadata }: UiMessageIn): string | null {
+function dataOf(
+  { extra }: ChatRequest,
+  { metadata, role }: UiMessageIn,
+  more: Readonly<Record<string, unknown>> = {},
+): string | null {
   const data = {
-    ...(metadata !== undefined && metadata !== null && { metadata }),
+    ...more,
+    ...(role === 'user' && metadata !== undefined && metadata !== null && { metadata }),
     ...(Object.keys(extra).length > 0 && { body: extra }),
   }
   return Object.keys(data).length === 0 ? null : JSON.stringify(data)

@@ -3,6 +3,7 @@ import type { Hub } from '../../core/hub.ts'
 import type { Inputs } from '../../core/inputs.ts'
 import type { Limits } from '../../core/limits.ts'
 import type { Log } from '../../core/log.ts'
+import type { Questions } from '../../core/questions.ts'
 import type { Runs } from '../../core/runs.ts'
 import type { Sessions } from '../../core/sessions.ts'
 import type { SessionSettings } from '../../core/transitions/session.ts'
@@ -14,6 +15,7 @@ export interface AiSdkPorts {
   readonly views: Pick<Views, 'at'>
   readonly inputs: Pick<Inputs, 'receive' | 'cancel' | 'fate'>
   readonly runs: Pick<Runs, 'cancel'>
+  readonly questions: Pick<Questions, 'answer'>
   readonly sessions: Pick<Sessions, 'open'>
   readonly clock: Clock
   readonly limits: Limits

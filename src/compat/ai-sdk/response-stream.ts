@@ -2,15 +2,19 @@ import type { Timer } from '../../core/clock.ts'
 import { expected } from '../../core/error-frame.ts'
 import type { HeldlineError } from '../../protocol/errors.ts'
 import { isOver, type Run } from '../../protocol/fold/fold-run.ts'
+import type { Message } from '../../protocol/fold/message.ts'
 import type { View } from '../../protocol/fold/view.ts'
 import { UiMessageTeller, type UiMessageChunk } from '../../protocol/formats/to-ai-sdk.ts'
 import type { SessionId } from '../../protocol/ids.ts'
-import { RunAnswer } from './answer.ts'
+import { RunAnswer, waitsForClient } from './answer.ts'
 import type { AiSdkPorts } from './ports.ts'
 import { Watch } from './watch.ts'
 
 /** What is followed: the run, or the input that will have one. */
-export type Target = { readonly run: string } | { readonly input: string }
+export type Target = {
+  /** The reader has this answer, and the run goes on with it: only what follows is told. */
+  readonly before?: Message
+} & ({ readonly run: string } | { readonly input: string })
 
 /** Where the chunks go. */
 export interface ChunkSink {
@@ -38,7 +42,8 @@ export class ResponseStream {
   readonly #session: SessionId
   readonly #ports: Ports
   readonly #sink: ChunkSink
-  readonly #teller = new UiMessageTeller()
+  readonly #teller: UiMessageTeller
+  readonly #before: Message | null
   readonly #input: string | null
   #run: { readonly id: string; readonly answer: RunAnswer } | null = null
   #watch: Watch | null = null
@@ -55,7 +60,10 @@ export class ResponseStream {
     this.#session = session
     this.#ports = ports
     this.#sink = sink
+    this.#teller = new UiMessageTeller({ from: target.before ?? null })
     this.#input = 'input' in target ? target.input : null
+    // The run whose answer it is tells of it itself.
+    this.#before = 'input' in target ? (target.before ?? null) : null
     if ('run' in target) this.#follow(target.run)
   }
 
@@ -88,7 +96,7 @@ export class ResponseStream {
   }
 
   #follow(run: string): void {
-    this.#run = { id: run, answer: new RunAnswer(run) }
+    this.#run = { id: run, answer: new RunAnswer(run, this.#before) }
   }
 
   #lookSoon(): void {
@@ -148,8 +156,10 @@ export class ResponseStream {
       return this.close()
     }
     this.#pending.push(...chunks)
-    if (over && !this.#teller.over) this.#pending.push(...endOf(run))
-    if (over) this.#state = 'complete'
+    const waits = message !== null && waitsForClient(view, run, message)
+    if (waits) this.#pending.push({ type: 'finish', finishReason: 'tool-calls' })
+    else if (over && !this.#teller.over) this.#pending.push(...endOf(run))
+    if (over || waits) this.#state = 'complete'
     this.#flush()
   }
 

@@ -5,8 +5,8 @@ import { isOfNoun } from '../../protocol/codec.ts'
 import type { SessionId } from '../../protocol/ids.ts'
 import type { Position } from '../../protocol/position.ts'
 
-/** What changes a response: what an agent says, and what becomes of its run and of its input. */
-const NOUNS = ['message', 'run', 'input']
+/** What changes a response: what an agent says and asks, and what becomes of its run and of its input. */
+const NOUNS = ['message', 'run', 'input', 'question']
 
 /**
  * A cursor that says when something has happened. What has, the view says: so a reader that was slow, or that comes later, is told the same by

@@ -344,9 +344,14 @@ describe('a request that is refused [P-18.8]', () => {
     sends('messages that are no list', { id: 's1', messages: {} }, 'invalid_request'),
     sends('an empty list', body('s1'), 'invalid_request'),
     sends(
+      'nobody’s words as the last',
+      body('s1', { ...user('u9'), role: 'system' }),
+      'invalid_request',
+    ),
+    sends(
       'an answer as the last message',
       body('s1', user('u1'), assistant('a1')),
-      'invalid_request',
+      'message_not_found',
     ),
     sends('another role', body('s1', { ...user('u1'), role: 'tool' }), 'invalid_request'),
     sends('a message without an id', body('s1', { role: 'user', parts: [] }), 'invalid_request'),

@@ -37,9 +37,21 @@ class State implements ChatState<UIMessage> {
 export class Chat extends AbstractChat<UIMessage> {
   readonly errors: Error[] = []
 
-  constructor(id: string, transport: ChatTransport<UIMessage>, messages: UIMessage[] = []) {
+  /** @param automatic whether it sends by itself what people did with an answer's tools */
+  constructor(
+    id: string,
+    transport: ChatTransport<UIMessage>,
+    messages: UIMessage[] = [],
+    automatic?: (options: { messages: UIMessage[] }) => boolean,
+  ) {
     const errors: Error[] = []
-    super({ id, transport, state: new State(messages), onError: (error) => errors.push(error) })
+    super({
+      id,
+      transport,
+      state: new State(messages),
+      onError: (error) => errors.push(error),
+      ...(automatic && { sendAutomaticallyWhen: automatic }),
+    })
     this.errors = errors
   }
 
