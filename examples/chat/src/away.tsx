@@ -32,7 +32,7 @@ export function Away({ subject, name, onReturn }: Props) {
             <div>
               <strong>Your answer is ready</strong>
               <time>{new Date(mail.at).toLocaleTimeString()}</time>
-              <p>{mail.text.slice(0, 180)}</p>
+              <p>{plain(mail.text).slice(0, 180)}…</p>
             </div>
           </li>
         ))}
@@ -43,6 +43,11 @@ export function Away({ subject, name, onReturn }: Props) {
       </button>
     </main>
   )
+}
+
+/** Of Markdown, the words. */
+function plain(text: string): string {
+  return text.replace(/[*_`#]|^\|.*$/gm, '').replace(/\n{2,}/g, '\n')
 }
 
 function useInbox(subject: string): readonly Mailed[] {

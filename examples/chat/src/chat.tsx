@@ -84,7 +84,7 @@ function Talk({ room, onAway, onLeave }: Props & { readonly onAway: () => void }
         <p className="pill line" data-state={connection}>
           {LINES[connection]}
         </p>
-        <HealthPill agent={agent} />
+        <HealthPill agent={agent} known={connection === 'live'} />
         <Faces members={session.presence} />
         <button type="button" className="away-button" onClick={onAway}>
           Go away

@@ -24,11 +24,18 @@ const MEANS: Readonly<Record<AgentState, string>> = {
   lost: 'It is gone. The next process takes over; you can write meanwhile.',
 }
 
-export function HealthPill({ agent }: { readonly agent: Agent }) {
+interface PillProps {
+  readonly agent: Agent
+  /** We hear of it: else this is what it was. */
+  readonly known: boolean
+}
+
+export function HealthPill({ agent, known }: PillProps) {
   return (
-    <p className="pill health" data-state={agent.state}>
+    <p className="pill health" data-state={agent.state} data-known={known}>
       <span className="lamp" aria-hidden="true" />
       {WORDS[agent.state]}
+      {!known && agent.state !== 'idle' && ', when last heard'}
     </p>
   )
 }
