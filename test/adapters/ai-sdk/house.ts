@@ -17,6 +17,7 @@ export interface House {
   readonly proxy: TcpProxy
   newSession(): Promise<string>
   ask(method: string, path: string, body?: unknown): Promise<Json>
+  token(): Promise<string>
   events(id: string): Promise<readonly { readonly type: string; readonly data: Json }[]>
   /** The transport of another page, with a connection of its own. */
   transport(options?: Partial<SessionChatTransportOptions>): SessionChatTransport
@@ -59,6 +60,7 @@ export function useHouse(): House {
       return proxy
     },
     ask,
+    token,
     async newSession() {
       const id = `chat-${process.pid}-${sessions++}`
       await ask('PUT', `/sessions/${id}`, {})
