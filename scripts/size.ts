@@ -12,9 +12,9 @@ interface Limit {
 
 const limits: readonly Limit[] = [
   { name: 'heldline/agent', entry: 'src/agent/index.ts', maxBytes: 14_000, laterBytes: 7_000 },
-  { name: 'heldline/client', entry: 'src/client/index.ts', maxBytes: 15_000, laterBytes: 6_500 },
+  { name: 'heldline/client', entry: 'src/client/index.ts', maxBytes: 15_000, laterBytes: 7_000 },
   // With the client in it, and without React itself.
-  { name: 'heldline/react', entry: 'src/react/index.ts', maxBytes: 17_000, laterBytes: 6_500 },
+  { name: 'heldline/react', entry: 'src/react/index.ts', maxBytes: 17_000, laterBytes: 7_000 },
   // Beyond the client, which it builds on.
   {
     name: 'heldline/ai-sdk',

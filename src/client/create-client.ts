@@ -24,6 +24,11 @@ export interface ClientOptions {
    * no signals. The code of the latter two is loaded when the first is tried.
    */
   readonly transport?: TransportKind | 'auto'
+  /**
+   * `leader`: where it comes to server-sent events, one tab of this browser reads for all that show the same sessions to the same person; over HTTP/1.1 a browser
+   * opens six connections to a server at most. Default: each tab reads for itself. Sockets are not bound by that, and never shared.
+   */
+  readonly share?: 'leader'
   /** Default: that of the platform. Where there is none, as good as one that does not open. */
   readonly WebSocket?: WebSocketConstructor
   /** Default: that of the platform. */
@@ -48,7 +53,9 @@ export function createClient(options: ClientOptions): Client {
   const base = baseOf(options.url)
   const fetch = options.fetch ?? ((url, init) => globalThis.fetch(url, init))
   const random = options.random ?? Math.random
-  const http = new HttpLater({ base, fetch, credentials, clock, random }, loadOverHttp)
+  const namespace = options.namespace ?? 'heldline'
+  const share = options.share === undefined ? null : namespace
+  const http = new HttpLater({ base, fetch, credentials, share, clock, random }, loadOverHttp)
   return new Client({
     clock,
     credentials,
@@ -56,7 +63,7 @@ export function createClient(options: ClientOptions): Client {
     random,
     page: findPage(),
     storages: { ...findStorages(), ...options.storage },
-    namespace: options.namespace ?? 'heldline',
+    namespace,
     transport: options.transport ?? 'auto',
     open: opener(base, options.WebSocket, http),
   })

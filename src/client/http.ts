@@ -12,6 +12,8 @@ export interface HttpPorts {
   readonly base: string
   readonly fetch: Fetch
   readonly credentials: Credentials
+  /** Names the tabs that read by one of them; `null`: each reads for itself. */
+  readonly share: string | null
   readonly clock: Clock
   /** From 0 to below 1: spreads what is tried again. */
   readonly random: () => number

@@ -22,7 +22,7 @@ export type OutboxState = 'pending' | 'sent' | 'acked' | 'failed'
 /** What makes a message an input: it is sent as a request, which appends both at once. [P-11.1] */
 export interface EntryInput {
   readonly mode: Exclude<InputMode, 'interrupt'>
-  readonly run?: string
+  readonly run?: string | undefined
   readonly data?: unknown
 }
 

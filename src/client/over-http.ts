@@ -3,7 +3,8 @@ import { EventReader, type EventReaderPorts } from './event-reader.ts'
 import { Http, type HttpPorts } from './http.ts'
 import type { Kit } from './kit.ts'
 import { ReadMarker } from './read-marker.ts'
-import { HttpTransport } from './transport/http-transport.ts'
+import { HttpTransport, subjectOf, type Follow } from './transport/http-transport.ts'
+import { canLead, followByLeader, Tabs } from './transport/leader.ts'
 import { followByPolling } from './transport/long-poll.ts'
 import { followBySse } from './transport/sse.ts'
 import type { HttpKind, Transport, TransportEvents } from './transport/transport.ts'
@@ -23,14 +24,23 @@ export interface OverHttp {
  */
 export function overHttp(ports: HttpPorts, kit: Kit, signal: AbortSignal): OverHttp {
   const http = new Http({ ...ports, kit })
-  const { clock, random } = ports
+  const { clock, random, base, share } = ports
+  const tabs = new Map<string, Tabs>()
+  const streamOf = ({ token }: Secrets): Follow => {
+    const subject = subjectOf(token)
+    if (share === null || subject === '' || !canLead()) return followBySse
+    const name = `${share}:${base}:${subject}`
+    const known = tabs.get(name) ?? new Tabs(name, followBySse, { http, clock, random })
+    tabs.set(name, known)
+    return followByLeader(known)
+  }
   return {
     reader: (reading, tail, behind) =>
       new EventReader(reading, { http, clock, random }, tail, behind),
     marker: (session) => new ReadMarker(session, kit),
     verbs: (session) => new Verbs({ http, clock, random, signal }, session),
     open(kind, secrets, events) {
-      const follow = kind === 'sse' ? followBySse : followByPolling
+      const follow = kind === 'sse' ? streamOf(secrets) : followByPolling
       return new HttpTransport(kind, follow, { http, clock }, secrets, events)
     },
   }

@@ -29,7 +29,7 @@ export interface PromptOptions extends Pick<SendOptions, 'id' | 'parent'> {
   /** `queue`, the default: for the next run. `steer`: for the run that lives, at its next step. */
   readonly mode?: EntryInput['mode']
   /** The run that it is meant for. Default: whichever lives, or comes next. */
-  readonly run?: string
+  readonly run?: string | undefined
   readonly data?: unknown
 }
 
@@ -174,15 +174,7 @@ export class Session {
    * @throws ClientError as `publish` does
    */
   send(content: string | readonly Part[], options: SendOptions = {}): Promise<Ack> {
-    const { id = mintId(this.#now()), parent, role = 'user', metadata } = options
-    const data = {
-      message: id,
-      role,
-      parts: partsOf(content),
-      ...(parent !== undefined && { parent }),
-      ...(metadata !== undefined && { metadata }),
-    }
-    return this.publish({ type: 'message.completed', id, data })
+    return this.#say(content, options)
   }
 
   /**
@@ -191,17 +183,8 @@ export class Session {
    * @throws ClientError as `publish` does; `too_late` where it was cancelled before it arrived
    */
   prompt(content: string | readonly Part[], options: PromptOptions = {}): Promise<Ack> {
-    const { id = mintId(this.#now()), parent, mode = 'queue', ...more } = options
-    const data = {
-      message: id,
-      role: 'user',
-      parts: partsOf(content),
-      ...(parent !== undefined && { parent }),
-    }
-    return quiet(() => {
-      this.#engine.attach()
-      return this.#engine.outbox.add([{ type: 'message.completed', id, data }], { mode, ...more })
-    })
+    const { mode = 'queue', run, data, ...said } = options
+    return this.#say(content, said, { mode, run, data })
   }
 
   /** Sends what has failed once more, by the id of the message or of the first event. */
@@ -308,6 +291,21 @@ export class Session {
    */
   presence(wish: PresenceRequest): Promise<void> {
     return quiet(() => this.#engine.present(wish))
+  }
+
+  #say(content: string | readonly Part[], options: SendOptions, input?: EntryInput): Promise<Ack> {
+    const { id = mintId(this.#now()), parent, role = 'user', metadata } = options
+    const data = {
+      message: id,
+      role,
+      parts: partsOf(content),
+      ...(parent !== undefined && { parent }),
+      ...(metadata !== undefined && { metadata }),
+    }
+    return quiet(() => {
+      this.#engine.attach()
+      return this.#engine.outbox.add([{ type: 'message.completed', id, data }], input)
+    })
   }
 }
 

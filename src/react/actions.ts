@@ -59,10 +59,13 @@ export function actionsOf({ session, data, select }: ActionPorts): SessionAction
     return found
   }
 
+  const send: SessionActions['send'] = (content, options) =>
+    session().prompt(content, { ...end(), ...options })
+
   return {
     session,
-    send: (content, options) => session().prompt(content, { ...end(), ...options }),
-    steer: (content, options) => session().prompt(content, { ...end(), ...options, mode: 'steer' }),
+    send,
+    steer: (content, options) => send(content, { ...options, mode: 'steer' }),
     interrupt: (content, options) =>
       session().interrupt(content, { ...(content !== undefined && end()), ...options }),
     async cancel(target) {
@@ -82,7 +85,7 @@ export function actionsOf({ session, data, select }: ActionPorts): SessionAction
     async edit(id, content) {
       const { parent } = find(id, 'user')
       const edited = mintId(Date.now())
-      const said = session().prompt(content, { id: edited, parent })
+      const said = send(content, { id: edited, parent })
       select(edited)
       return said
     },

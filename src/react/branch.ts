@@ -1,6 +1,3 @@
-import type { ClientMessage } from '../client/pending.ts'
-import { siblingsOf } from '../protocol/branches.ts'
-
 /** Which of the alternatives is looked at: this view's own, until it is shared. [P-16] */
 export interface Branch {
   /** The message that the path goes through: what was selected here, else what is shared; `null`: the latest message. */
@@ -17,12 +14,3 @@ export interface Branch {
 }
 
 export type BranchVerbs = Pick<Branch, 'select' | 'share'>
-
-export function branchOf(
-  selected: string | null,
-  messages: readonly ClientMessage[],
-  verbs: BranchVerbs,
-): Branch {
-  const siblings = (id: string): string[] => siblingsOf(messages, id).map((one) => one.id)
-  return { selected, siblings, ...verbs }
-}

@@ -47,8 +47,7 @@ export class ClientHolder {
     this.#holds += 1
     clearTimeout(this.#linger)
     return () => {
-      this.#holds -= 1
-      if (this.#holds === 0 && this.#own)
+      if (--this.#holds === 0 && this.#own)
         this.#linger = setTimeout(() => this.#close(), this.lingerMs)
     }
   }

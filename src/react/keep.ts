@@ -1,10 +1,10 @@
 /** One level deep: an array or object with the same things in it. */
 function keep<T>(before: T, next: T): T {
-  if (Object.is(before, next) || !isObject(before) || !isObject(next)) return next
-  const names = Object.keys(next)
+  if (!isObject(before) || !isObject(next)) return next
+  const fields = Object.entries(next)
   const same =
-    names.length === Object.keys(before).length &&
-    names.every((name) => Object.is(Reflect.get(before, name), Reflect.get(next, name)))
+    fields.length === Object.keys(before).length &&
+    fields.every(([name, value]) => before[name] === value)
   return same ? before : next
 }
 
@@ -15,6 +15,6 @@ export function keepFields<T extends object>(before: T, next: T): T {
   return keep(before, kept)
 }
 
-function isObject(value: unknown): value is object {
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null
 }

@@ -2,7 +2,7 @@ import type { ClientError } from '../client/client-error.ts'
 import type { LinkState } from '../client/link-state.ts'
 import type { ClientMessage } from '../client/pending.ts'
 import type { SessionSnapshot, SessionState } from '../client/session-types.ts'
-import { activePath, sharedBranch } from '../protocol/branches.ts'
+import { activePath, sharedBranch, siblingsOf } from '../protocol/branches.ts'
 import type { Member } from '../protocol/event.ts'
 import type { Input, Question } from '../protocol/fold/fold-input.ts'
 import { isOver, type Run } from '../protocol/fold/fold-run.ts'
@@ -10,7 +10,7 @@ import type { Controller } from '../protocol/record-events.ts'
 import type { SessionActions } from './actions.ts'
 import { agentHealth, IDLE, type AgentHealth } from './agent-health.ts'
 import { keepFields } from './keep.ts'
-import { branchOf, type Branch, type BranchVerbs } from './branch.ts'
+import type { Branch, BranchVerbs } from './branch.ts'
 
 /** What a component sees of a session. Each field is the same object until something of it changes. */
 export interface SessionData {
@@ -75,12 +75,13 @@ const NOTHING: Omit<SessionData, 'branch'> = {
 export class Shown {
   data: SessionData
   readonly #verbs: BranchVerbs
-  /** Of all branches. */
-  #all: readonly ClientMessage[] = []
+  /** Of all messages: which is whose child. */
+  #tree = ''
+  #siblings: Branch['siblings'] = () => []
 
   constructor(verbs: BranchVerbs) {
     this.#verbs = verbs
-    this.data = { ...NOTHING, branch: branchOf(null, [], verbs) }
+    this.data = { ...NOTHING, branch: this.#branch(null, []) }
   }
 
   /** @returns whether something changed */
@@ -115,13 +116,9 @@ export class Shown {
   }
 
   #branch(selected: string | null, all: readonly ClientMessage[]): Branch {
-    const before = this.#all
-    this.#all = all
-    const { branch } = this.data
-    const same =
-      branch.selected === selected &&
-      all.length === before.length &&
-      all.every(({ id, parent }, i) => id === before[i]?.id && parent === before[i].parent)
-    return same ? branch : branchOf(selected, all, this.#verbs)
+    const tree = all.map(({ id, parent }) => `${id} ${parent}`).join()
+    if (tree !== this.#tree) this.#siblings = (id) => siblingsOf(all, id).map((one) => one.id)
+    this.#tree = tree
+    return { ...this.#verbs, selected, siblings: this.#siblings }
   }
 }

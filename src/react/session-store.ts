@@ -85,10 +85,6 @@ export class SessionStore {
       client.on('state', refresh),
       session.on('error', (error) => {
         this.#error = error
-        this.#refresh()
-      }),
-      session.on('state', (state) => {
-        if (state === 'live') this.#error = null
       }),
     ]
     try {
@@ -101,15 +97,10 @@ export class SessionStore {
   }
 
   #refresh(): void {
-    const { connection } = this.#holder
     const snapshot = this.#session?.getSnapshot() ?? null
-    const sources = {
-      snapshot,
-      connection: connection(),
-      error: this.#error,
-      selected: this.#selected,
-    }
-    if (!this.#shown.take(sources)) return
+    const error = snapshot?.state === 'failed' ? this.#error : null
+    const connection = this.#holder.connection()
+    if (!this.#shown.take({ snapshot, connection, error, selected: this.#selected })) return
     this.#handle = { ...this.#shown.data, ...this.#actions }
     for (const listener of this.#listeners) listener()
   }

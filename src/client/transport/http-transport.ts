@@ -205,7 +205,7 @@ function welcome(token: string | null): Received {
 }
 
 /** The `sub` of a JWT; empty where it is none. Nothing is proved by it, and nothing is decided but whose outbox it is. */
-function subjectOf(token: string | null): string {
+export function subjectOf(token: string | null): string {
   try {
     const payload = (token?.split('.')[1] ?? '').replaceAll('-', '+').replaceAll('_', '/')
     const { sub } = JSON.parse(atob(payload)) as { readonly sub?: unknown }

@@ -11,11 +11,25 @@ type Snapshot = ReceivedOf<'snapshot'>
 
 /** Requests that are held until there is something: through whatever lets plain HTTP through. [P-9.4] */
 export async function followByPolling(following: Following): Promise<void> {
-  const { session, signal, clock } = following
-  let position = following.position
+  let { position } = following
   if (position !== null) following.opened()
-  let wait = 0
-  while (!signal.aborted) {
+  for (let wait = 0; !following.signal.aborted; wait = WAIT_S)
+    position = await readOn(following, position, wait)
+}
+
+/**
+ * Reads by requests until there is nothing more: the view, where there is no position, and what follows.
+ * @param wait seconds that the first request is held where there is nothing
+ * @returns the position that was reached
+ */
+export async function readOn(
+  following: Following,
+  from: string | null,
+  wait: number,
+): Promise<string> {
+  const { session, clock } = following
+  let position = from
+  for (let held = wait; ; held = 0) {
     if (position === null) {
       const snapshot = await firstView(following)
       // Only now: a session that may not be read refuses the attach.
@@ -23,15 +37,13 @@ export async function followByPolling(following: Following): Promise<void> {
       following.frame(snapshot)
       position = snapshot.position
     }
-    const page = await poll(following, position, wait)
-    if (page === null) {
-      position = null
-      continue
-    }
-    if (page.events.length > 0) following.frame({ type: 'events', session, events: page.events })
-    position = page.position
+    const page = await poll(following, position, held)
+    if (page !== null && page.events.length > 0)
+      following.frame({ type: 'events', session, events: page.events })
+    position = page?.position ?? null
+    if (page === null || position === null) continue
     following.frame({ type: 'heartbeat', at: clock.now(), heads: { [session]: page.head } })
-    wait = page.more ? 0 : WAIT_S
+    if (!page.more) return position
   }
 }
 

@@ -29,7 +29,14 @@ export function makeHttpWorld(
   const kinds: TransportKind[] = []
   const requestsOf = (credentials: Credentials): HttpLater =>
     new HttpLater(
-      { base: 'http://held', fetch: http.fetch, credentials, clock, random: () => 0.5 },
+      {
+        base: 'http://held',
+        share: null,
+        fetch: http.fetch,
+        credentials,
+        clock,
+        random: () => 0.5,
+      },
       load,
     )
   return {

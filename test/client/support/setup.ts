@@ -57,8 +57,9 @@ export function makeWorld(): World {
         namespace: 'heldline',
         http:
           options.http ??
-          new HttpLater({ base: 'http://held', fetch, credentials, clock, random: () => 0.5 }, () =>
-            Promise.resolve(code),
+          new HttpLater(
+            { base: 'http://held', share: null, fetch, credentials, clock, random: () => 0.5 },
+            () => Promise.resolve(code),
           ),
         open: options.open ?? server.open,
         transport: options.transport ?? 'auto',
