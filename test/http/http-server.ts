@@ -44,6 +44,8 @@ export interface HttpServerOptions {
   readonly httpLimits?: Partial<HttpLimits>
   /** What is to be different about the ports. */
   readonly ports?: Partial<HttpPorts>
+  /** For so long a lost run may be taken over, before its answer has failed for clients of the AI SDK. */
+  readonly aiSdkLostMs?: number
   /** In the place of the memory store, around it. */
   readonly around?: (store: Store) => Store
   /** What the webhook is told of; nothing is sent. */
@@ -135,7 +137,11 @@ export async function startHttp(options: HttpServerOptions = {}) {
     health: () => store.check(),
     allowsOrigin: originRule([ORIGIN], true),
     defaultSettings,
-    aiSdk: new AiSdkChat({ ...faced, onAbort: 'detach' }),
+    aiSdk: new AiSdkChat({
+      ...faced,
+      onAbort: 'detach',
+      ...(options.aiSdkLostMs !== undefined && { lostMs: options.aiSdkLostMs }),
+    }),
     durability: store.durability,
     draining: () => draining,
     ...(options.httpLimits && { httpLimits: options.httpLimits }),

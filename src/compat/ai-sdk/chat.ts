@@ -1,7 +1,7 @@
 import { demand, reaches, type Grant } from '../../core/access.ts'
 import { HeldlineError } from '../../protocol/errors.ts'
 import type { By } from '../../protocol/event.ts'
-import { isOver } from '../../protocol/fold/fold-run.ts'
+import { isOver, type Run } from '../../protocol/fold/fold-run.ts'
 import type { View } from '../../protocol/fold/view.ts'
 import { toUiMessage, type UiMessage } from '../../protocol/formats/to-ai-sdk.ts'
 import type { ChatRequest } from '../../protocol/http-ai-sdk.ts'
@@ -9,7 +9,7 @@ import { parseSessionId, type SessionId } from '../../protocol/ids.ts'
 import { uiPath } from '../../protocol/formats/ui-answer.ts'
 import { RunAnswer, waitsForClient } from './answer.ts'
 import { askOf, goOnOf, type Ask, type GoOn } from './intent.ts'
-import type { AiSdkPorts } from './ports.ts'
+import { LOST_MS, type AiSdkPorts } from './ports.ts'
 import { ResponseStream, type ChunkSink, type Target } from './response-stream.ts'
 
 /** The session that a chat id names. @throws HeldlineError `invalid_session_id` */
@@ -62,7 +62,7 @@ export class AiSdkChat {
     demandReading(grant, session)
     const view = await this.#viewOf(session)
     if (view === null) return null
-    const live = [...view.runs.values()].findLast(({ status }) => !isOver(status))
+    const live = [...view.runs.values()].findLast((run) => this.#isActive(run))
     const said = live === undefined ? null : new RunAnswer(live.id).in(view)
     // Its client is to be ready for what people do with its tools.
     if (said !== null && waitsForClient(view, live, said))
@@ -87,7 +87,7 @@ export class AiSdkChat {
     demand(grant, 'send', session)
     const by = { subject: grant.subject }
     const view = await this.#ports.views.at(session)
-    const live = [...view.runs.values()].filter(({ status }) => !isOver(status))
+    const live = [...view.runs.values()].filter((run) => this.#isActive(run))
     const waiting = live.length > 0 ? [] : [...view.inputs.values()]
     const own = waiting.filter((input) => input.by === grant.subject)
     const runs: string[] = []
@@ -130,6 +130,12 @@ export class AiSdkChat {
       messages.unshift(message)
     }
     return { messages, more: messages.length < all.length }
+  }
+
+  /** It lives, or may be taken over still. */
+  #isActive({ status, updatedAt }: Run): boolean {
+    const { clock, lostMs = LOST_MS } = this.#ports
+    return status === 'lost' ? updatedAt + lostMs > clock.now() : !isOver(status)
   }
 
   /** The questions first: a run that is asked to go on must not be asked twice. */

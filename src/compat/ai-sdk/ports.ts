@@ -24,4 +24,8 @@ export interface AiSdkPorts {
   readonly defaultSettings: SessionSettings
   /** What an abort of a client means that does not say it: the stock transport sends the same for "stop" and for "leave". */
   readonly onAbort: 'detach' | 'cancel'
+  /** For so long a run that has lost its agent may be taken over by another one, before its answer counts as failed. Default 60 s. */
+  readonly lostMs?: number
 }
+
+export const LOST_MS = 60_000

@@ -7,7 +7,7 @@ import type { View } from '../../protocol/fold/view.ts'
 import { UiMessageTeller, type UiMessageChunk } from '../../protocol/formats/to-ai-sdk.ts'
 import type { SessionId } from '../../protocol/ids.ts'
 import { RunAnswer, waitsForClient } from './answer.ts'
-import type { AiSdkPorts } from './ports.ts'
+import { LOST_MS, type AiSdkPorts } from './ports.ts'
 import { Watch } from './watch.ts'
 
 /** What is followed: the run, or the input that will have one. */
@@ -29,7 +29,7 @@ export interface ChunkSink {
   cut(): void
 }
 
-type Ports = Pick<AiSdkPorts, 'hub' | 'views' | 'inputs' | 'clock' | 'log'>
+type Ports = Pick<AiSdkPorts, 'hub' | 'views' | 'inputs' | 'clock' | 'log' | 'lostMs'>
 
 /** After a look that failed. */
 const LOOK_AGAIN_MS = 1000
@@ -55,6 +55,8 @@ export class ResponseStream {
   /** Something happened that waits for room. */
   #behind = false
   #retry: Timer | null = null
+  /** While a run waits for an agent that takes it over. */
+  #lost: Timer | null = null
 
   constructor(session: SessionId, target: Target, ports: Ports, sink: ChunkSink) {
     this.#session = session
@@ -91,6 +93,7 @@ export class ResponseStream {
     this.#state = 'closed'
     this.#pending = []
     this.#retry?.cancel()
+    this.#lost?.cancel()
     this.#watch?.close()
     this.#watch = null
   }
@@ -147,6 +150,7 @@ export class ResponseStream {
   /** The view is shared: read in this turn. */
   #tell(view: View, neverRuns: boolean): void {
     const run = this.#run === null ? undefined : view.runs.get(this.#run.id)
+    if (run?.status === 'lost' && this.#mayBeAdopted(run)) return
     const message = this.#run?.answer.in(view) ?? null
     // A run that the view has forgotten ended long ago.
     const over = neverRuns || (this.#run !== null && (run === undefined || isOver(run.status)))
@@ -161,6 +165,15 @@ export class ResponseStream {
     else if (over && !this.#teller.over) this.#pending.push(...endOf(run))
     if (over || waits) this.#state = 'complete'
     this.#flush()
+  }
+
+  /** Another agent may go on with it: for a while, nothing is told of its loss. */
+  #mayBeAdopted({ updatedAt }: Run): boolean {
+    const { clock, lostMs = LOST_MS } = this.#ports
+    const leftMs = updatedAt + lostMs - clock.now()
+    this.#lost?.cancel()
+    if (leftMs > 0) this.#lost = clock.after(leftMs, () => this.#lookSoon())
+    return leftMs > 0
   }
 
   #flush(): void {

@@ -7,7 +7,10 @@ import { until } from '../../support/until.ts'
 let server: HttpServer
 
 beforeAll(async () => {
-  server = await startHttp({ limits: { heartbeatMs: 50, outboxBytes: 2048 } })
+  server = await startHttp({
+    limits: { heartbeatMs: 50, outboxBytes: 2048 },
+    aiSdkLostMs: 5000,
+  })
   await server.ask('PUT', '/v1/sessions/s1')
   await server.ask('PUT', '/v1/sessions/closed')
   await server.ask('POST', '/v1/sessions/closed/close')
@@ -201,26 +204,27 @@ describe('a response of chunks [P-18.4]', () => {
     await sent.until('it ends', () => sent.state === 'ended')
   })
 
-  test('ends as interrupted where the input is taken back, and as an error where the agent is lost', async () => {
-    await server.ask('PUT', '/v1/sessions/ends')
-    const withdrawn = await stream('POST', CHAT, { body: body('ends', user('u1')) })
-    const { json } = await server.ask('POST', `${CHAT}/ends/stop`)
-    expect(json).toEqual({ runs: [], inputs: ['u1'] })
-    await withdrawn.until('it ends', () => withdrawn.state === 'ended')
-    expect(withdrawn.chunks).toEqual([
-      { type: 'finish', finishReason: 'interrupted' },
-      { type: 'abort' },
-    ])
-    const lost = await stream('POST', CHAT, { body: body('ends', user('u2')) })
-    await server.ask('POST', '/v1/sessions/ends/runs', { body: { run: 'r2', trigger: 'u2' } })
-    const { at } = await deadlineOf('ends', 'run:r2')
-    await server.runs.leaseDue({ session: idOf('ends'), deadline: 'run:r2', at })
-    const later = await deadlineOf('ends', 'run:r2')
-    await server.runs.leaseDue({ session: idOf('ends'), deadline: 'run:r2', at: later.at })
-    await lost.until('it ends', () => lost.state === 'ended')
-    expect(lost.chunks).toEqual([{ type: 'error', errorText: 'the agent was lost' }])
-    expect((await server.ask('GET', `${CHAT}/ends/stream`)).status).toBe(204)
-  })
+  test(
+    'ends as interrupted where the input is taken back, and as an error where the agent is lost for good',
+    { timeout: 30_000 },
+    async () => {
+      await server.ask('PUT', '/v1/sessions/ends')
+      const withdrawn = await stream('POST', CHAT, { body: body('ends', user('u1')) })
+      const { json } = await server.ask('POST', `${CHAT}/ends/stop`)
+      expect(json).toEqual({ runs: [], inputs: ['u1'] })
+      await withdrawn.until('it ends', () => withdrawn.state === 'ended')
+      expect(withdrawn.chunks).toEqual([
+        { type: 'finish', finishReason: 'interrupted' },
+        { type: 'abort' },
+      ])
+      const lost = await stream('POST', CHAT, { body: body('ends', user('u2')) })
+      await server.ask('POST', '/v1/sessions/ends/runs', { body: { run: 'r2', trigger: 'u2' } })
+      await lose('ends', 'r2')
+      await lost.until('it ends', () => lost.state === 'ended')
+      expect(lost.chunks).toEqual([{ type: 'error', errorText: 'the agent was lost' }])
+      expect((await server.ask('GET', `${CHAT}/ends/stream`)).status).toBe(204)
+    },
+  )
 
   test('is read by browsers of allowed origins alone', async () => {
     await server.ask('PUT', '/v1/sessions/cors')
@@ -228,6 +232,38 @@ describe('a response of chunks [P-18.4]', () => {
     const sent = await stream('POST', CHAT, ask)
     expect(sent.response.headers.get('access-control-allow-origin')).toBe(ORIGIN)
   })
+
+  test('goes on where another agent takes the lost run over, also for who resumes meanwhile [R6]', async () => {
+    await server.ask('PUT', '/v1/sessions/adopted')
+    const sent = await stream('POST', CHAT, { body: body('adopted', user('u1')) })
+    const run = await startRun('adopted', 'u1', 'r1')
+    await run.begin()
+    await run.say('before, ')
+    await lose('adopted', 'r1')
+    const resumed = await stream('GET', `${CHAT}/adopted/stream`)
+    const adopted = await server.ask('POST', '/v1/sessions/adopted/runs/r1/adopt', { body: {} })
+    const headers = { 'run-epoch': String(adopted.json.epoch) }
+    const data = { message: 'r1.m1', text: 'and after' }
+    const more = { body: [{ type: 'message.delta', data }], headers }
+    await server.ask('POST', '/v1/sessions/adopted/runs/r1/events', more)
+    await server.ask('POST', '/v1/sessions/adopted/runs/r1/finish', { body: {}, headers })
+    for (const one of [sent, resumed]) {
+      await one.until('it ends', () => one.state === 'ended')
+      expect(one.chunks.map(({ delta = '' }) => delta).join('')).toBe('before, and after')
+      expect(one.chunks.at(-1)).toMatchObject({ type: 'finish' })
+    }
+  })
+
+  /** Its lease is over: first it is stalled, then lost. */
+  async function lose(session: string, run: string): Promise<void> {
+    for (let n = 0; n < 2; n++) {
+      const deadline = `run:${run}`
+      const { at } = await deadlineOf(session, deadline)
+      await server.runs.leaseDue({ session: idOf(session), deadline, at })
+    }
+    const { json } = await server.ask('GET', `/v1/sessions/${session}/runs/${run}`)
+    expect(json.status).toBe('lost')
+  }
 
   async function deadlineOf(session: string, deadline: string): Promise<{ readonly at: number }> {
     const conflict = await server.store.commit({

@@ -44,7 +44,8 @@ class Reader implements ChunkSink {
     this.state = 'cut'
   }
   get text(): string {
-    return this.chunks.map((chunk) => String(chunk['delta'] ?? '')).join('')
+    const deltas = this.chunks.map(({ delta }) => delta)
+    return deltas.filter((delta) => typeof delta === 'string').join('')
   }
 }
 
