@@ -17,7 +17,11 @@ function note(entry: Entry): void {
 }
 
 note({ kind: 'load' })
-const client = createClient({ url: query.get('server') ?? '', token: query.get('token') ?? '' })
+const client = createClient({
+  url: query.get('server') ?? '',
+  token: query.get('token') ?? '',
+  ...(query.get('share') === 'leader' && { share: 'leader' }),
+})
 const session = client.session(query.get('session') ?? '')
 
 let serial = -1
