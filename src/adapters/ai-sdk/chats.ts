@@ -3,6 +3,7 @@ import type { Client } from '../../client/client.ts'
 import { ClientError } from '../../client/client-error.ts'
 import type { Session } from '../../client/session.ts'
 import { isOver } from '../../protocol/fold/fold-run.ts'
+import type { Message as SessionMessage } from '../../protocol/fold/message.ts'
 import { toUiMessage } from '../../protocol/formats/to-ai-sdk.ts'
 import { uiPath } from '../../protocol/formats/ui-answer.ts'
 import { AnswerStream, type Target } from './answer-stream.ts'
@@ -15,6 +16,8 @@ export class Chats<Message extends UIMessage> {
   readonly #client: Client
   readonly #answers = new Map<string, Set<AnswerStream>>()
   readonly #observers = new Map<string, number>()
+  /** What has not changed is the same object as before. */
+  readonly #shownAs = new WeakMap<SessionMessage, Message>()
   /** What a chat calls a message that was said in the place of another one. */
   readonly #names = new Map<string, string>()
 
@@ -122,8 +125,12 @@ export class Chats<Message extends UIMessage> {
   }
 
   #shown(session: Session, branch: string | null | undefined): Message[] {
-    // What was piped into the session by the application's own agent has the types of its own parts.
-    return uiPath(session.view, branch).map((one) => toUiMessage(one) as unknown as Message)
+    return uiPath(session.view, branch).map((message) => {
+      // What the application's own agent piped into the session has the types of its own parts.
+      const shown = this.#shownAs.get(message) ?? (toUiMessage(message) as unknown as Message)
+      this.#shownAs.set(message, shown)
+      return shown
+    })
   }
 
   #say(session: Session, ask: Ask, send: Send<Message>): Promise<unknown> {

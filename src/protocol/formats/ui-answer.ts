@@ -59,7 +59,8 @@ function joined(messages: readonly Message[], run: Run | undefined): Message | n
   const last = messages.at(-1)
   if (first === undefined || last === undefined) return null
   const status = statusOf(run, last)
-  if (first === last) return { ...first, status }
+  // The same object, as long as nothing has changed.
+  if (first === last) return first.status === status ? first : { ...first, status }
   const parts: Part[] = []
   for (const [index, message] of messages.entries()) {
     for (const part of message.parts) {

@@ -281,6 +281,57 @@ describe.each(HOOKS)('useChat of %s over a session [S3-10] [S4-09]', (_name, ver
     expect(page.now().messages.map(textOf)).toEqual(page.said())
   })
 
+  test(
+    'a resume finds an answer that begins after an earlier one, and one of which the page has a part already',
+    within,
+    async () => {
+      const id = await house.newSession()
+      const agent = slowly(id)
+      agent.allowed = all
+      const first = await openPage(useChat, id, house.transport({ version }))
+      await first.is('ready')
+      await first.now().sendMessage({ text: 'First' })
+      await first.shows('First', TEXT)
+      agent.allowed = 10
+      const transport = house.transport({ version })
+      const messages = await transport.loadMessages(id)
+      void first.now().sendMessage({ text: 'Second' })
+      await first.shows('First', TEXT, 'Second', at(10))
+      // The page was left before the second question, and in the middle of its answer.
+      const before = await openPage(useChat, id, transport, { messages, observe: false })
+      const middle = house.transport({ version })
+      const part = await middle.loadMessages(id)
+      const within = await openPage(useChat, id, middle, { messages: part, observe: false })
+      agent.allowed = all
+      await before.shows('First', TEXT, TEXT)
+      await within.shows('First', TEXT, 'Second', TEXT)
+      await before.is('ready')
+      await within.is('ready')
+      expect([before.errors, within.errors]).toEqual([[], []])
+    },
+  )
+
+  test(
+    'a run whose agent is gone is an error when nobody has taken it over for a while',
+    within,
+    async () => {
+      const id = await house.newSession()
+      const page = await openPage(useChat, id, house.transport({ version, lostMs: 100 }))
+      await page.is('ready')
+      void page.now().sendMessage({ text: 'Anybody?' })
+      let trigger: string | undefined
+      await until('it waits', async () => {
+        const { inputs } = await house.ask('GET', `/sessions/${id}/inputs`)
+        trigger = (inputs as readonly { readonly id: string }[])[0]?.id
+        return trigger !== undefined
+      })
+      // Nothing is heard of it again.
+      await house.ask('POST', `/sessions/${id}/runs`, { trigger, leaseMs: 5000 })
+      await page.is('error')
+      expect(page.errors.map(String)).toEqual(['Error: The agent was lost.'])
+    },
+  )
+
   test('a session that is not there is an error of the chat', within, async () => {
     const page = await openPage(useChat, 'chat-nowhere', house.transport({ version }), {
       observe: false,
@@ -291,3 +342,28 @@ describe.each(HOOKS)('useChat of %s over a session [S3-10] [S4-09]', (_name, ver
     expect(page.errors[0]).toMatchObject({ code: 'session_not_found' })
   })
 })
+
+test(
+  'the queue of AI SDK 7 sends what waits in the page after each answer [S3-10]',
+  within,
+  async () => {
+    const [[, version, useChat]] = HOOKS
+    const id = await house.newSession()
+    const gate = { open: false }
+    let answers = 0
+    house.agent(id, async (run) => {
+      await until('it may go on', () => gate.open)
+      await run.text(`answer ${++answers}`)
+    })
+    const page = await openPage(useChat, id, house.transport({ version }), {
+      more: { experimental_queue: true },
+    })
+    await page.is('ready')
+    void page.now().sendMessage({ text: 'One' })
+    void page.now().sendMessage({ text: 'Two' })
+    await until('it waits', () => page.now().experimental_queuedMessages.length === 1)
+    gate.open = true
+    await page.shows('One', 'answer 1', 'Two', 'answer 2')
+    expect(page.errors).toEqual([])
+  },
+)
