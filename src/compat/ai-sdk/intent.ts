@@ -46,11 +46,13 @@ export function askOf(request: ChatRequest, view: View | null): Ask {
   const rawParts = partsOf(last)
   const rawData = dataOf(request, last)
   const said = view?.messages.get(last.id)
-  // What was said already in these words is sent once more; in other words it is an edit.
-  const edited =
-    said !== undefined && request.messageId === last.id && JSON.stringify(said.parts) !== rawParts
-  if (!edited) return { input: last.id, rawParts, rawData }
-  return { input: editOf(last.id, rawParts), rawParts, rawData, parent: said.parent }
+  if (said === undefined || request.messageId !== last.id)
+    return { input: last.id, rawParts, rawData }
+  const { parent } = said
+  if (JSON.stringify(said.parts) !== rawParts)
+    return { input: editOf(last.id, rawParts), rawParts, rawData, parent }
+  // In the same words it is what was said already: sent once more, as it was sent then.
+  return { input: last.id, rawParts, rawData, ...(EDIT.test(last.id) && { parent }) }
 }
 
 /** @returns `null`: the last message is not an answer @throws HeldlineError `message_not_found` where it is none of this session's runs */
@@ -93,9 +95,8 @@ function again(request: ChatRequest, last: UiMessageIn, view: View | null): Ask 
   if (view === null || question === undefined) {
     throw new HeldlineError('message_not_found', 'unable to answer anew; there is no such message')
   }
-  const { messageId = last.id } = request
-  const asked = messageId === last.id || messageId === question.id
-  const base = asked ? lastAnswer(view, question) : messageId
+  const answer = view.messages.get(request.messageId ?? '')
+  const base = answer?.role === 'assistant' ? answer.id : lastAnswer(view, question)
   return {
     input: attemptOf(base, view),
     rawParts: null,
@@ -133,10 +134,11 @@ function attemptOf(answer: string, view: View): string {
 
 const ATTEMPT = /~again[0-9]+$/
 const MAX_BASE = 100
+const EDIT = /~[0-9a-f]{16}$/
 
 /** Other words in the place of a message, by what they say: an id of their own, and the same for the same words. */
 function editOf(id: string, rawParts: string): string {
-  const base = id.replace(/~[0-9a-f]{16}$/, '').slice(0, MAX_BASE)
+  const base = id.replace(EDIT, '').slice(0, MAX_BASE)
   return `${base}~${hash('sha256', rawParts, 'hex').slice(0, 16)}`
 }
 
