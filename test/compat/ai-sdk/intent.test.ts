@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'vitest'
 import { askOf, type Ask } from '../../../src/compat/ai-sdk/intent.ts'
-import type { WireEvent } from '../../../src/protocol/event.ts'
 import { View } from '../../../src/protocol/fold/view.ts'
 import type { UiMessageIn } from '../../../src/protocol/http-ai-sdk.ts'
 import { genesis, type Position } from '../../../src/protocol/position.ts'
@@ -13,8 +12,7 @@ function viewOf(...drafts: readonly Draft[]): View {
     const tag = `tag-${String(index + 1).padStart(4, '0')}`
     const by = { subject: 'anna', ...(run !== undefined && { run }) }
     const place = { serial: index + 1, tag, prev: view.position.tag, at: index, id: `e${index}` }
-    if (!view.apply({ ...place, type, by, data } as WireEvent))
-      throw new Error(`no place for ${type}`)
+    if (!view.apply({ ...place, type, by, data })) throw new Error(`no place for ${type}`)
   }
   return view
 }
