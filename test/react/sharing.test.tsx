@@ -1,5 +1,5 @@
 // @vitest-environment jsdom
-import { StrictMode } from 'react'
+import { Activity, StrictMode } from 'react'
 import { expect, test } from 'vitest'
 import { HeldlineProvider, useConnection, usePresence, useSession } from '../../src/react/index.ts'
 import { until } from '../support/until.ts'
@@ -212,4 +212,27 @@ test('a session that is not there is shown as failed, with the reason', async ()
     </HeldlineProvider>,
   )
   await until('failed', () => page.text() === 'failed session_not_found', { instead: page.text })
+})
+
+test('what is hidden for longer than the linger lets go of its socket, and what is shown again has a new one', async () => {
+  const id = await room.newSession()
+  const { WebSocket, traffic } = room.watched()
+  const token = await room.token('ada')
+  const page = await render(null)
+  const shown = (mode: 'visible' | 'hidden') =>
+    page.render(
+      <Activity mode={mode}>
+        <HeldlineProvider url={room.url} token={token} WebSocket={WebSocket} lingerMs={0}>
+          <Reader id={id} />
+        </HeldlineProvider>
+      </Activity>,
+    )
+  await shown('visible')
+  await until('live', () => page.text() === 'live:;')
+  await shown('hidden')
+  await until('gone', () => room.proxy.connections === 0)
+  await say(id, 'meanwhile')
+  await shown('visible')
+  await until('live again', () => page.text() === 'live:meanwhile;')
+  expect(traffic.sockets).toBe(2)
 })
