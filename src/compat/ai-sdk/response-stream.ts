@@ -1,6 +1,6 @@
 import type { Timer } from '../../core/clock.ts'
 import { expected } from '../../core/error-frame.ts'
-import type { HeldlineError } from '../../protocol/errors.ts'
+import { errorRow, type HeldlineError } from '../../protocol/errors.ts'
 import { isOver, type Run } from '../../protocol/fold/fold-run.ts'
 import type { Message } from '../../protocol/fold/message.ts'
 import type { View } from '../../protocol/fold/view.ts'
@@ -190,11 +190,15 @@ export class ResponseStream {
   /** The store may be back in a moment, and the reader has lost nothing meanwhile; a session that is gone stays gone. */
   #failed(error: HeldlineError): void {
     if (this.#state !== 'looking') return
-    if (error.code === 'session_not_found') {
+    const isOurs = error.code === 'internal'
+    if (!isOurs && !errorRow(error.code).retryable) {
       this.#sink.fail(error)
       return this.close()
     }
-    this.#ports.log.info('ai_sdk.look_failed', { session: this.#session, error })
+    this.#ports.log[isOurs ? 'error' : 'info']('ai_sdk.look_failed', {
+      session: this.#session,
+      error,
+    })
     this.#retry = this.#ports.clock.after(LOOK_AGAIN_MS, () => this.#lookSoon())
   }
 }

@@ -4,7 +4,7 @@ import {
   type ChunkSink,
   type Target,
 } from '../../../src/compat/ai-sdk/response-stream.ts'
-import { HeldlineError } from '../../../src/protocol/errors.ts'
+import { HeldlineError, type ErrorCode } from '../../../src/protocol/errors.ts'
 import type { UiMessageChunk } from '../../../src/protocol/formats/to-ai-sdk.ts'
 import { DEFAULT_LIMITS } from '../../../src/core/limits.ts'
 import { Hub } from '../../../src/core/hub.ts'
@@ -61,11 +61,11 @@ async function follow(session: string, target: Target, reader: Reader) {
   // It hears no wake-up: what it finds, it finds by looking at the heads.
   const hub = new Hub({ ...ports, limits: { ...DEFAULT_LIMITS, verifyMs: 20 } })
   const views = new Views(server.store, DEFAULT_LIMITS)
-  const state = { looks: 0, failures: 0 }
+  const state = { looks: 0, failures: 0, failure: 'store_unavailable' as ErrorCode }
   const failing: Pick<Views, 'at'> = {
     at: async (id) => {
       state.looks++
-      if (state.failures-- > 0) throw new HeldlineError('store_unavailable', 'gone for a moment')
+      if (state.failures-- > 0) throw new HeldlineError(state.failure, 'as the test has it')
       return views.at(id)
     },
   }
@@ -132,6 +132,17 @@ describe('a response stream [P-18.4]', () => {
     await run.finish()
     await until('it ends', () => reader.state === 'ended')
     expect(reader.text).toBe('before, after')
+  })
+
+  test('fails where what it tells from cannot be read any more', async () => {
+    const run = await liveRun('s-corrupt')
+    const reader = new Reader()
+    const { state, hub } = await follow('s-corrupt', { run: 'r1' }, reader)
+    await until('it has begun', () => reader.chunks.length > 0)
+    Object.assign(state, { failures: 1, failure: 'event_corrupt' })
+    await run.say('never read')
+    await until('it fails', () => reader.state === 'failed')
+    expect(hub.feeds).toBe(0)
   })
 
   test('hears nothing and holds nothing once it is closed', async () => {
