@@ -46,7 +46,7 @@ interface RunSetup {
 /** What an agent does within a run. Everything is in the session as soon as it is acknowledged, whether or not anybody watches. */
 export class Run {
   readonly id: string
-  /** Counts the processes that have held the run. */
+  /** Rises with each process that takes the run. */
   readonly epoch: number
   /** An earlier process began it. */
   readonly resumed: boolean

@@ -10,6 +10,8 @@ export interface RunHint {
 }
 
 const MAX_HINTS = 10_000
+/** A page of ids each. */
+const MAX_LATEST = 2000
 
 /**
  * What this node saw last of runs that append through it. Mere hints, so that the steady state of an agent that writes reads nothing and moves no
@@ -18,23 +20,36 @@ const MAX_HINTS = 10_000
 export class RunHints {
   /** In the order of last use. */
   readonly #hints = new Map<string, RunHint>()
+  readonly #latest = new Map<SessionId, string>()
 
   get(session: SessionId, run: string): RunHint | undefined {
     return this.#hints.get(keyOf(session, run))
   }
 
   set(session: SessionId, { run }: Pick<RunClaim, 'run'>, hint: RunHint): void {
-    const key = keyOf(session, run)
-    this.#hints.delete(key)
-    this.#hints.set(key, hint)
-    if (this.#hints.size <= MAX_HINTS) return
-    const [oldest] = this.#hints.keys()
-    if (oldest !== undefined) this.#hints.delete(oldest)
+    setLast(this.#hints, keyOf(session, run), hint, MAX_HINTS)
   }
 
   forget(session: SessionId, run: string): void {
     this.#hints.delete(keyOf(session, run))
   }
+
+  /** What the last start of a run in the session wrote of those that came last: see `remember`. `null`: it is not known. */
+  latest(session: SessionId): string | null {
+    return this.#latest.get(session) ?? null
+  }
+
+  setLatest(session: SessionId, text: string): void {
+    setLast(this.#latest, session, text, MAX_LATEST)
+  }
+}
+
+function setLast<Key, Value>(all: Map<Key, Value>, key: Key, value: Value, max: number): void {
+  all.delete(key)
+  all.set(key, value)
+  if (all.size <= max) return
+  const [oldest] = all.keys()
+  if (oldest !== undefined) all.delete(oldest)
 }
 
 function keyOf(session: SessionId, run: string): string {

@@ -77,14 +77,15 @@ export class Runs {
     const { agent = null } = request
     const deliverAfterMs = limits.deliveryAfterMs
     const info = { agent, trigger, producer, leaseMs, deliverTo, deliverAfterMs }
-    const started = await this.#commit(
+    const about = { session, run, info, by, maxLive: limits.maxLiveRuns }
+    const guess = { latest: this.#hints.latest(session), ...(metadata && { metadata }) }
+    const { started, latest } = await this.#commit(
       session,
-      startRun(
-        { session, run, info, by, maxLive: limits.maxLiveRuns, ...(metadata && { metadata }) },
-        random,
-      ),
+      startRun({ ...about, ...guess }, random),
     )
-    if (started.created) this.#putOff(session, { run, epoch: 1 }, 'thinking', leaseMs)
+    if (latest !== null) this.#hints.setLatest(session, latest)
+    const { created, epoch } = started
+    if (created && epoch !== null) this.#putOff(session, { run, epoch }, 'thinking', leaseMs)
     return started
   }
 

@@ -6,10 +6,15 @@ import { cancelRun } from '../../src/core/transitions/run-end.ts'
 import { acknowledge, failTry, replayDelivery } from '../../src/core/transitions/delivery.ts'
 import { parseListed } from '../../src/core/transitions/delivery-record.ts'
 import { cancelInput } from '../../src/core/transitions/input-end.ts'
+import { reserveEffect } from '../../src/core/transitions/effect.ts'
 import { receiveInput, type Received } from '../../src/core/transitions/input.ts'
 import { askQuestion } from '../../src/core/transitions/question.ts'
 import { withdrawQuestion } from '../../src/core/transitions/question-end.ts'
-import { REMEMBERED, REMEMBERED_PAGE } from '../../src/core/transitions/remembered.ts'
+import {
+  REMEMBERED,
+  REMEMBERED_PAGE,
+  REMEMBERED_PAGES,
+} from '../../src/core/transitions/remembered.ts'
 import type { SessionId } from '../../src/protocol/ids.ts'
 import { refusal } from '../core/world.ts'
 import { SystemRandom } from '../../src/system-ports.ts'
@@ -20,7 +25,7 @@ import type { OpenedStore, OpenStore } from './store.ts'
 const BY = { subject: 'ada' }
 const AGENT = { subject: 'key:agent' }
 /** With those of the page that is being filled; nothing more may be kept of what is over. */
-const BOUND = REMEMBERED + REMEMBERED_PAGE
+const BOUND = (REMEMBERED_PAGES + 1) * REMEMBERED_PAGE
 
 /**
  * That a session's record does not grow with its age, and keeps its promises about what came lately.
@@ -42,7 +47,8 @@ export function describeRemembered(name: string, open: OpenStore, count: number)
       const info = { agent: null, trigger: `t${n}`, ...rest }
       return startRun({ session: id, run: `r${n}`, by: AGENT, maxLive: 100, info }, random)
     }
-    const start = (id: SessionId, n: number) => run(opened.store, startOf(id, n))
+    const start = async (id: SessionId, n: number) =>
+      (await run(opened.store, startOf(id, n))).started
     const endRun = (id: SessionId, n: number) =>
       run(
         opened.store,
@@ -56,9 +62,9 @@ export function describeRemembered(name: string, open: OpenStore, count: number)
     }
     const cancel = (id: SessionId, n: number) =>
       run(opened.store, cancelInput({ session: id, input: `i${n}`, by: BY }, random))
-    const ask = (id: SessionId, n: number) => {
+    const ask = (id: SessionId, n: number, maxOpen = 100) => {
       const words = { prompt: 'Which?', rawSchema: null, rawData: null, expiresInMs: null }
-      const limits = { nowMs: 0, maxOpen: 100, maxBytes: 1e6 }
+      const limits = { nowMs: 0, maxOpen, maxBytes: 1e6 }
       const about = { session: id, question: `q${n}`, claim: null, by: AGENT }
       return run(opened.store, askQuestion({ ...about, ...words, ...limits }, random))
     }
@@ -104,6 +110,46 @@ export function describeRemembered(name: string, open: OpenStore, count: number)
       expect(await start(id, 0)).toMatchObject({ created: false, status: 'thinking' })
       expect(await start(id, 1)).toMatchObject({ created: true })
       expect(await refusal(endRun(id, 2))).toBe('run_not_found')
+    }, 120_000)
+
+    test('[P-10.1] [P-13.2] a run that has the id of a forgotten one has a higher epoch: no process and no effect of that one is its own', async () => {
+      const id = await session()
+      const { store } = opened
+      const reserve = (n: number, epoch: number) => {
+        const words = { effect: 'pay', tool: null, by: AGENT, idempotencyKey: 'k' }
+        const claim = { run: `r${n}`, epoch }
+        const about = { session: id, claim, maxOpenEffects: 100 }
+        return run(store, reserveEffect({ ...about, ...words }, random))
+      }
+      await start(id, 0)
+      await run(
+        store,
+        adoptRun({ session: id, run: 'r0', producer: 'p2', by: AGENT, maxLive: 100 }, random),
+      )
+      expect(await reserve(0, 2)).toMatchObject({ status: 'reserved', created: true })
+      await endRun(id, 0)
+      for (let n = 1; n <= BOUND; n++) {
+        await start(id, n)
+        await endRun(id, n)
+      }
+      expect(await start(id, 0)).toMatchObject({ created: true, epoch: 3 })
+      expect(await refusal(reserve(0, 2))).toBe('run_fenced')
+      expect(await reserve(0, 3)).toMatchObject({ status: 'unknown', created: false })
+    }, 120_000)
+
+    test('[P-10.1] those that came last are remembered, however many of before are not over', async () => {
+      const id = await session()
+      for (let n = 0; n < 100; n++) await ask(id, n)
+      const upTo = BOUND + 150
+      for (let n = 100; n < upTo; n++) {
+        await ask(id, n, 101)
+        await withdraw(id, n)
+        // Where pages are forgotten, and those of it that stay are many.
+        if (n < BOUND || n % 10 > 0) continue
+        expect(await ask(id, n - REMEMBERED + 1, 101)).toMatchObject({ status: 'withdrawn' })
+      }
+      expect(await kept(id, (n) => `question:q${n}`, 100)).toBe(100)
+      expect(await kept(id, (n) => `question:q${n}`, upTo)).toBeLessThan(upTo)
     }, 120_000)
 
     test('[P-11.1] [P-11.4] inputs that are over, but for the latest; one that waits stays', async () => {
@@ -177,7 +223,7 @@ export function describeRemembered(name: string, open: OpenStore, count: number)
 
     describe('a lost run that is adopted while its page is forgotten', () => {
       // Full pages, and a page more: the next start forgets the first page.
-      const full = REMEMBERED + REMEMBERED_PAGE
+      const full = BOUND
 
       async function lost(): Promise<SessionId> {
         const id = await session()
@@ -216,7 +262,8 @@ export function describeRemembered(name: string, open: OpenStore, count: number)
       test('is the adopter’s, where that was first', async () => {
         const id = await lost()
         const store = storeWith('run:r7', () => run(opened.store, adopt(id)))
-        expect(await run(store, startOf(id, full))).toMatchObject({ created: true })
+        const { started } = await run(store, startOf(id, full))
+        expect(started).toMatchObject({ created: true })
         expect(await found(id)).toEqual(['2 thinking', 'r7', null])
       }, 120_000)
 

@@ -72,6 +72,38 @@ describe('what an agent does, as its events show it [P-10.4] [R5]', () => {
   })
 })
 
+test('a start is one round trip, also in a session that has had runs, and whichever node they were started at before', async () => {
+  const { world, start, finish } = await open()
+  const other = agentAt(world.node())
+  const asked: string[] = []
+  const { store } = world
+  const commit = store.commit.bind(store)
+  store.commit = (request: CommitRequest) => {
+    if (request.events?.length) asked.push('commit')
+    return commit(request)
+  }
+  const fields = store.fields.bind(store)
+  store.fields = (session, names) => {
+    // The keeper reads others now and then, beside all this.
+    if (names.some((name) => /^(run|recent|trigger|live)/.test(name))) asked.push('fields')
+    return fields(session, names)
+  }
+  const runs = async (from: number, upTo: number, at = { start, finish }): Promise<string[]> => {
+    const trips: string[] = []
+    for (let n = from; n < upTo; n++) {
+      asked.length = 0
+      const { epoch } = await at.start({ run: `r${n}`, trigger: `t${n}` })
+      trips.push(asked.join(' '))
+      await at.finish(undefined, epoch ?? 0, `r${n}`)
+    }
+    return trips
+  }
+  expect(await runs(0, 120)).toEqual(Array.from({ length: 120 }, () => 'commit'))
+  // What another node did is found out once.
+  expect(await runs(120, 123, other)).toEqual(['commit commit', 'commit', 'commit'])
+  expect(await runs(123, 126)).toEqual(['commit commit', 'commit', 'commit'])
+})
+
 describe('silence [P-10.4] [R5] [S4-14]', () => {
   test('for 0.6 of the lease is stalled, for all of it lost, each told once however many nodes look', async () => {
     const { world, start, story, clock, last } = await open()

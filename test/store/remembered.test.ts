@@ -2,4 +2,4 @@ import { openMemory, openSqlite } from '../contract/stores.ts'
 import { describeRemembered } from '../contract/remembered.ts'
 
 describeRemembered('memory', openMemory, 5000)
-describeRemembered('SQLite', openSqlite, 1102)
+describeRemembered('SQLite', openSqlite, 1302)

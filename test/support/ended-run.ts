@@ -26,8 +26,8 @@ export async function endRun(
 ): Promise<void> {
   const info = { agent: null, trigger: null, producer: null, leaseMs: 25_000 }
   const start = { session, run: name, info: { ...info, deliverTo, deliverAfterMs }, by: BY }
-  await run(store, startRun({ ...start, maxLive: 100 }, random))
-  const claim = { run: name, epoch: 1 }
+  const { started } = await run(store, startRun({ ...start, maxLive: 100 }, random))
+  const claim = { run: name, epoch: started.epoch ?? 0 }
   const finished = ending ?? { status: 'finished', rawOutput: OUTPUT }
   await run(store, finishRun({ session, by: BY, claim }, finished, random))
 }

@@ -125,7 +125,7 @@ export function cancelInput(
       if (!waits && !stops && !prevents) return { done: answerOf(false, run, status) }
       // Also one that is not there, and may yet come.
       const isNew = prevents && before === null
-      const kept = isNew ? remember(known, INPUTS, input) : { guards: [], writes: [] }
+      const kept = isNew ? remember(known, INPUTS, [input]) : { guards: [], writes: [] }
       if ('read' in kept) return kept
       const ending = { status: 'cancelled', ...(reason !== undefined && { reason }) } as const
       const commit = joinParts(

@@ -125,7 +125,7 @@ function receive(
         : [{ deadline: DEADLINE.notice(inputNotice(input)), inMs: noticeAfterMs }]),
     ],
   }
-  const kept = remember(known, INPUTS, input)
+  const kept = remember(known, INPUTS, [input])
   if ('read' in kept) return kept
   return {
     commit: joinParts(

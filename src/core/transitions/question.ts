@@ -64,7 +64,7 @@ export function askQuestion(request: AskRequest, random: Random): Transition<Ask
       if ((known.fields.get(FIELD.closed) ?? null) !== null) throw sessionClosed('ask')
       const room = roomFor({ id: question, bytes: bytesAsked(request) }, request, known)
       if ('read' in room) return room
-      const kept = remember(known, QUESTIONS, question)
+      const kept = remember(known, QUESTIONS, [question])
       if ('read' in kept) return kept
       const commit = joinParts(
         kept,

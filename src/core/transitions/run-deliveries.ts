@@ -31,7 +31,8 @@ export function pendingDeliveries(
   if (subjects.length === 0) return {}
   // Random, not made of the run's id: a receiver knows a repetition by it, over all sessions.
   const made = subjects.map((to) => ({ id: random.id(), to }))
-  const kept = remember(known, DELIVERIES, ...made.map(({ id }) => id))
+  const ids = made.map(({ id }) => id)
+  const kept = remember(known, DELIVERIES, ids)
   if ('read' in kept) return kept
   const before = parseListed(known.fields.get(FIELD.deliveries) ?? null)
   const waiting = before.filter(({ failed }) => failed !== true)

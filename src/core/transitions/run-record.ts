@@ -37,6 +37,8 @@ export const RUNS: Kind = {
       ...(trigger === null ? [] : [FIELD.trigger(trigger)]),
     ]
   },
+  // Else a process that held it, and an effect that it reserved, would be those of a run that has its id again.
+  epochOf: (known, id) => parseRunText(known.fields.get(FIELD.run(id)) ?? '').epoch,
 }
 
 /** A run as its agent knows it. */

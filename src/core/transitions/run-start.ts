@@ -6,6 +6,7 @@ import type { LiveStatus, RunStatus } from '../../protocol/run-events.ts'
 import type { Decision, Known, Transition } from '../commit.ts'
 import type { Random } from '../random.ts'
 import { FIELD } from '../record.ts'
+import type { NewEvent } from '../store.ts'
 import { guardOf, joinParts, listText, parseList } from './commit-parts.ts'
 import { remember } from './remembered.ts'
 import { unknownEffects } from './run-effects.ts'
@@ -28,6 +29,8 @@ export interface StartRequest {
   readonly metadata?: Readonly<Record<string, unknown>>
   readonly by: By
   readonly maxLive: number
+  /** What a start in this session wrote last of those that came last, as far as this node knows. */
+  readonly latest?: string | null
 }
 
 export interface StartedRun {
@@ -40,6 +43,12 @@ export interface StartedRun {
   readonly leaseMs: number
 }
 
+export interface Started {
+  readonly started: StartedRun
+  /** For the guess of the next start; `null`: nothing was written. */
+  readonly latest: string | null
+}
+
 /** Not a run's id: those begin with a letter or digit. */
 export const CANCELLED_TRIGGER = '!cancelled'
 
@@ -47,18 +56,9 @@ export const CANCELLED_TRIGGER = '!cancelled'
  * Starts a run, or finds the one that its trigger has. [P-10.1]
  * @throws HeldlineError `run_exists`, `session_closed`, `run_over` for a trigger that was cancelled before, `session_limit`
  */
-export function startRun(request: StartRequest, random: Random): Transition<StartedRun> {
-  const { session, run, info, metadata } = request
-  const { trigger, agent } = info
-  const by: By = { ...request.by, run }
-  const data = {
-    run,
-    epoch: 1,
-    ...(agent !== null && { agent }),
-    ...(trigger !== null && { trigger }),
-    ...(metadata !== undefined && { metadata }),
-  }
-  const event = eventOf('run.started', data, by, random)
+export function startRun(request: StartRequest, random: Random): Transition<Started> {
+  const { session, run, info, latest } = request
+  const { trigger, leaseMs } = info
   return {
     session,
     decide: (known) => {
@@ -69,6 +69,10 @@ export function startRun(request: StartRequest, random: Random): Transition<Star
       refuseClosed(known.fields.get(FIELD.closed) ?? null)
       const live = parseList(known.fields.get(FIELD.live) ?? null)
       if (live.length >= request.maxLive) throw tooMany(request.maxLive)
+      const kept = remember(known, RUNS, [run], latest)
+      if ('read' in kept) return kept
+      const { epoch, head } = kept
+      const status = 'thinking'
       const guards = [
         { field: FIELD.closed, equals: null },
         { field: FIELD.run(run), equals: null },
@@ -76,30 +80,39 @@ export function startRun(request: StartRequest, random: Random): Transition<Star
         ...(trigger === null ? [] : [{ field: FIELD.trigger(trigger), equals: null }]),
       ]
       const writes = [
-        { field: FIELD.run(run), value: runText({ epoch: 1, status: 'thinking', said: false }) },
+        { field: FIELD.run(run), value: runText({ epoch, status, said: false }) },
         { field: FIELD.runInfo(run), value: JSON.stringify(info) },
         { field: FIELD.live, value: listText([...live, run]) },
         ...(trigger === null ? [] : [{ field: FIELD.trigger(trigger), value: run }]),
       ]
-      const deadlines = [leaseFrom(run, 'thinking', info.leaseMs)]
-      const kept = remember(known, RUNS, run)
-      if ('read' in kept) return kept
+      const events = [startedEvent(request, epoch, random)]
+      const deadlines = [leaseFrom(run, status, leaseMs)]
+      const started: StartedRun = { run, epoch, status, created: true, leaseMs }
       return {
-        commit: joinParts({ guards, events: [event], writes, deadlines }, kept),
-        answer: () => ({
-          run,
-          epoch: 1,
-          status: 'thinking',
-          created: true,
-          leaseMs: info.leaseMs,
-        }),
+        commit: joinParts({ guards, events, writes, deadlines }, kept),
+        answer: () => ({ started, latest: head }),
       }
     },
   }
 }
 
+function startedEvent(
+  { run, info: { agent, trigger }, metadata, by }: StartRequest,
+  epoch: number,
+  random: Random,
+): NewEvent {
+  const data = {
+    run,
+    epoch,
+    ...(agent !== null && { agent }),
+    ...(trigger !== null && { trigger }),
+    ...(metadata !== undefined && { metadata }),
+  }
+  return eventOf('run.started', data, { ...by, run }, random)
+}
+
 /** The run that is there in the place of one that was asked for. Its epoch is for the process that holds it. */
-function existing(known: Known, run: string, { trigger, producer }: RunInfo): Decision<StartedRun> {
+function existing(known: Known, run: string, { trigger, producer }: RunInfo): Decision<Started> {
   const text = known.fields.get(FIELD.run(run))
   const infoText = known.fields.get(FIELD.runInfo(run))
   if (text === undefined || infoText === undefined) {
@@ -114,7 +127,8 @@ function existing(known: Known, run: string, { trigger, producer }: RunInfo): De
   const { epoch, status } = parseRunText(text ?? '')
   const holds = producer !== null && producer === info.producer
   const { leaseMs } = info
-  return { done: { run, epoch: holds ? epoch : null, status, created: false, leaseMs } }
+  const started = { run, epoch: holds ? epoch : null, status, created: false, leaseMs }
+  return { done: { started, latest: null } }
 }
 
 export interface AdoptRequest {
