@@ -3,7 +3,6 @@ import { spawnSync } from 'node:child_process'
 
 const checks = [
   ['types', 'tsc', '--noEmit'],
-  // What is published is stricter: the types of its own dependencies have to agree with it too.
   ['published types', 'tsc', '--project', 'tsconfig.build.json', '--noEmit'],
   ['lint', 'oxlint', '--type-aware', '--deny-warnings'],
   ['format', 'oxfmt', '--check'],
