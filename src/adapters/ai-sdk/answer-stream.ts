@@ -10,7 +10,7 @@ import type { UiMessageChunk } from '../../protocol/formats/ui-message.ts'
 
 /** What is followed: an input, which has a run sooner or later, or a run. */
 export type Target = {
-  /** The answer goes on with this one, which the chat has. */
+  /** The chat has this answer, and what is told goes on with it: that of the run itself, or of one before it. */
   readonly before?: Message | undefined
   /** The questions that are being answered with it: the run waits for them no more, even where that is not known here yet. */
   readonly answered?: readonly string[]
@@ -156,14 +156,16 @@ export class AnswerStream {
   }
 
   #tell(run: Run): void {
-    const message = answerOf(this.#session.view, run.id, this.target.before)
+    // A run that goes on has it already.
+    const before = 'input' in this.target ? this.target.before : null
+    const message = answerOf(this.#session.view, run.id, before)
     if (message === null) {
       if (isOver(run.status)) this.#give(endOf(run), true)
       return
     }
     const chunks = this.#teller.tell(message, whyOf(run))
     if (chunks === null) return this.#begunAnew()
-    const waits = this.#waits(run, message)
+    const waits = asksPeople(this.#session.view, run, message, this.target.answered)
     const pause = { type: 'finish', finishReason: 'tool-calls' }
     this.#give(waits ? [...chunks, pause] : chunks, waits || this.#teller.over)
   }
@@ -171,25 +173,9 @@ export class AnswerStream {
   /** What was told is not what was written in the end, and cannot be taken back here. */
   #begunAnew(): void {
     if (this.#options.corrected()) return this.close()
-    // What the AI SDK takes for a disconnect: it stays resumable, and a resume tells all of it.
-    this.#fail(new TypeError('network: the answer was begun anew; resume to read it'))
-  }
-
-  /** Asked people about one of the calls that are shown: the chat has to be ready for what they do. */
-  #waits({ id, status }: Run, { parts }: Message): boolean {
-    if (status !== 'waiting') return false
-    const calls = parts.filter(({ state }) => state === 'called' || state === 'approval')
-    return [...this.#session.view.questions.values()].some((question) => {
-      const { run, status: asked, data } = question
-      if (run !== id || asked !== 'open' || !isChunk(data)) return false
-      if (this.target.answered?.includes(question.id) === true) return false
-      const { approvalId, toolCallId } = data
-      return calls.some(({ call, approval }) =>
-        approvalId === undefined
-          ? call === toolCallId
-          : isChunk(approval) && approval['id'] === approvalId,
-      )
-    })
+    const why = 'the answer was begun anew; resume to read it'
+    // What AI SDK 7 takes for a disconnect, after which it resumes by itself. The hook of 6 does not pass on that a resume is a replay: there it has to end for good.
+    this.#fail(this.#options.resetStep ? new TypeError(`network: ${why}`) : new Error(why))
   }
 
   #give(chunks: readonly UiMessageChunk[], last: boolean): void {
@@ -202,6 +188,31 @@ export class AnswerStream {
     this.#giving = false
     if (last) this.close()
   }
+}
+
+/**
+ * Whether an agent has asked people about one of the calls that are shown: the chat has to be ready for what they do with it.
+ * @param answered questions that do not count
+ */
+export function asksPeople(
+  { questions }: Pick<Session['view'], 'questions'>,
+  { id, status }: Run,
+  { parts }: Message,
+  answered: readonly string[] = [],
+): boolean {
+  if (status !== 'waiting') return false
+  const calls = parts.filter(({ state }) => state === 'called' || state === 'approval')
+  return [...questions.values()].some((question) => {
+    const { data } = question
+    const isOpen = question.run === id && question.status === 'open'
+    if (!isOpen || answered.includes(question.id) || !isChunk(data)) return false
+    const { approvalId, toolCallId } = data
+    return calls.some(({ call, approval }) =>
+      approvalId === undefined
+        ? call === toolCallId
+        : isChunk(approval) && approval['id'] === approvalId,
+    )
+  })
 }
 
 /** Where nothing was said there is no message to begin: only how it ended. */

@@ -2,11 +2,11 @@ import type { UIMessage, UIMessageChunk } from 'ai'
 import type { Client } from '../../client/client.ts'
 import { ClientError } from '../../client/client-error.ts'
 import type { Session } from '../../client/session.ts'
-import { isOver } from '../../protocol/fold/fold-run.ts'
+import { isOver, type Run } from '../../protocol/fold/fold-run.ts'
 import type { Message as SessionMessage } from '../../protocol/fold/message.ts'
-import { toUiMessage } from '../../protocol/formats/to-ai-sdk.ts'
-import { uiPath } from '../../protocol/formats/ui-answer.ts'
-import { AnswerStream, type Target } from './answer-stream.ts'
+import { toUiMessage, type UiMessage } from '../../protocol/formats/to-ai-sdk.ts'
+import { answerOf, uiPath } from '../../protocol/formats/ui-answer.ts'
+import { AnswerStream, asksPeople, type Target } from './answer-stream.ts'
 import { askOf, type Ask } from './ask.ts'
 import type { ObserveOptions, Reconnect, Send, TransportOptions } from './options.ts'
 
@@ -50,11 +50,14 @@ export class Chats<Message extends UIMessage> {
   }: Reconnect<Message>): Promise<ReadableStream<UIMessageChunk> | null> {
     const session = await this.#live(chatId, abortSignal)
     if (session === null) return null
-    const { runs, inputs, questions } = session.view
-    const asks = (run: string): boolean =>
-      [...questions.values()].some((one) => one.run === run && one.status === 'open')
-    // One that waits for people is shown by what was loaded, and says nothing until they have answered.
-    const run = [...runs.values()].findLast(({ id, status }) => !isOver(status) && !asks(id))
+    const { view } = session
+    const { runs, inputs } = view
+    // One that asks people about a tool is shown by what was loaded, and says nothing until they have answered.
+    const asks = (run: Run): boolean => {
+      const said = answerOf(view, run.id)
+      return said !== null && asksPeople(view, run, said)
+    }
+    const run = [...runs.values()].findLast((one) => !isOver(one.status) && !asks(one))
     // One whose run is over may never have been taken.
     const triggers = new Set([...runs.values()].map(({ trigger }) => trigger))
     const input =
@@ -127,10 +130,17 @@ export class Chats<Message extends UIMessage> {
   #shown(session: Session, branch: string | null | undefined): Message[] {
     return uiPath(session.view, branch).map((message) => {
       // What the application's own agent piped into the session has the types of its own parts.
-      const shown = this.#shownAs.get(message) ?? (toUiMessage(message) as unknown as Message)
+      const shown = this.#shownAs.get(message) ?? (this.#ui(message) as unknown as Message)
       this.#shownAs.set(message, shown)
       return shown
     })
+  }
+
+  /** With a call whose input is still coming, a resume of AI SDK 6 would go on with the message, and show it twice. */
+  #ui(message: SessionMessage): UiMessage {
+    const shown = toUiMessage(message)
+    if (this.#options.version !== 6) return shown
+    return { ...shown, parts: shown.parts.filter(({ state }) => state !== 'input-streaming') }
   }
 
   #say(session: Session, ask: Ask, send: Send<Message>): Promise<unknown> {

@@ -103,7 +103,7 @@ export class UiMessageTeller {
       } else if (more !== null && more !== 'wait' && unit !== undefined) {
         chunks.push(...more)
         // A text that was over stays so.
-        if (more.length > 0) told[index] = unit
+        if (more.length > 0 || unit.kind !== 'text') told[index] = unit
       } else {
         if (!this.#resetStep || index <= last) return null
         chunks.push({ type: 'reset-step' })

@@ -73,5 +73,27 @@ describe.each(HOOKS)(
       await page.is('ready')
       expect(page.errors).toEqual([])
     }, 60_000)
+
+    test('a page that does not observe has the other words, too: by itself, or after a resume', async () => {
+      const id = await house.newSession()
+      const page = await openPage(useChat, id, house.transport({ version }), { observe: false })
+      await page.is('ready')
+      void page.now().sendMessage({ text: 'Tell me' })
+      const { first, takeOver } = await byHand(id)
+      const start = [{ type: 'start' }, { type: 'start-step' }]
+      await first?.pipe([...start, ...text('First wor')], { keepOpen: true })
+      await page.shows('Tell me', 'First wor')
+      const second = await takeOver()
+      await second?.pipe([...start, ...text('Second words')])
+      if (version === 6) {
+        await page.is('error')
+        expect(page.errors.map(String)).toEqual([expect.stringContaining('begun anew')])
+        void page.now().resumeStream()
+      }
+      await page.shows('Tell me', 'Second words')
+      await second?.finish()
+      await page.is('ready')
+      expect(page.errors).toHaveLength(version === 6 ? 1 : 0)
+    }, 60_000)
   },
 )

@@ -49,7 +49,7 @@ describe.each(HOOKS)(
       house.agent(id, act)
       const transport = house.transport({ version })
       const more = { sendAutomaticallyWhen }
-      const page = await openPage(useChat, id, transport, { more })
+      const page = await openPage(useChat, id, transport, { more, observe: false })
       const other = await openPage(useChat, id, house.transport({ version }), {
         more: { resume: false },
       })
@@ -141,6 +141,49 @@ describe.each(HOOKS)(
         expect(loaded.map(textOf)).toEqual(['Book', 'Seat 7.'])
         expect(loaded[1]?.parts).toMatchObject(SHOWN)
         expect(page.errors).toEqual([])
+      },
+    )
+
+    test(
+      'a page that comes while an agent asks is ready, and goes on with what it says; a question about no tool leaves the stream as it is',
+      within,
+      async () => {
+        const { id, page } = await open(async (run) => {
+          const asked = { type: 'tool-approval-request', approvalId: 'a1', toolCallId: 'c1' }
+          await run.pipe([...START, CALL, asked, ...END])
+          await run.ask({ prompt: 'May I?', data: { approvalId: 'a1' } })
+          await run.ask({ prompt: 'Window?', question: `window-${id}` })
+          await run.pipe([{ type: 'start' }, OUTPUT, { type: 'start-step' }, ...SAID, ...END])
+        }, lastAssistantMessageIsCompleteWithApprovalResponses)
+        await until('it asks', () => partsOf(page)?.at(-1)?.type === 'tool-book')
+        await page.is('ready')
+        await page.unmount()
+        const transport = house.transport({ version })
+        const messages = await transport.loadMessages(id)
+        const again = await openPage(useChat, id, transport, {
+          messages,
+          observe: false,
+          more: { sendAutomaticallyWhen: lastAssistantMessageIsCompleteWithApprovalResponses },
+        })
+        await again.now().resumeStream()
+        await again.is('ready')
+        await again.now().addToolApprovalResponse({ id: 'a1', approved: true })
+        await until('it asks again', async () => {
+          const { status } = await house
+            .ask('GET', `/sessions/${id}/questions/window-${id}`)
+            .catch(() => ({ status: 'none' }))
+          return status === 'open'
+        })
+        expect(again.now().status).not.toBe('ready')
+        // Who comes now waits with it.
+        const third = await openPage(useChat, id, house.transport({ version }), { observe: false })
+        await until('it streams', () => third.now().messages.length === 1)
+        await house.ask('POST', `/sessions/${id}/questions/window-${id}/answer`, { answer: 'yes' })
+        await until('it goes on', () => again.said()[1] === 'Seat 7.')
+        await until('there, too', () => third.said().at(-1) === 'Seat 7.')
+        await again.is('ready')
+        expect(again.now().messages[1]?.parts).toMatchObject(SHOWN)
+        expect([again.errors, third.errors]).toEqual([[], []])
       },
     )
   },

@@ -312,6 +312,45 @@ describe.each(HOOKS)('useChat of %s over a session [S3-10] [S4-09]', (_name, ver
   )
 
   test(
+    'a reload while the input of a tool is being written shows the call once',
+    within,
+    async () => {
+      const id = await house.newSession()
+      const state = { go: false }
+      house.agent(id, async (run) => {
+        async function* chunks() {
+          yield* [{ type: 'start' }, { type: 'start-step' }]
+          yield { type: 'tool-input-start', toolCallId: 'c1', toolName: 'look' }
+          yield { type: 'tool-input-delta', toolCallId: 'c1', inputTextDelta: '{"at":' }
+          await until('it may go on', () => state.go)
+          yield { type: 'tool-input-delta', toolCallId: 'c1', inputTextDelta: '"sea"}' }
+          const input = { at: 'sea' }
+          yield { type: 'tool-input-available', toolCallId: 'c1', toolName: 'look', input }
+          yield { type: 'tool-output-available', toolCallId: 'c1', output: 'blue' }
+          yield* [{ type: 'finish-step' }, { type: 'finish', finishReason: 'stop' }]
+        }
+        await run.pipe(chunks())
+      })
+      const first = await openPage(useChat, id, house.transport({ version }))
+      await first.is('ready')
+      void first.now().sendMessage({ text: 'Look' })
+      await until('it begins', () => first.now().messages[1]?.parts.length === 2)
+      const transport = house.transport({ version })
+      const messages = await transport.loadMessages(id)
+      const page = await openPage(useChat, id, transport, { messages, observe: false })
+      await page.is('streaming')
+      state.go = true
+      await until('it is done', () => JSON.stringify(page.now().messages).includes('blue'))
+      await page.is('ready')
+      expect(page.now().messages[1]?.parts).toMatchObject([
+        { type: 'step-start' },
+        { type: 'tool-look', state: 'output-available', input: { at: 'sea' }, output: 'blue' },
+      ])
+      expect([first.errors, page.errors]).toEqual([[], []])
+    },
+  )
+
+  test(
     'a run whose agent is gone is an error when nobody has taken it over for a while',
     within,
     async () => {
