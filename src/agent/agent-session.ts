@@ -36,6 +36,9 @@ export type RunResult<Output> =
   /** It was there already, in other hands, or over: nothing was done. */
   | { readonly started: false; readonly run: string; readonly status: string }
 
+/** Where the server cannot be reached, whoever closes waits no longer: the runs are lost with their leases. */
+const CLOSE_WITHIN_MS = 5000
+
 /** One session, as its agents use it. */
 export class AgentSession {
   readonly id: string
@@ -130,7 +133,7 @@ export class AgentSession {
     return attached as Attached
   }
 
-  /** Interrupts what is under way, and waits until the end of each run is recorded. Idempotent. */
+  /** Interrupts what is under way, and waits until the end of each run is recorded, 5 s at most. Idempotent. */
   close(): Promise<void> {
     this.#closing ??= this.#close()
     return this.#closing
@@ -138,8 +141,13 @@ export class AgentSession {
 
   async #close(): Promise<void> {
     this.#closed.abort()
+    const late = new AbortController()
+    const patience = this.#api.ports.clock.after(CLOSE_WITHIN_MS, () => late.abort(agentClosed()))
     // Not for what works in them: it may not look at the signal.
-    await Promise.allSettled([...this.#live].map((run) => run.interrupt(agentClosed())))
+    await Promise.allSettled(
+      [...this.#live].map((run) => run.interrupt(agentClosed(), late.signal)),
+    )
+    patience.cancel()
   }
 
   /** @returns how the run had ended before the agent had heard of it: what was thrown then follows from that */

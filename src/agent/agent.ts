@@ -38,7 +38,7 @@ export class Agent {
     return new Worker((id) => this.session(id), options, act)
   }
 
-  /** Interrupts every run under way, and waits until each is recorded as failed. Idempotent. */
+  /** Interrupts every run under way, and waits until each is recorded as failed, 5 s at most. Idempotent. */
   close(): Promise<void> {
     const open = [...this.#sessions.values()].flatMap((one) => one.deref() ?? [])
     this.#closing ??= Promise.all(open.map((one) => one.close())).then(() => undefined)

@@ -1,4 +1,4 @@
-import { AgentError, endsRun } from './agent-error.ts'
+import { AgentError } from './agent-error.ts'
 import { Appender } from './appender.ts'
 import { Effects, type EffectName } from './effects.ts'
 import { Inputs, type InputsOptions } from './inputs.ts'
@@ -6,12 +6,12 @@ import { historyOf } from './latest-messages.ts'
 import type { Message } from '../protocol/fold/message.ts'
 import type { MessageOptions } from '../protocol/formats/message-writer.ts'
 import { mintId } from '../sdk/mint-id.ts'
-import { failureOf } from './run-failure.ts'
 import { pipeInto, type Piped, type PipeOptions } from './pipe/pipe.ts'
 import type { Pipeable } from './pipe/read-stream.ts'
 import { ask, type Ask } from './questions.ts'
 import { RunApi } from './run-api.ts'
 import { RunBranch } from './run-branch.ts'
+import { RunEnding } from './run-ending.ts'
 import { RunLife } from './run-life.ts'
 import { RunMessages } from './run-messages.ts'
 import { runTool } from './run-tool.ts'
@@ -64,8 +64,7 @@ export class Run {
   readonly #branch: RunBranch
   readonly #effects: Effects
   readonly #inputs: Inputs
-  #ending: Promise<void> | null = null
-  #failed: Error | null = null
+  readonly #ending: RunEnding
   #told: Promise<unknown> = Promise.resolve()
 
   /** For `Session.start`. */
@@ -100,6 +99,7 @@ export class Run {
     this.state = new State(session)
     this.#api = api
     this.#life = life
+    this.#ending = new RunEnding(api, life, () => this.flush())
     this.#effects = new Effects(api, life.signal)
     this.#inputs = new Inputs(api, watch, life.over, options.trigger, branch)
     life.signal.addEventListener('abort', () => this.#appender.stop(life.signal.reason))
@@ -213,23 +213,22 @@ export class Run {
     return this.#appender.flush()
   }
 
-  /** Ends it as finished, with all that was written before it. Again is the same. @throws AgentError `run_over`, `run_fenced` */
+  /**
+   * Ends it as finished, with all that was written before it. Again is the same. Where that is refused for good (what was written, or an output that is too
+   * large), it has failed.
+   * @throws AgentError `run_over`, `run_fenced`; the refusal
+   */
   finish(output?: unknown): Promise<void> {
-    if (this.#failed !== null) return Promise.reject(this.#failed)
-    this.#ending ??= this.#messages
-      .end()
-      .then(() => this.flush())
-      .then(() => this.#told)
-      .then(() => this.#end(output === undefined ? {} : { output }))
-    return this.#ending
+    const last = async (): Promise<void> => {
+      await this.#messages.end()
+      await this.#told
+    }
+    return this.#ending.finish(last, output)
   }
 
   /** Ends it as failed. After another end it changes nothing. */
-  async fail(reason: unknown): Promise<void> {
-    if (this.#ending !== null) return this.#ending
-    this.#failed = reason instanceof Error ? reason : new Error('failed')
-    this.#ending = this.#fail(reason)
-    return this.#ending
+  fail(reason: unknown): Promise<void> {
+    return this.#ending.fail(reason)
   }
 
   /** No word of it any more, and no sign of life: it is left to whoever adopts it. */
@@ -238,38 +237,16 @@ export class Run {
     this.#life.close()
   }
 
-  /** The agent goes away: the signal fires, and the run has failed. */
-  interrupt(reason: unknown): Promise<void> {
+  /** The agent goes away: the signal fires, and the run has failed. @param late fires when nobody waits any longer for that to be recorded */
+  interrupt(reason: unknown, late?: AbortSignal): Promise<void> {
     this.#life.end(reason)
-    return this.fail(reason)
+    return this.#ending.fail(reason, late)
   }
 
   /** One that nobody ended has failed. */
   async [Symbol.asyncDispose](): Promise<void> {
     const error = new AgentError('not_finished', 'the agent left without an end')
     await this.fail(error).catch(() => undefined)
-  }
-
-  async #fail(reason: unknown): Promise<void> {
-    try {
-      await this.flush()
-    } catch {
-      // What it wrote last is missing: that it failed is still to be said.
-    }
-    await this.#end({ error: failureOf(reason) })
-  }
-
-  async #end(body: object): Promise<void> {
-    this.#life.deafen()
-    try {
-      // Not by the signal: the end is to be recorded, whatever the agent was told meanwhile.
-      await this.#api.post('finish', body)
-      this.#life.close()
-    } catch (error) {
-      if (endsRun(error)) this.#life.end(error)
-      this.#life.close()
-      throw error
-    }
   }
 
   /** Best effort: what a framework says of itself on the way, in its order. */

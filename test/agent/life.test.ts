@@ -106,3 +106,40 @@ test('an end whose answer is lost is said again, until it is known [P-10.7]', as
   expect(tries).toBe(4)
   expect(clock.timers).toBe(0)
 })
+
+test('an output that is refused fails the run, rather than leave it to be lost [P-10.7]', async () => {
+  const ends: unknown[] = []
+  const { clock, agent } = setup({
+    finish: () => {
+      ends.push(null)
+      return ends.length === 1
+        ? { status: 413, body: { code: 'payload_too_large', retryable: false } }
+        : { body: { run: 'r1', status: 'failed' } }
+    },
+  })
+  const working = agent.session('s').run({ run: 'r1' }, () => 'x'.repeat(100_000))
+  await expect(clock.resolve(working)).rejects.toMatchObject({ code: 'payload_too_large' })
+  expect(ends).toHaveLength(2)
+  expect(clock.timers).toBe(0)
+})
+
+test('whoever closes does not wait for a server that is away: a few seconds, and the lease tells', async () => {
+  let away = false
+  const { clock, agent } = setup({
+    finish: () => {
+      if (away) throw new TypeError('fetch failed')
+      return { body: { run: 'r1', status: 'failed' } }
+    },
+  })
+  const working = agent.session('s').run({ run: 'r1' }, async (run) => {
+    await new Promise<void>((resolve) => run.signal.addEventListener('abort', () => resolve()))
+  })
+  working.catch(() => undefined)
+  await clock.advance(1000)
+  away = true
+  const before = clock.now()
+  await clock.resolve(agent.close())
+  expect(clock.now() - before).toBeLessThanOrEqual(5000)
+  await clock.resolve(working.catch(() => undefined))
+  expect(clock.timers).toBe(0)
+})
