@@ -62,6 +62,8 @@ export function askOf(sent: Sent, view: View, names: Map<string, string>): Ask {
   const parts = partsToSay(last.parts)
   if (sent.messageId === last.id && known !== undefined) {
     const id = editOf(known, parts, view)
+    // Not other words: it is sent once more.
+    if (id === known.id) return { kind: 'prompt', id, parts }
     names.set(last.id, id)
     return { kind: 'prompt', id, parts, parent: known.parent }
   }

@@ -182,6 +182,7 @@ export class Chats<Message extends UIMessage> {
       corrected: () => (this.#observers.get(chatId) ?? 0) > 0,
       ended: () => {
         answers.delete(answer)
+        if (answers.size === 0) this.#answers.delete(chatId)
         signal?.removeEventListener('abort', leave)
       },
     }

@@ -27,7 +27,7 @@ describe.each(HOOKS)('useChat of %s over a session [S3-10] [S4-09]', (_name, ver
   }
 
   test(
-    'a text arrives whole, once, without an error, over three cut sockets, and a second page has the same [R3]',
+    'a text arrives whole, once, without an error, over three cut sockets and a restart of the server, and a second page has the same [R3]',
     within,
     async () => {
       const id = await house.newSession()
@@ -43,6 +43,9 @@ describe.each(HOOKS)('useChat of %s over a session [S3-10] [S4-09]', (_name, ver
       }
       await other.shows('Tell me', at(30))
       expect(page.now().status).toBe('streaming')
+      await house.server.restart()
+      agent.allowed = 40
+      await page.shows('Tell me', at(40))
       agent.allowed = all
       await page.shows('Tell me', TEXT)
       await page.is('ready')
@@ -54,21 +57,6 @@ describe.each(HOOKS)('useChat of %s over a session [S3-10] [S4-09]', (_name, ver
       expect(agent.runs).toBe(1)
     },
   )
-
-  test('a restart of the server in the middle is not noticed', within, async () => {
-    const id = await house.newSession()
-    const agent = slowly(id)
-    const page = await openPage(useChat, id, house.transport({ version }))
-    await page.is('ready')
-    void page.now().sendMessage({ text: 'Tell me' })
-    agent.allowed = 20
-    await page.shows('Tell me', at(20))
-    await house.server.restart()
-    agent.allowed = all
-    await page.shows('Tell me', TEXT)
-    await page.is('ready')
-    expect(page.errors).toEqual([])
-  })
 
   test('what is sent while there is no network arrives once there is one', within, async () => {
     const id = await house.newSession()
@@ -347,6 +335,28 @@ describe.each(HOOKS)('useChat of %s over a session [S3-10] [S4-09]', (_name, ver
         { type: 'tool-look', state: 'output-available', input: { at: 'sea' }, output: 'blue' },
       ])
       expect([first.errors, page.errors]).toEqual([[], []])
+    },
+  )
+
+  test(
+    'an edit in the same words, before anybody answers, is the same message',
+    within,
+    async () => {
+      const id = await house.newSession()
+      const page = await openPage(useChat, id, house.transport({ version }), { observe: false })
+      const received = async () =>
+        (await house.events(id)).filter(({ type }) => type === 'input.received').length
+      await page.is('ready')
+      void page.now().sendMessage({ text: 'Hello' })
+      await until('it is there', async () => (await received()) === 1)
+      await page.now().stop()
+      await page.is('ready')
+      const messageId = page.now().messages[0]?.id ?? ''
+      void page.now().sendMessage({ text: 'Hello', messageId })
+      await page.is('submitted')
+      house.agent(id, (run) => run.text('Hello to you'))
+      await page.shows('Hello', 'Hello to you')
+      expect([await received(), page.errors]).toEqual([1, []])
     },
   )
 
