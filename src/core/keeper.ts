@@ -4,6 +4,7 @@ import type { Limits } from './limits.ts'
 import type { Log } from './log.ts'
 import type { Random } from './random.ts'
 import { CLOSED, DEADLINE, FIELD } from './record.ts'
+import { headerOf, type StoredHeader } from './snapshots.ts'
 import type { Committed, DueDeadline, Store, TrimPolicy } from './store.ts'
 import { sessionInfo, INFO_FIELDS, type SessionSettings } from './transitions/session.ts'
 import type { Views } from './views.ts'
@@ -19,6 +20,9 @@ export interface KeeperPorts {
 /** Looks after a session every so many events or bytes of its log: small enough that bounds are kept closely, large enough to be cheap. */
 const LOOK_EVERY_EVENTS = 64
 const LOOK_EVERY_BYTES = 64 * 1024
+/** The same for a log that has no bound but its age. One that another node is given meanwhile is found with the next look. */
+const CALM_EVENTS = 8 * LOOK_EVERY_EVENTS
+const CALM_BYTES = 8 * LOOK_EVERY_BYTES
 const MAX_AT_ONCE = 4
 const MAX_WAITING = 10_000
 const TRIM_A_ROUND = 1000
@@ -29,10 +33,13 @@ const TRIM_A_ROUND = 1000
  */
 export class Keeper {
   readonly #ports: KeeperPorts
-  readonly #waiting = new Set<SessionId>()
+  /** Each with the commit that is the reason to look, if one is. */
+  readonly #waiting = new Map<SessionId, Committed | null>()
   readonly #busy = new Set<SessionId>()
   /** The size of each large log when it was looked at, in units of LOOK_EVERY_BYTES. */
   readonly #sizes = new Map<SessionId, number>()
+  /** The last look at each log that has no bound but its age. */
+  readonly #calm = new Map<SessionId, Committed>()
   #closed = false
 
   constructor(ports: KeeperPorts) {
@@ -44,19 +51,25 @@ export class Keeper {
     const before = Math.floor((done.first - 1) / LOOK_EVERY_EVENTS)
     const crossed = Math.floor(done.last / LOOK_EVERY_EVENTS) > before
     const large = Math.floor(done.bytes / LOOK_EVERY_BYTES)
-    if (large > 0 && this.#sizes.get(session) !== large) this.#remember(session, large)
+    if (large > 0 && this.#sizes.get(session) !== large) remember(this.#sizes, session, large)
     else if (!crossed) return
-    this.look(session)
+    // While a tail still holds it: read back from the store, an event costs more than its fold.
+    this.#ports.views.keepUp(session)
+    if (!this.#isCalm(session, done)) this.look(session, done)
   }
 
-  #remember(session: SessionId, size: number): void {
-    if (this.#sizes.size >= MAX_WAITING) this.#sizes.clear()
-    this.#sizes.set(session, size)
+  #isCalm(session: SessionId, { epoch, last, bytes }: Committed): boolean {
+    const before = this.#calm.get(session)
+    return (
+      before?.epoch === epoch &&
+      last - before.last < CALM_EVENTS &&
+      bytes - before.bytes < CALM_BYTES
+    )
   }
 
-  look(session: SessionId): void {
+  look(session: SessionId, done: Committed | null = null): void {
     if (this.#closed || this.#waiting.size >= MAX_WAITING) return
-    this.#waiting.add(session)
+    this.#waiting.set(session, done)
     this.#next()
   }
 
@@ -77,18 +90,27 @@ export class Keeper {
   /**
    * Snapshots where it is worth it, and trims what the settings do not keep.
    * @param byAge whether for its age, too: that has a deadline of its own, and no commit makes an event older
+   * @param done the commit that is the reason, if one is
    * @returns the settings; `null`: no such session
    */
-  async keep(session: SessionId, byAge: boolean): Promise<SessionSettings | null> {
+  async keep(
+    session: SessionId,
+    byAge: boolean,
+    done: Committed | null = null,
+  ): Promise<SessionSettings | null> {
     const { store, limits } = this.#ports
-    const fields = await store.fields(session, INFO_FIELDS)
+    const fields = await store.fields(session, KEPT_FIELDS)
     if (fields === null) return null
     const { settings } = sessionInfo(session, fields)
-    let held = await this.#snapshot(session, limits.snapshotEveryEvents)
     const { maxAgeMs, maxEvents, maxBytes } = settings.retention
-    const trims = maxEvents !== null || maxBytes !== null || (byAge && maxAgeMs !== null)
+    const bounded = maxEvents !== null || maxBytes !== null
+    if (bounded) this.#calm.delete(session)
+    else if (done !== null) remember(this.#calm, session, done)
+    const stored = headerOf(fields)
+    const recent = done !== null && done.last - stored.serial <= limits.snapshotEveryEvents
+    let held = recent ? heldBy(stored) : await this.#snapshot(session, limits.snapshotEveryEvents)
     // What trims nothing is no work for the writer.
-    if (!trims) return settings
+    if (!bounded && !(byAge && maxAgeMs !== null)) return settings
     for (;;) {
       const policy = { ...settings.retention, ...held, limit: TRIM_A_ROUND }
       const trimmed = await store.trim(session, policy)
@@ -106,17 +128,9 @@ export class Keeper {
     this.#waiting.clear()
   }
 
-  /**
-   * @returns the newest serial that may be dropped, as long as the snapshot is the one that is stored. The event that it stands at
-   *   stays, and with it the newest of all, which tells idleness
-   */
-  async #snapshot(
-    session: SessionId,
-    behind: number,
-  ): Promise<Pick<TrimPolicy, 'notAfter' | 'guard'>> {
+  async #snapshot(session: SessionId, behind: number): Promise<Held> {
     const { views, random } = this.#ports
-    const { serial, text } = await views.persist(session, behind, random.id())
-    return { notAfter: Math.max(0, serial - 1), guard: { field: FIELD.snapshot, equals: text } }
+    return heldBy(await views.persist(session, behind, random.id()))
   }
 
   /** Whether the policy would drop more if the snapshot were newer. */
@@ -182,19 +196,21 @@ export class Keeper {
   }
 
   #next(): void {
-    for (const session of this.#waiting) {
+    for (const [session, done] of this.#waiting) {
       if (this.#busy.size >= MAX_AT_ONCE) return
       if (this.#busy.has(session)) continue
       this.#waiting.delete(session)
       this.#busy.add(session)
-      void this.#work(session)
+      void this.#work(session, done)
     }
   }
 
-  async #work(session: SessionId): Promise<void> {
+  async #work(session: SessionId, done: Committed | null): Promise<void> {
     try {
-      await this.keep(session, false)
+      await this.keep(session, false, done)
     } catch (error) {
+      // Not a look that counts: the next commit is looked at again.
+      this.#calm.delete(session)
       const gone = error instanceof HeldlineError && error.code === 'session_not_found'
       if (!gone) this.#ports.log.warn('keeper.failed', { session, error })
     } finally {
@@ -202,4 +218,23 @@ export class Keeper {
       this.#next()
     }
   }
+}
+
+const KEPT_FIELDS = [...INFO_FIELDS, FIELD.snapshot] as const
+
+/** What may be dropped because of a snapshot. */
+type Held = Pick<TrimPolicy, 'notAfter' | 'guard'>
+
+/**
+ * The newest serial that may be dropped, as long as the snapshot is the one that is stored. The event that it stands at stays, and with it
+ * the newest of all, which tells idleness.
+ */
+function heldBy({ serial, text }: StoredHeader): Held {
+  return { notAfter: Math.max(0, serial - 1), guard: { field: FIELD.snapshot, equals: text } }
+}
+
+/** Bounded: what is forgotten is only looked at once more than was needed. */
+function remember<Value>(known: Map<SessionId, Value>, session: SessionId, value: Value): void {
+  if (known.size >= MAX_WAITING) known.clear()
+  known.set(session, value)
 }

@@ -31,7 +31,15 @@ export interface StoredHeader {
 }
 
 export async function storedHeader(store: Store, session: SessionId): Promise<StoredHeader> {
-  const text = await readHeader(store, session)
+  return storedAs(await readHeader(store, session))
+}
+
+/** The same, from fields of the record that were read. */
+export function headerOf(fields: ReadonlyMap<string, string | null>): StoredHeader {
+  return storedAs(fields.get(FIELD.snapshot) ?? null)
+}
+
+function storedAs(text: string | null): StoredHeader {
   return { serial: parseHeader(text)?.position.serial ?? 0, text }
 }
 

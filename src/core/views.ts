@@ -24,7 +24,7 @@ export type RecentEvents = (session: SessionId, after: Position) => readonly Sto
 
 /**
  * The folded views of sessions that somebody asked for lately: each is brought up to the head when it is asked for, never
- * kept up meanwhile, so that a session whose view nobody wants costs no fold.
+ * read for meanwhile, so that a session whose view nobody wants costs no fold.
  */
 export class Views {
   readonly #store: Store
@@ -73,6 +73,15 @@ export class Views {
     const view = await this.at(session)
     if (view.position.serial - stored.serial <= behind) return stored
     return (await saveSnapshot(this.#store, session, view, name)) ?? stored
+  }
+
+  /** Folds into a view that is held already what this node holds of the log, so that less is to be read when somebody asks for it. */
+  keepUp(session: SessionId): void {
+    const cached = this.#cached.get(session)
+    if (cached === undefined || this.#loading.has(session)) return
+    const bytes = this.#foldRecent(session, cached.view)
+    cached.bytes += bytes
+    this.#bytes += bytes
   }
 
   /** Lets go of what it holds of a session that was removed. */

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import type { SessionSettings } from '../../src/core/transitions/session.ts'
 import type { WireEvent } from '../../src/protocol/event.ts'
 import { HeldlineError } from '../../src/protocol/errors.ts'
+import { storedHeader } from '../../src/core/snapshots.ts'
 import { FakeRandom } from '../support/fake-random.ts'
 import { fold, nextWord, picture } from './talk.ts'
 import { BY, drafted, NO_LIMITS, refusal, SESSION, World } from './world.ts'
@@ -233,6 +234,47 @@ describe('an idle session [ttlMs]', () => {
   })
 })
 
+describe('a log without bounds', () => {
+  test('costs no read of its events before a snapshot of them is due, and then has one', async () => {
+    const { node, say, world } = await open(NO_LIMITS)
+    const read = world.store.read.bind(world.store)
+    let reads = 0
+    world.store.read = (...range) => {
+      reads++
+      return read(...range)
+    }
+    for (let i = 0; i < 1500; i++) await say()
+    expect(reads).toBe(0)
+    for (let i = 0; i < 1100; i++) await say()
+    expect((await storedHeader(world.store, SESSION)).serial).toBeGreaterThan(2048)
+    expect(node.log.at('warn')).toEqual([])
+  })
+
+  test('that is given one keeps to it soon', async () => {
+    const { node, say, world } = await open(NO_LIMITS)
+    for (let i = 0; i < 300; i++) await say()
+    const settings = { retention: { maxEvents: 10 } }
+    await node.sessions.patch({ session: SESSION, settings, by: BY })
+    for (let i = 0; i < 600; i++) await say()
+    expect((await world.log()).length).toBeLessThanOrEqual(10 + 64)
+  })
+})
+
+test('a view that is held is kept up from what passes through, and is the view of the log', async () => {
+  const { node, say, world } = await open(NO_LIMITS)
+  const random = new FakeRandom(1)
+  await node.views.at(SESSION)
+  const sink = { ready: () => false, deliver: ignore, reset: ignore, gone: ignore, failed: ignore }
+  const following = await node.hub.follow(SESSION, null, sink, ignore)
+  for (let i = 0; i < 400; i++) {
+    await say(nextWord(random)).catch(expectRefusal)
+    if (random.chance(0.1)) node.views.keepUp(SESSION)
+  }
+  const view = await node.views.at(SESSION)
+  expect(picture(view)).toBe(picture(fold(view.position.epoch, await world.log())))
+  following.close()
+})
+
 test('work that fails is logged and found again with the next commit', async () => {
   const { node, say, world } = await open(keeping({ maxEvents: 5 }))
   const trim = world.store.trim.bind(world.store)
@@ -254,4 +296,8 @@ test('a closed keeper looks at nothing any more', async () => {
 
 function expectRefusal(error: unknown): void {
   if (!(error instanceof HeldlineError)) throw error
+}
+
+function ignore(): void {
+  // Nothing is to be delivered here.
 }
