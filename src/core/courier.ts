@@ -36,7 +36,9 @@ const MAX_SENDS = 16
 const CLAIM_MS = 30_000
 /** A try that begins later than this after its claim could outlive it: it is left to the next. */
 const BEGIN_WITHIN_MS = 15_000
-const PUT_OFF_MS = 2000
+/** What finds no place is looked at again after so long, unless it is taken out of the line before: thousands that are due at once cost little meanwhile. */
+const PUT_OFF_MS = 20_000
+const MAX_LINE = 10_000
 /** What a receiver may ask for at most. */
 const MAX_RETRY_AFTER_MS = 6 * 60 * 60_000
 /** With random length, so that what failed together does not come back together. */
@@ -55,6 +57,8 @@ export class Courier {
   /** What many sends of one session come to is written one after the other: together, each would be in the way of all others. */
   readonly #turns = new Turns(MAX_SENDS)
   #taken = 0
+  /** What was put off, by the deadline that it has since: first come, first served. Mere hints; whoever was faster has moved it again. */
+  readonly #line: DueDeadline[] = []
   #closing: Promise<void> | null = null
 
   constructor(ports: CourierPorts) {
@@ -63,22 +67,12 @@ export class Courier {
 
   /** The deadline of something that is to be sent is due. Resolves when it is claimed or put off; it is sent after that. */
   async due(due: DueDeadline): Promise<void> {
-    const { sender, clock, outgoing } = this.#ports
+    const { sender, outgoing } = this.#ports
     const kind = outgoing.find(({ noun }) => due.deadline.startsWith(`${noun}:`))
     if (this.#closing !== null || kind === undefined) return
     if (sender === null) return void (await kind.claim(due, null))
     if (this.#taken >= MAX_SENDS) return this.#putOff(due)
-    this.#taken++
-    const claimedAt = clock.now()
-    let attempt: Try | null = null
-    try {
-      attempt = await kind.claim(due, CLAIM_MS)
-    } finally {
-      if (attempt === null) this.#taken--
-    }
-    const { session } = due
-    if (attempt !== null)
-      this.#start(this.#carry({ session, noun: kind.noun, attempt, claimedAt }, sender))
+    await this.#take(kind, due, sender)
   }
 
   /** Waits a moment for what is under way. What is cut off then is sent again by whoever looks after its claim. Idempotent. */
@@ -92,18 +86,53 @@ export class Courier {
     timer.cancel()
   }
 
-  #start(work: Promise<void>): void {
-    const running = work.finally(() => {
+  async #take(kind: Outgoing, due: DueDeadline, sender: WebhookSender): Promise<void> {
+    this.#taken++
+    const claimedAt = this.#ports.clock.now()
+    let attempt: Try | null
+    try {
+      attempt = await kind.claim(due, CLAIM_MS)
+    } catch (error) {
       this.#taken--
+      throw error
+    }
+    if (attempt === null) return this.#leave()
+    const claim = { session: due.session, noun: kind.noun, attempt, claimedAt }
+    const running = this.#carry(claim, sender).finally(() => {
       this.#underWay.delete(running)
+      this.#leave()
     })
     this.#underWay.add(running)
+  }
+
+  /** A place is free: the next of the line takes it. */
+  #leave(): void {
+    this.#taken--
+    const next = this.#next()
+    if (next === null) return
+    this.due(next).catch((error: unknown) => {
+      const { session, deadline } = next
+      this.#ports.log.warn('courier.claim_failed', { session, deadline, error })
+    })
+  }
+
+  /** What is due again by now is brought by the sweeper. */
+  #next(): DueDeadline | null {
+    const now = this.#ports.clock.now()
+    for (;;) {
+      const next = this.#line.shift()
+      if (next === undefined) return null
+      if (next.at > now) return next
+    }
   }
 
   async #putOff({ session, deadline, at }: DueDeadline): Promise<void> {
     const inMs = this.#jittered(PUT_OFF_MS)
     const guards = [{ deadline, at }]
-    await this.#ports.store.commit({ session, guards, deadlines: [{ deadline, inMs }] })
+    const deadlines = [{ deadline, inMs }]
+    const done = await this.#ports.store.commit({ session, guards, deadlines })
+    if (done.outcome !== 'committed' || this.#line.length >= MAX_LINE) return
+    this.#line.push({ session, deadline, at: done.at + inMs })
   }
 
   /** Never throws: whatever goes wrong here is tried again when the claim is over. */

@@ -27,9 +27,11 @@ export async function inputBody(
 }
 
 /** What the view has of it, where retention has dropped its event. */
-function wordsInView({ id: input, mode, run, message, data, expiresAt }: Input): string {
+function wordsInView({ id: input, mode, run, message, parent, data, expiresAt }: Input): string {
   const words = Object.entries({ input, mode, run, message, data, expiresAt })
-  return JSON.stringify(Object.fromEntries(words.filter(([, value]) => value !== null)))
+  const said = Object.fromEntries(words.filter(([, value]) => value !== null))
+  // Of these, `null` says something: that the answer is a root.
+  return JSON.stringify({ ...said, ...(parent !== undefined && { parent }) })
 }
 
 /** What a webhook is told of who is there. [P-17.2] */

@@ -67,9 +67,10 @@ function pathOf(
   if (branch !== undefined && to !== undefined) {
     throw new HeldlineError('invalid_request', 'unable to read; branch and to exclude each other')
   }
+  if (branch === LATEST) return activePath(messages)
   const named = to ?? branch
   if (named === undefined) return messages
-  if (named !== LATEST || to !== undefined) indexOf(messages, named)
+  indexOf(messages, named)
   return to === undefined ? activePath(messages, named) : pathTo(messages, to)
 }
 

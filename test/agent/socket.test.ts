@@ -209,6 +209,31 @@ describe('an agent that beats over a socket [P-10.12]', () => {
     expect(run.signal.aborted).toBe(false)
   })
 
+  test('shows no token that comes after its socket was closed', async () => {
+    const late: ((token: string) => void)[] = []
+    let count = 0
+    const token = (): string | Promise<string> =>
+      count++ === 0 ? 't1' : new Promise((resolve) => late.push(resolve))
+    const { clock, sockets, start, connected } = setup(({ apiKey: _key, ...rest }) => ({
+      ...rest,
+      token,
+    }))
+    const run = await start()
+    const socket = await connected()
+    await answering(clock, socket, 100)
+    socket.lose(4401)
+    await clock.advance(100)
+    const next = sockets.last()
+    next.open()
+    await clock.settle()
+    expect(late).toHaveLength(1)
+    await clock.resolve(run.leave())
+    expect(next.closedWith).toBe(1000)
+    late[0]?.('t2')
+    await clock.settle()
+    expect(next.sent).toEqual([])
+  })
+
   test.each([4400, 4403, 4413, 1008])(
     'does not connect again where it is told not to: %i [P-7.1]',
     async (code) => {

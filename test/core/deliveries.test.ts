@@ -386,6 +386,34 @@ describe('[P-15.2] [S2-10] what is not read in time is sent', () => {
     expect(world.nodes[0]?.log.at('warn')).toEqual([])
   })
 
+  test('thousands that are due at once cost little while a receiver is slow, and are sent one after the other as it takes them', async () => {
+    const { clock, sender, store, world } = await open()
+    sender.hold()
+    const COUNT = 3000
+    const writes = Array.from({ length: COUNT }, (_, n) => ({
+      field: `delivery:d${n}`,
+      value: JSON.stringify({
+        run: 'r',
+        to: 'ada',
+        ended: 'finished',
+        status: 'pending',
+        attempts: 0,
+      }),
+    }))
+    const deadlines = writes.map((_, n) => ({ deadline: `delivery:d${n}`, inMs: 0 }))
+    await store.commit({ session: SESSION, writes, deadlines })
+    const commits = vi.spyOn(store, 'commit')
+    await clock.advance(28_000)
+    expect(sender.most).toBe(16)
+    // Each is put off twice at most.
+    expect(commits.mock.calls.length).toBeLessThan(2 * COUNT + 100)
+    sender.release()
+    await clock.advance(5000)
+    expect(sender.sent).toHaveLength(COUNT)
+    expect(sender.most).toBe(16)
+    expect(world.nodes[0]?.log.at('warn')).toEqual([])
+  })
+
   test('[P-15.3] a result comes from the log, or from the view where that dropped it, and else is left out', async () => {
     const { end, clock, sender, store, node } = await open()
     await end({ deliverAfterMs: HOUR })

@@ -183,14 +183,17 @@ describe('[P-17.1] an input that waits', () => {
   test('where retention has dropped its event, the view says what it said', async () => {
     const { clock, sender, send, node, store } = await open()
     sender.next.push(failed('status_500'))
-    await send({ rawData: '{"n": 1.00}' })
+    await send({ rawData: '{"n": 1.00}', parent: null })
     await clock.advance(TOLD_MS)
     await node.views.persist(SESSION, 0, 'save')
     const { head } = await node.sessions.head(SESSION)
     const all = { maxEvents: 0, maxBytes: null, maxAgeMs: null, notAfter: head, limit: 1000 }
     await store.trim(SESSION, all)
     await clock.advance(MINUTE)
-    expect(sender.bodies().map(({ data }) => data)).toEqual([{ n: 1 }, { n: 1 }])
+    const { at, serial, notice } = sender.bodies()[0] ?? {}
+    const said = { type: 'input.received', session: SESSION, input: 'i1', mode: 'queue', by: 'ada' }
+    const body = { ...said, at, serial, notice, data: { n: 1 }, parent: null }
+    expect(sender.bodies()).toEqual([body, body])
   })
 })
 

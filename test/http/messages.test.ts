@@ -140,6 +140,19 @@ describe('[P-16.4] one path of a session with branches', () => {
     expect([json.status, json.code]).toEqual([status, code])
   })
 
+  test('`latest` is the latest, also where a message has that very id', async () => {
+    await server.ask('PUT', '/v1/sessions/named')
+    for (const [message, role] of [
+      ['latest', 'assistant'],
+      ['other', 'assistant'],
+    ]) {
+      const body = { type: 'message.completed', data: { message, role, parent: null, parts: [] } }
+      await server.ask('POST', '/v1/sessions/named/events', { body })
+    }
+    const { json } = await server.ask('GET', '/v1/sessions/named/messages?branch=latest')
+    expect(json).toMatchObject({ messages: [{ id: 'other' }] })
+  })
+
   test('is empty where nothing was said, and goes on over what was deleted', async () => {
     await server.ask('PUT', '/v1/sessions/silent')
     const { json } = await server.ask('GET', '/v1/sessions/silent/messages?branch=latest')

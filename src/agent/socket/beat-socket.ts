@@ -85,7 +85,9 @@ export class BeatSocket implements Beats {
   async #authenticate(socket: WebSocketLike): Promise<void> {
     // Where there is none, the server closes the socket in time.
     const token = await this.#ports.credentials.get().catch(() => null)
-    if (token !== null) socket.send(JSON.stringify({ op: 'auth', ref: 'auth', token }))
+    // Closed meanwhile: nobody is shown a token any more.
+    if (token === null || this.#socket !== socket) return
+    socket.send(JSON.stringify({ op: 'auth', ref: 'auth', token }))
   }
 
   #hear(frame: Json): void {
