@@ -167,7 +167,7 @@ describe('an agent in a session, against a real server', () => {
     expect((await room.messages('fenced')).map(textOf)).toEqual(['from the second'])
   })
 
-  test('a run that is tried again writes the same messages, once [R3] [S3-03]', async () => {
+  test('a run that is tried again, as an activity of a workflow is, writes the same messages, once [R3] [S3-03] [S4-23]', async () => {
     const names = { run: 'workflow-1', adopt: 'rewrite', onThrow: 'leave' } as const
     await room.agent.session('activity').open()
     for (let attempt = 1; attempt <= 3; attempt++) {

@@ -1,7 +1,7 @@
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { Run } from '../../src/agent/index.ts'
+import { createAgent, type Run } from '../../src/agent/index.ts'
 import { until } from '../support/until.ts'
 import { WEBHOOK_SECRET, WebhookReceiver } from '../support/webhook-receiver.ts'
 import { openRoom, textOf, type Json, type Room } from './support/setup.ts'
@@ -141,6 +141,14 @@ describe('workers that are told of sessions, against a real server', () => {
   test('say why a session cannot be asked', async () => {
     const worker = room.agent.worker({ agent: 'answerer' }, () => undefined)
     await expect(worker.take('nowhere')).rejects.toMatchObject({ code: 'session_not_found' })
+  })
+
+  test('reject what they are told when their agent is closed', async () => {
+    const agent = createAgent({ url: 'http://127.0.0.1:1', apiKey: 'a:b' })
+    const worker = agent.worker({ agent: 'answerer' }, () => undefined)
+    await agent.close()
+    const taken = worker.take('s')
+    await expect(taken).rejects.toMatchObject({ code: 'agent_closed' })
   })
 
   test('need no routing: whichever process the webhook reaches answers [P-17.1] [R8]', async () => {

@@ -118,7 +118,7 @@ describe('the examples of agents do what they say', () => {
     ])
   }, 40_000)
 
-  test('LangGraph: a graph asks, and goes on with the answer', async () => {
+  test('LangGraph: a graph asks over plain HTTP, and goes on with the answer (S2-11)', async () => {
     const working = run(process.execPath, ...node, join(folder, 'langgraph.ts'), 'by-langgraph')
     const open = async () => {
       const events = await room.events('by-langgraph').catch(() => [])

@@ -1,5 +1,6 @@
 import type { BrowserContext, Page } from 'playwright-core'
 import { until } from '../../support/until.ts'
+import { readConversation, readReport, readShown, type Report, type Shown } from './read-page.ts'
 
 const WITHIN_MS = 90_000
 
@@ -41,14 +42,16 @@ export class ChatPage {
   }
 
   /** All that is written in the conversation, message by message; drawings and marks of the page aside. */
-  messages(): Promise<{ role: string; status: string; text: string }[]> {
-    return this.page.evaluate(() =>
-      [...document.querySelectorAll<HTMLElement>('.message')].map((row) => ({
-        role: row.dataset['role'] ?? '',
-        status: row.dataset['status'] ?? '',
-        text: [...row.querySelectorAll('.text')].map(({ textContent }) => textContent).join('\n'),
-      })),
-    )
+  messages(): Promise<Shown[]> {
+    return this.page.evaluate(readShown)
+  }
+
+  conversation(): Promise<string> {
+    return this.page.evaluate(readConversation)
+  }
+
+  report(): Promise<Report> {
+    return this.page.evaluate(readReport)
   }
 
   /** The length of all that the assistant has said. */

@@ -75,7 +75,7 @@ describe('the chat, in Chromium', () => {
     await b.agent('idle')
   }, 180_000)
 
-  test('two people on two devices see each other, each other’s words, and one answer to a question counts for both (S1-06, S2-03)', async () => {
+  test('two people on two devices see each other, each other’s words, and one answer to a question counts for both, with one server and nothing beside it (S1-06, S2-03, S4-15)', async () => {
     const ana = await enter('Ana')
     const ben = await enter('Ben', ana.session)
     await until('both faces are there', async () => {
