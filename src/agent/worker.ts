@@ -39,9 +39,9 @@ export class Worker {
   /**
    * Answers every input that waits in the session, one after the other, and goes on with a run of the agent that was lost there. Any number of processes may
    * take the same session. Resolves when nothing is left to do there; while a run of the agent lives elsewhere, it waits, so as to be there when that is lost.
-   * @throws AgentError why the session could not be asked
+   * @throws AgentError why the session could not be asked; `agent_closed`
    */
-  take(id: string): Promise<void> {
+  async take(id: string): Promise<void> {
     const taken = this.#taken.get(id)
     if (taken !== undefined) {
       taken.again = true
