@@ -36,6 +36,8 @@ export interface Known {
 }
 
 const MAX_ATTEMPTS = 8
+/** Of what decisions ask for in between: that takes no attempt from those who are overtaken. */
+const MAX_READS = 3 * MAX_ATTEMPTS
 
 /**
  * Runs a transition over the store's one commit, deciding again after each conflict, a bounded number of times.
@@ -48,13 +50,15 @@ export async function run<Result>(
   committed?: (done: Committed) => void,
 ): Promise<Result> {
   const known = await readFirst(store, transition)
-  for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+  for (let attempts = 0, reads = 0; attempts < MAX_ATTEMPTS && reads < MAX_READS;) {
     const decision = transition.decide(known)
     if ('done' in decision) return decision.done
     if ('read' in decision) {
+      reads++
       await readFields(store, transition.session, decision.read, known)
       continue
     }
+    attempts++
     const result = await store.commit({ ...decision.commit, session: transition.session })
     if (result.outcome === 'committed') {
       committed?.(result)

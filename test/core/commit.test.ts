@@ -111,3 +111,26 @@ test('what names the next fields to read is read first, and they are known at th
   }
   expect(await run(store, follow)).toBe('1')
 })
+
+test('what is read in between takes no attempt from whoever is overtaken; reads without end are given up', async () => {
+  const { store } = await open()
+  const names = Array.from({ length: 6 }, (_, n) => `field-${n}`)
+  const patient: Transition<number> = {
+    ...increment(),
+    decide: (known) => {
+      const next = names.find((name) => !known.fields.has(name))
+      return next === undefined ? increment().decide(known) : { read: [next] }
+    },
+  }
+  let overtaken = 7
+  const busy: Pick<Store, 'commit' | 'fields'> = {
+    fields: (session, read) => store.fields(session, read),
+    commit: async (request) => {
+      if (overtaken-- > 0) await run(store, increment())
+      return store.commit(request)
+    },
+  }
+  expect(await run(busy, patient)).toBe(8)
+  const endless: Transition<void> = { session: SESSION, decide: () => ({ read: ['again'] }) }
+  expect(await refusal(run(store, endless))).toBe('contention')
+})
