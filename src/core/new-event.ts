@@ -4,6 +4,7 @@ import { HeldlineError } from '../protocol/errors.ts'
 import type { NewEventBody } from '../protocol/frames-up.ts'
 import type { MessageCompleted, MessageDelta, MessageStarted } from '../protocol/messages.ts'
 import { exceedsBytes } from './bytes.ts'
+import { isUsualDelta } from './usual-shapes.ts'
 
 /** An event that a caller wants to append: its envelope parsed, its data checked, and the bytes of the data as they came. */
 export interface Draft {
@@ -58,6 +59,9 @@ function checkApplicationType(type: string): void {
 }
 
 function messageChange(type: keyof typeof VERBS, data: unknown): MessageChange {
+  if (type === 'message.delta' && isUsualDelta(data)) {
+    return { id: data.message, verb: 'extend', role: null }
+  }
   const parsed = EVENT_DATA[type].safeParse(data)
   if (!parsed.success) {
     const issue = parsed.error.issues[0]

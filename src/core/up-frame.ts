@@ -1,6 +1,8 @@
 import { HeldlineError, type ErrorCode } from '../protocol/errors.ts'
 import { UP_FRAMES, type Op, type UpFrame } from '../protocol/frames-up.ts'
-import { arrayElements, checkShape, objectMembers, type Member } from '../protocol/json.ts'
+import { checkShape, elementMembers, objectMembers, type Member } from '../protocol/json.ts'
+import { isObject } from '../protocol/shape.ts'
+import { isUsualPublish } from './usual-shapes.ts'
 
 /** The members of a frame with the text of each as it came; and of each event that it publishes. */
 export interface FrameTexts {
@@ -23,27 +25,25 @@ export function parseUpFrame(text: string, maxBytes: number): ParsedFrame {
   if (shape !== null) return refuse(shape, 'the frame does not have an acceptable shape')
   const value = parseJson(text)
   if (value === undefined) return refuse('invalid_json', 'the frame is not JSON')
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    return refuse('invalid_request', 'the frame is not an object')
-  }
-  return parseEnvelope(text, new Map(Object.entries(value)))
+  if (!isObject(value)) return refuse('invalid_request', 'the frame is not an object')
+  return parseEnvelope(text, value)
 }
 
-function parseEnvelope(text: string, fields: ReadonlyMap<string, unknown>): ParsedFrame {
+function parseEnvelope(text: string, value: Readonly<Record<string, unknown>>): ParsedFrame {
   const texts = textsOf(text)
-  const refText = fields.get('ref')
+  const { ref: refText, op } = value
   const ref = typeof refText === 'string' && REF.test(refText) ? refText : null
   const mistake = keyMistake(texts)
   if (mistake !== null) return refuse(mistake, KEY_MISTAKES[mistake], ref)
-  const op = fields.get('op')
   if (typeof op !== 'string' || !Object.hasOwn(UP_FRAMES, op)) {
     return refuse('unknown_op', 'the op is not known', ref)
   }
-  if (ref === null && (fields.has('ref') || op !== 'signal')) {
+  if (ref === null && (Object.hasOwn(value, 'ref') || op !== 'signal')) {
     return refuse('invalid_ref', 'the ref is missing or malformed')
   }
+  if (isUsualPublish(value)) return { ref, frame: value, texts }
   // Checked just above: the table has this key.
-  const parsed = UP_FRAMES[op as Op].safeParse(Object.fromEntries(fields))
+  const parsed = UP_FRAMES[op as Op].safeParse(value)
   if (parsed.success) return { ref, frame: parsed.data, texts }
   const [issue] = parsed.error.issues
   const code = issue?.code === 'unrecognized_keys' ? 'unknown_field' : 'invalid_request'
@@ -64,7 +64,7 @@ const KEY_MISTAKES = {
  * are the protocol's own: the frame, its presence, its events. What an application puts into `data` is opaque. [P-2.3]
  */
 function keyMistake({ members, events }: FrameTexts): keyof typeof KEY_MISTAKES | null {
-  const presence = members.find(({ key }) => key === 'presence')?.raw ?? ''
+  const presence = rawOf(members, 'presence')
   return (
     mistakeIn(members) ??
     (presence.startsWith('{') ? mistakeIn(objectMembers(presence)) : null) ??
@@ -72,11 +72,17 @@ function keyMistake({ members, events }: FrameTexts): keyof typeof KEY_MISTAKES 
   )
 }
 
+/** The text of a member; empty where there is none. */
+function rawOf(members: readonly Member[], name: string): string {
+  for (const { key, raw } of members) if (key === name) return raw
+  return ''
+}
+
 /** Up to so many keys, comparing each with each costs less than a set of them. */
 const FEW = 8
 
 function mistakeIn(members: readonly Member[]): keyof typeof KEY_MISTAKES | null {
-  if (members.some(({ key }) => key === '__proto__')) return 'forbidden_key'
+  for (const { key } of members) if (key === '__proto__') return 'forbidden_key'
   return hasTwins(members) ? 'duplicate_key' : null
 }
 
@@ -99,12 +105,9 @@ function firstOf<T, R>(items: readonly T[], find: (item: T) => R | null): R | nu
 /** Of text that is an object: read once, for all who need the bytes as they came. */
 function textsOf(text: string): FrameTexts {
   const members = objectMembers(text)
-  const raw = members.find(({ key }) => key === 'events')?.raw ?? ''
-  const events = raw.startsWith('[') ? arrayElements(raw) : []
-  return {
-    members,
-    events: events.map((event) => (event.startsWith('{') ? objectMembers(event) : [])),
-  }
+  const raw = rawOf(members, 'events')
+  const events = raw.startsWith('[') ? elementMembers(raw) : []
+  return { members, events: events.map((event) => event ?? []) }
 }
 
 function parseJson(text: string): unknown {

@@ -91,16 +91,29 @@ const FORBIDDEN = new Set(['__proto__', 'constructor', 'prototype'])
  * @returns the envelope's members
  */
 export function checkKeys(text: string): readonly Member[] {
-  const seen = new Set<string>()
   const members = objectMembers(text)
-  for (const { key } of members) {
+  checkMembers(members)
+  return members
+}
+
+/** The same of members that are read already. */
+export function checkMembers(members: readonly Member[]): void {
+  // Most envelopes have two or three keys: a set costs more than looking back.
+  const seen = members.length > FEW ? new Set<string>() : null
+  for (const [index, { key }] of members.entries()) {
     if (FORBIDDEN.has(key))
       throw new HeldlineError('forbidden_key', `unable to take the envelope; it holds ${key}`)
-    if (seen.has(key))
+    if (seen === null ? standsBefore(members, index) : seen.has(key))
       throw new HeldlineError('duplicate_key', 'unable to take the envelope; a key stands twice')
-    seen.add(key)
+    seen?.add(key)
   }
-  return members
+}
+
+const FEW = 8
+
+function standsBefore(members: readonly Member[], index: number): boolean {
+  for (let i = 0; i < index; i++) if (members[i]?.key === members[index]?.key) return true
+  return false
 }
 
 /** Objects within a body that the server itself reads: their keys are checked too, but for the words of an application. */

@@ -1,19 +1,24 @@
 import type { Draft } from '../core/new-event.ts'
 import { draft } from '../core/new-event.ts'
+import { isUsualEvent } from '../core/usual-shapes.ts'
 import { HeldlineError } from '../protocol/errors.ts'
 import { MAX_EVENTS_A_REQUEST, newEventSchema } from '../protocol/frames-up.ts'
-import { arrayElements } from '../protocol/json.ts'
-import { checkKeys, parseBy, type RawJson } from './body.ts'
+import { elementMembers, objectMembers, type Member } from '../protocol/json.ts'
+import { isObject } from '../protocol/shape.ts'
+import { checkMembers, parseBy, type RawJson } from './body.ts'
 
 /**
  * An event that a caller wants to append, with the bytes of its data as they came. [P-2.3]
  * @throws HeldlineError for the envelope, or what `draft` throws
  */
-export function draftOf(event: RawJson, maxEventBytes: number): Draft {
-  const { text, value } = event
-  const isObject = typeof value === 'object' && value !== null && !Array.isArray(value)
-  const members = isObject ? checkKeys(text) : []
-  return draft(parseBy(newEventSchema, value), members, maxEventBytes)
+export function draftOf({ text, value }: RawJson, maxEventBytes: number): Draft {
+  return draftFrom(value, isObject(value) ? objectMembers(text) : [], maxEventBytes)
+}
+
+function draftFrom(value: unknown, members: readonly Member[], maxEventBytes: number): Draft {
+  checkMembers(members)
+  const envelope = isUsualEvent(value) ? value : parseBy(newEventSchema, value)
+  return draft(envelope, members, maxEventBytes)
 }
 
 /** One event, or those of an array; what is wrong with one of them says with which. */
@@ -31,9 +36,9 @@ export function draftsOf(body: RawJson, maxEventBytes: number): readonly Draft[]
       },
     )
   }
-  return arrayElements(text).map((element, index) => {
+  return elementMembers(text).map((members, index) => {
     try {
-      return draftOf({ text: element, value: value[index] }, maxEventBytes)
+      return draftFrom(value[index], members ?? [], maxEventBytes)
     } catch (error) {
       throw error instanceof HeldlineError ? at(index, error) : error
     }

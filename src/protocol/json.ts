@@ -121,10 +121,33 @@ export interface Member {
 /** The members of an object, in order, duplicates kept. The text must be valid JSON with an object on top. */
 export function objectMembers(text: string): Member[] {
   const members: Member[] = []
-  let i = skipSpace(text, 0) + 1
+  readMembers(text, skipSpace(text, 0), members)
+  return members
+}
+
+/** Of each element of an array its members, `null` for one that is no object. The text must be valid JSON with an array on top. */
+export function elementMembers(text: string): (Member[] | null)[] {
+  const elements: (Member[] | null)[] = []
+  let i = skipSpace(text, skipSpace(text, 0) + 1)
+  while (text.charCodeAt(i) !== CLOSE_ARRAY) {
+    const members: Member[] | null = text.charCodeAt(i) === OPEN_OBJECT ? [] : null
+    const end = members === null ? endOfValue(text, i) : readMembers(text, i, members)
+    elements.push(members)
+    i = skipSpace(text, end)
+    if (text.charCodeAt(i) === COMMA) i = skipSpace(text, i + 1)
+  }
+  return elements
+}
+
+/**
+ * @param open the place of the object's opening brace
+ * @returns the place after its closing one
+ */
+function readMembers(text: string, open: number, members: Member[]): number {
+  let i = open + 1
   for (;;) {
     i = skipSpace(text, i)
-    if (text.charCodeAt(i) !== QUOTE) return members
+    if (text.charCodeAt(i) !== QUOTE) return i + 1
     const keyEnd = endOfString(text, i)
     const keyText = text.slice(i + 1, keyEnd - 1)
     const key = keyText.includes('\\') ? String(JSON.parse(`"${keyText}"`)) : keyText

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import {
   arrayElements,
   checkShape,
+  elementMembers,
   MAX_JSON_DEPTH,
   MAX_JSON_KEYS,
   objectMembers,
@@ -99,6 +100,33 @@ describe('the members of an object', () => {
   ])('%s', (text, members) => {
     expect(objectMembers(text)).toEqual(members.map(([key, raw]) => ({ key, raw })))
   })
+})
+
+describe('the members of the elements of an array', () => {
+  const membersOf = (element: string) => (element.startsWith('{') ? objectMembers(element) : null)
+
+  test('are those of each element by itself, and none of what is no object [P-2.1]', () => {
+    fc.assert(
+      fc.property(arrayWithElements, ({ text, elements }) => {
+        expect(elementMembers(text)).toEqual(elements.map(membersOf))
+      }),
+      { numRuns: 500 },
+    )
+    fc.assert(
+      fc.property(fc.array(objectWithMembers, { maxLength: 4 }), (objects) => {
+        const text = ` [${objects.map((object) => object.text).join(' ,')}] `
+        expect(elementMembers(text)).toEqual(objects.map((object) => objectMembers(object.text)))
+      }),
+      { numRuns: 500 },
+    )
+  })
+
+  test.each(['[]', '[{}]', '[ {"a":{"b":[{}]}} , 1,{ } ]', '[[{"a":1}],{"a":1,"a":"}"},null]'])(
+    '%s',
+    (text) => {
+      expect(elementMembers(text)).toEqual(arrayElements(text).map(membersOf))
+    },
+  )
 })
 
 describe('the elements of an array', () => {
