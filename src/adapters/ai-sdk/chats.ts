@@ -183,10 +183,13 @@ export class Chats<Message extends UIMessage> {
       ended: () => {
         answers.delete(answer)
         if (answers.size === 0) this.#answers.delete(chatId)
+        unlisten()
         signal?.removeEventListener('abort', leave)
       },
     }
     const answer = new AnswerStream(session, target, options, sent)
+    // A connection that is lost comes back; one that somebody closed does not, and a chat would wait for ever.
+    const unlisten = this.#client.on('state', (state) => state === 'closed' && answer.close())
     answers.add(answer)
     signal?.addEventListener('abort', leave)
     if (signal?.aborted === true) leave()
