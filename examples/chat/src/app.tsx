@@ -1,5 +1,5 @@
 import { HeldlineProvider } from 'heldline/react'
-import { useCallback, useEffect, useState } from 'react'
+import { useCallback, useEffect, useRef, useState } from 'react'
 import { Chat } from './chat.tsx'
 import { addressOf, join, readAddress, type Room, type Wish } from './join.ts'
 import { Welcome } from './welcome.tsx'
@@ -10,10 +10,14 @@ const NAME = 'ferry-desk.name'
 export function App() {
   const [room, setRoom] = useState<Room | null>(null)
   const [failed, setFailed] = useState<string | null>(null)
+  const entries = useRef(0)
   const enter = useCallback((wish: Wish) => {
     setFailed(null)
+    const entry = ++entries.current
     const entering = async (): Promise<void> => {
       const entered = await join(wish)
+      // Who knocks twice, as an effect does in strict mode, comes in once: a room that is taken away would take the answer under way with it.
+      if (entry !== entries.current) return entered.client.close()
       sessionStorage.setItem(NAME, wish.name)
       history.replaceState(null, '', addressOf(entered.session, entered.role))
       setRoom(entered)
