@@ -51,12 +51,15 @@ export class ChunkStream implements Transport<string>, OpenStream {
     call.onEnd(reply, () => this.#end())
   }
 
+  /** @param closer called once, at once where it is over already: its client may have gone before it was made */
   onClose(closer: () => void): void {
-    this.#closers.push(closer)
+    if (this.#closed) closer()
+    else this.#closers.push(closer)
   }
 
   /** @throws what opening the source throws: nothing has been answered then */
   async begin(source: ChunkSource): Promise<void> {
+    if (this.#closed) return
     this.#source = source
     try {
       await source.open()
@@ -97,8 +100,9 @@ export class ChunkStream implements Transport<string>, OpenStream {
     this.end()
   }
 
+  /** Also where nothing has been answered yet. */
   cut(): void {
-    this.#response?.destroy()
+    ;(this.#response ?? this.#reply.raw).destroy()
     this.#end()
   }
 

@@ -45,6 +45,8 @@ function walk(variants: readonly Route[], ports: Ports) {
     if (body !== undefined) call.body = await body
     const answer = await route.handle(call, reply)
     if (answer !== STREAMED) write(answer, reply, ports.draining())
+    // Its client may have gone before there was a word to say.
+    else if (!reply.sent) reply.hijack()
     return reply
   }
 }

@@ -49,8 +49,10 @@ export class SseReader implements Transport, OpenStream {
     call.onEnd(reply, () => this.#end())
   }
 
+  /** @param closer called once, at once where it is over already: its client may have gone before it was made */
   onClose(closer: () => void): void {
-    this.#closers.push(closer)
+    if (this.#closed) closer()
+    else this.#closers.push(closer)
   }
 
   /** @throws HeldlineError as long as nothing has been answered */
