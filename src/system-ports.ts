@@ -1,4 +1,4 @@
-import { hash, randomFillSync } from 'node:crypto'
+import { hash, randomBytes, randomFillSync } from 'node:crypto'
 import type { Clock, Timer } from './core/clock.ts'
 import type { Hash } from './core/hash.ts'
 import type { Random } from './core/random.ts'
@@ -46,48 +46,47 @@ export class SystemClock implements Clock {
   }
 }
 
-const POOL_BYTES = 8192
+/** Six bits a character. */
+const POOL_CHARACTERS = 8192
+const LETTER = /^[A-Za-z]/
 
-/** The machine's randomness: a pool, since a call for a few bytes costs more than encoding them. No byte is given twice. */
+/** The machine's randomness: a pool of base64url, since a call for a few characters costs more than all else about them. None is given twice. */
 export class SystemRandom implements Random {
-  readonly #pool = Buffer.alloc(POOL_BYTES)
-  #next = POOL_BYTES
+  readonly #bytes = Buffer.alloc((POOL_CHARACTERS / 4) * 3)
+  #pool = ''
+  #next = 0
 
   tag(): Tag {
-    const tag = this.#text(6)
     // 8 base64url characters are the form of a Tag; the one that means "before the first event" is nobody's.
+    const tag = this.#take(8)
     return tag === GENESIS_TAG ? this.tag() : (tag as Tag)
   }
 
   epoch(): Epoch {
-    // 8 bytes are 11 characters, and 10 of them are the form of an Epoch.
-    return this.#text(8).slice(0, 10) as Epoch
+    // 10 base64url characters are the form of an Epoch.
+    return this.#take(10) as Epoch
   }
 
   id(): string {
     for (;;) {
-      const id = this.#text(12)
-      if (/^[A-Za-z]/.test(id)) return id
+      // In two halves: a longer piece would hold on to the whole pool for as long as it lives.
+      const head = this.#take(8)
+      if (LETTER.test(head)) return head + this.#take(8)
     }
   }
 
   fraction(): number {
-    return this.#pool.readUInt32LE(this.#take(4)) / 2 ** 32
+    return randomBytes(4).readUInt32LE() / 2 ** 32
   }
 
-  #text(bytes: number): string {
-    const start = this.#take(bytes)
-    return this.#pool.toString('base64url', start, start + bytes)
-  }
-
-  #take(bytes: number): number {
-    if (this.#next + bytes > POOL_BYTES) {
-      randomFillSync(this.#pool)
+  #take(characters: number): string {
+    if (this.#next + characters > this.#pool.length) {
+      this.#pool = randomFillSync(this.#bytes).toString('base64url')
       this.#next = 0
     }
     const start = this.#next
-    this.#next += bytes
-    return start
+    this.#next += characters
+    return this.#pool.slice(start, this.#next)
   }
 }
 

@@ -16,7 +16,19 @@ export interface EventHead {
 
 /** `"type":…,"id":…,"by":…,"data":…}`; `rawData` is JSON text and goes in as it is. */
 export function encodeBody(type: string, id: string, by: By, rawData: string): string {
-  return `"type":${JSON.stringify(type)},"id":${JSON.stringify(id)},"by":${JSON.stringify(by)},"data":${rawData}}`
+  return bodiesBy(by)(type, id, rawData)
+}
+
+/** The same for the events of one author, who, like a type that comes again, is encoded once. */
+export function bodiesBy(by: By): (type: string, id: string, rawData: string) => string {
+  const byText = `,"by":${JSON.stringify(by)},"data":`
+  let lastType: string | null = null
+  let typeText = ''
+  return (type, id, rawData) => {
+    if (type !== lastType) typeText = `"type":${JSON.stringify(type)},"id":`
+    lastType = type
+    return `${typeText}${JSON.stringify(id)}${byText}${rawData}}`
+  }
 }
 
 /** The whole event as it is stored and as it travels. */

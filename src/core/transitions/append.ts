@@ -1,4 +1,4 @@
-import { encodeBody } from '../../protocol/codec.ts'
+import { bodiesBy } from '../../protocol/codec.ts'
 import { HeldlineError } from '../../protocol/errors.ts'
 import type { By } from '../../protocol/event.ts'
 import type { Epoch, ProducerId, SessionId } from '../../protocol/ids.ts'
@@ -66,10 +66,12 @@ function prepare(request: AppendRequest, random: Random): Entry[] {
       : fingerprint(
           ...request.drafts.flatMap((draft) => [draft.type, draft.id ?? '', draft.rawData]),
         )
+  const bodyOf = bodiesBy(request.by)
   return request.drafts.map((draft, index) => {
-    const body = encodeBody(draft.type, draft.id ?? random.id(), request.by, draft.rawData)
+    const tag = random.tag()
+    const body = bodyOf(draft.type, draft.id ?? random.id(), draft.rawData)
     const dedupe = dedupeOf(request, draft, index, whole)
-    return { draft, event: { tag: random.tag(), body, ...(dedupe && { dedupe }) } }
+    return { draft, event: dedupe === null ? { tag, body } : { tag, body, dedupe } }
   })
 }
 
@@ -104,8 +106,9 @@ function decide(
   entries: readonly Entry[],
   known: Known,
 ): Extract<Decision<Appended>, { readonly commit: unknown }> {
-  const serials = entries.map((entry, index) => knownSerial(entry, index, known))
-  const fresh = entries.filter((_, index) => serials[index] === undefined)
+  const serials = knownSerials(entries, known)
+  const fresh =
+    serials === null ? entries : entries.filter((_, index) => serials[index] === undefined)
   const duplicates = entries.length - fresh.length
   if ((known.fields.get(FIELD.closed) ?? null) !== null) {
     throw new HeldlineError('session_closed', 'unable to append; the session is closed')
@@ -126,7 +129,7 @@ function decide(
     commit,
     answer: (done) => ({
       epoch: done.epoch,
-      serials: fill(serials, done),
+      serials: serials === null ? range(done.first, fresh.length) : fill(serials, done),
       duplicates,
       committed: done,
     }),
@@ -139,6 +142,15 @@ function mixed(): HeldlineError {
     'idempotency_conflict',
     'unable to append; some of these ids were appended before, but not as these seqs of the producer',
   )
+}
+
+/** The serials that events got before, see below; `null` where none of them did, as is usual. */
+function knownSerials(
+  entries: readonly Entry[],
+  known: Known,
+): readonly (number | null | undefined)[] | null {
+  if (known.replayed.length === 0 && known.duplicates.size === 0) return null
+  return entries.map((entry, index) => knownSerial(entry, index, known))
 }
 
 /** The serial that an event got before; `null` when that is too old to know; `undefined` when the event is new. */
@@ -157,6 +169,10 @@ function knownSerial(entry: Entry, index: number, known: Known): number | null |
     )
   }
   return earlier.serial
+}
+
+function range(first: number, length: number): number[] {
+  return Array.from({ length }, (_, index) => first + index)
 }
 
 function fill(serials: readonly (number | null | undefined)[], done: Committed): (number | null)[] {
@@ -178,11 +194,14 @@ function messageGuards(
   const controller = parseController(equals)
   const states = new MessageStates(known.fields)
   let says = false
+  let extended: string | null = null
   for (const { draft } of entries) {
     const change = heard(draft, controller, by)
-    if (change === null) continue
+    // What goes on with a message that the event before went on with relies on nothing else than that one.
+    if (change === null || (change.verb === 'extend' && change.id === extended)) continue
     states.change(change)
     says = true
+    extended = change.verb === 'extend' ? change.id : null
   }
   const { guards, writes } = states.outcome()
   return says

@@ -1,4 +1,3 @@
-import { crc32 } from 'node:zlib'
 import { decodeHead } from '../../protocol/codec.ts'
 import { HeldlineError } from '../../protocol/errors.ts'
 import type { Epoch, Tag } from '../../protocol/ids.ts'
@@ -12,6 +11,7 @@ import type {
   StoredEvent,
 } from '../../core/store.ts'
 import { GENESIS_TAG } from '../../protocol/ids.ts'
+import { CHECKSUM_LENGTH, checksum, hex } from './checksum.ts'
 
 /** What `lua/commit.lua` is told of a session: whether this node listens, and which keys are touched beside record and log. */
 export const LISTENS = 1
@@ -226,28 +226,4 @@ export function decodeEntry(
   const body = text.slice(text.indexOf(',', text.indexOf(',"at":') + 1) + 1)
   if (Number.parseInt(entry.slice(0, CHECKSUM_LENGTH), 16) !== checksum(head.tag, body)) return null
   return { serial: head.serial, tag: head.tag, prev: head.prev, at: head.at, text }
-}
-
-const CHECKSUM_LENGTH = 8
-
-/** Over tag and body. The tag is so short that a call for it alone would cost more than its bytes. */
-function checksum(tag: Tag, body: string): number {
-  return crc32(body, crcOfAscii(tag))
-}
-
-const hex = (crc: number): string => crc.toString(16).padStart(CHECKSUM_LENGTH, '0')
-
-const CRC_OF_BYTE = Uint32Array.from({ length: 256 }, (_, byte) => {
-  let crc = byte
-  for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? (crc >>> 1) ^ 0xedb88320 : crc >>> 1
-  return crc
-})
-
-function crcOfAscii(text: string): number {
-  let crc = 0xffffffff
-  for (let i = 0; i < text.length; i++) {
-    // The index is of one byte, so it is there.
-    crc = (crc >>> 8) ^ (CRC_OF_BYTE[(crc ^ text.charCodeAt(i)) & 0xff] as number)
-  }
-  return ~crc >>> 0
 }
