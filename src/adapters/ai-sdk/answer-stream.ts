@@ -113,6 +113,9 @@ export class AnswerStream {
 
   #look(): void {
     if (this.#closed || this.#giving || (this.#controller?.desiredSize ?? 0) <= 0) return
+    // A person has the floor: what they say is no answer's, and the agent is not heard. Whoever observes shows that, and the agent when it goes on.
+    const controlled = this.#session.view.controller !== null
+    if (controlled && this.#sent && this.#options.corrected()) return this.close()
     const run = this.#run()
     if (run === undefined) return this.#withoutRun()
     // The input was taken by a run that answers another one: that is told there.
