@@ -94,7 +94,8 @@ export class SessionWatch {
       } catch (error) {
         if (signal.aborted) return
         if (isLostPlace(error)) position = null
-        else if (!(error instanceof AgentError) || !error.retryable) throw error
+        // Anything else may be over soon: whoever gives tokens was away, say.
+        else if (error instanceof AgentError && !error.retryable) throw error
         const { clock, random } = this.#api.ports
         await sleep(clock, PACE_MS + backoffMs(failed++, random), signal)
       }
