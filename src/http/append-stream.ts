@@ -132,14 +132,20 @@ class AppendStream implements OpenStream {
   /** Appends events, those before a mistake too. */
   async #take(events: Iterable<Draft> | AsyncIterable<Draft>): Promise<void> {
     let drafts: Draft[] = []
+    const add = (event: Draft): boolean => {
+      drafts.push(this.#allowed(event, drafts.length))
+      this.#read = this.#reader.lines
+      return drafts.length === MAX_EVENTS_A_REQUEST
+    }
+    const commit = async (): Promise<void> => {
+      await this.#commit(drafts)
+      drafts = []
+    }
     try {
-      for await (const event of events) {
-        drafts.push(this.#allowed(event, drafts.length))
-        this.#read = this.#reader.lines
-        if (drafts.length < MAX_EVENTS_A_REQUEST) continue
-        await this.#commit(drafts)
-        drafts = []
-      }
+      // Events that are at hand are not waited for one by one: that would cost as much as reading them.
+      if (Symbol.iterator in events) {
+        for (const event of events) if (add(event)) await commit()
+      } else for await (const event of events) if (add(event)) await commit()
       this.#read = this.#reader.lines
     } catch (error) {
       if (this.#committing) throw error

@@ -23,21 +23,30 @@ export class EventLines implements BodyReader {
   }
 
   *push(chunk: Buffer): Generator<Draft> {
-    for (const line of this.#splitter.push(chunk)) yield* this.#read(line)
+    for (const line of this.#splitter.push(chunk)) {
+      const draft = this.#read(line)
+      if (draft !== null) yield draft
+    }
   }
 
   end(): Iterable<Draft> {
-    return this.#read(this.#splitter.end())
+    const draft = this.#read(this.#splitter.end())
+    return draft === null ? [] : [draft]
   }
 
-  *#read(line: Buffer): Generator<Draft> {
-    if (isBlank(line)) return
+  /** `null` of an empty line. */
+  #read(line: Buffer): Draft | null {
+    if (isBlank(line)) return null
     const draft = draftOf(parseJson(line), this.#maxEventBytes)
     this.#lines++
-    yield draft
+    return draft
   }
 }
 
 export function isBlank(line: Buffer): boolean {
-  return line.every((byte) => byte === 0x20 || byte === 0x0d || byte === 0x09)
+  for (let i = 0; i < line.length; i++) {
+    const byte = line[i]
+    if (byte !== 0x20 && byte !== 0x0d && byte !== 0x09) return false
+  }
+  return true
 }
