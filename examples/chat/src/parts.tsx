@@ -1,6 +1,6 @@
 // The parts of an answer: what it thought, which tools it used, what it says.
 import { getToolName, isToolUIPart, type UIMessage } from 'ai'
-import { memo } from 'react'
+import { memo, type ReactNode } from 'react'
 import Markdown from 'react-markdown'
 import gfm from 'remark-gfm'
 import { Tool } from './icons.tsx'
@@ -24,9 +24,16 @@ export const MessagePart = memo(function MessagePart({
 function Text({ text, growing }: { readonly text: string; readonly growing: boolean }) {
   return (
     <div className="text" data-growing={growing}>
-      <Markdown remarkPlugins={[gfm]}>{text}</Markdown>
+      <Markdown remarkPlugins={[gfm]} components={{ th: HeadCell }}>
+        {text}
+      </Markdown>
     </div>
   )
+}
+
+/** A column without a name has no head to read out. */
+function HeadCell({ children }: { readonly children?: ReactNode }) {
+  return children === undefined ? <td /> : <th scope="col">{children}</th>
 }
 
 function Thoughts({ text, growing }: { readonly text: string; readonly growing: boolean }) {

@@ -1,0 +1,135 @@
+import { readFile } from 'node:fs/promises'
+import { fileURLToPath } from 'node:url'
+import type { Browser, BrowserContext, Page } from 'playwright-core'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { launchBrowser } from '../../support/browser.ts'
+import { ChatPage } from './chat-page.ts'
+import { startChat, type ChatApp } from './start-chat.ts'
+
+const QUESTION = 'Which night has the calmest sea?'
+const BOOK = 'Book the two cabins on the night ferry'
+
+const SCREENS = [
+  { name: 'desk', width: 1280, height: 800 },
+  { name: 'phone', width: 390, height: 780 },
+] as const
+
+/** What axe finds, as far as it is told here. */
+interface Violation {
+  readonly id: string
+  readonly nodes: readonly { readonly html: string; readonly failureSummary?: string }[]
+}
+
+declare const axe: {
+  run(options: object): Promise<{ readonly violations: readonly Violation[] }>
+}
+
+describe('the chat for people who cannot see it, or have no mouse', () => {
+  let app: ChatApp
+  let browser: Browser
+  let axeSource = ''
+  const contexts: BrowserContext[] = []
+
+  beforeAll(async () => {
+    app = await startChat({ pace: 20 })
+    browser = await launchBrowser()
+    axeSource = await readFile(fileURLToPath(import.meta.resolve('axe-core/axe.min.js')), 'utf8')
+  })
+  afterAll(async () => {
+    await browser?.close()
+    await app?.close()
+  })
+  afterEach(() => Promise.all(contexts.splice(0).map((context) => context.close())))
+
+  const newPage = async (): Promise<Page> => {
+    // What moves has no colour that can be measured.
+    const context = await browser.newContext({ reducedMotion: 'reduce' })
+    contexts.push(context)
+    return context.newPage()
+  }
+
+  const enter = async (name: string, address = ''): Promise<ChatPage> => {
+    const context = await browser.newContext({ reducedMotion: 'reduce' })
+    contexts.push(context)
+    return ChatPage.enter(context, app.url, name, address)
+  }
+
+  /** On both screens, in both colours; on a phone with the drawer shut and open. */
+  const expectGood = async (page: Page): Promise<void> => {
+    await page.evaluate(axeSource)
+    const found: string[] = []
+    const look = async (where: string): Promise<void> => {
+      const { violations } = await page.evaluate(() => axe.run({ resultTypes: ['violations'] }))
+      for (const { id, nodes } of violations)
+        for (const { html, failureSummary } of nodes)
+          found.push(`${where}: ${id}: ${html.slice(0, 160)}: ${failureSummary ?? ''}`)
+    }
+    for (const { name, width, height } of SCREENS) {
+      await page.setViewportSize({ width, height })
+      for (const colorScheme of ['light', 'dark'] as const) {
+        await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' })
+        await look(`${name}, ${colorScheme}`)
+        const drawer = page.locator('header button[aria-controls="panel"]')
+        if (!(await drawer.isVisible())) continue
+        await drawer.click()
+        await look(`${name}, ${colorScheme}, with the drawer`)
+        await drawer.click()
+      }
+    }
+    expect(found).toEqual([])
+  }
+
+  test('nothing at the door and in an empty room is in anybody’s way', async () => {
+    const page = await newPage()
+    await page.goto(app.url)
+    await page.getByRole('heading', { name: 'Ferry desk' }).waitFor()
+    await expectGood(page)
+    const ana = await enter('Ana')
+    await ana.page.getByText('Where would you like to go?').waitFor()
+    await expectGood(ana.page)
+  }, 120_000)
+
+  test('nothing of an answer with thoughts, tools and versions is in anybody’s way', async () => {
+    const ana = await enter('Ana')
+    await ana.say(QUESTION)
+    await ana.saysMore(700)
+    await ana.agent('idle')
+    await ana.page.getByRole('button', { name: 'Answer again' }).click()
+    await ana.page.getByRole('group', { name: 'Versions of this message' }).waitFor()
+    await ana.agent('idle')
+    for (const summary of await ana.page.locator('summary').all()) await summary.click()
+    await expectGood(ana.page)
+  }, 120_000)
+
+  test('nothing of a question, of what waits and of who is there is in anybody’s way', async () => {
+    const ana = await enter('Ana')
+    await enter('Ben', ana.session)
+    await ana.say(BOOK)
+    await ana.agent('waiting')
+    await ana.say('And then?', 'Queue')
+    await ana.page.locator('.queue li').waitFor()
+    await expectGood(ana.page)
+  }, 120_000)
+
+  test('nothing of a supervisor’s view is in anybody’s way, before and after taking over', async () => {
+    const ana = await enter('Ana')
+    await ana.say(BOOK)
+    await ana.agent('waiting')
+    const page = await newPage()
+    await page.goto(`${app.url}/#${ana.session}&supervisor`)
+    await page.getByLabel('Your name').fill('Sam')
+    await page.getByRole('button', { name: 'Come in' }).click()
+    await page.getByRole('group', { name: 'The agent asks' }).waitFor()
+    await expectGood(page)
+    await page.setViewportSize({ width: 1280, height: 800 })
+    await page.getByRole('button', { name: 'Take over' }).click()
+    await page
+      .getByRole('textbox', { name: 'Speak in the agent’s place' })
+      .fill('I will see to it.')
+    await page.keyboard.press('Enter')
+    await page.getByText('I will see to it.').waitFor()
+    await expectGood(page)
+    await ana.page.getByText('A person has taken over').waitFor()
+    await expectGood(ana.page)
+  }, 120_000)
+})
