@@ -16,6 +16,8 @@ const {
   OPENAI_MODEL = 'gpt-5-mini',
   /** Everything the scripted one does takes so many hundredths of its time. */
   AGENT_PACE = '100',
+  /** Short, so that whoever breaks it sees soon that it is stalled, then lost, then back. */
+  AGENT_LEASE_MS = '10000',
 } = process.env
 
 const pace = Number(AGENT_PACE) / 100
@@ -27,8 +29,7 @@ const how: Answering = {
   paceMs: 700 * pace,
 }
 
-/** Short, so that whoever breaks it sees soon that it is stalled, then lost, then back. */
-const LEASE_MS = 10_000
+const leaseMs = Number(AGENT_LEASE_MS)
 
 const agent = createAgent({ url: HELDLINE_URL, apiKey: HELDLINE_KEY })
 const followed = new Set<string>()
@@ -38,7 +39,7 @@ function follow(id: string): void {
   followed.add(id)
   const session = agent.session(id)
   const onError = (error: unknown): void => console.error(`${id}: ${String(error)}`)
-  const options = { agent: AGENT, leaseMs: LEASE_MS, onError, deliverTo: 'sender' } as const
+  const options = { agent: AGENT, leaseMs, onError, deliverTo: 'sender' } as const
   void session.serve(options, (run) => answer(run, how))
 }
 

@@ -7,21 +7,28 @@ import type { Heldline } from './heldline.ts'
 const MAIN = fileURLToPath(new URL('../agent/main.ts', import.meta.url))
 
 /** How long nobody minds that it is gone: longer than its lease, so that people see what is lost. */
-const BACK_AFTER_MS = 14_000
+const BACK_AFTER_MS = 12_000
 
 export type Harm = 'freeze' | 'thaw' | 'kill'
 
 export class AgentProcess {
   readonly #env: NodeJS.ProcessEnv
   readonly #execArgv: readonly string[]
+  readonly #backAfterMs: number
   readonly #sessions = new Set<string>()
   #child: ChildProcess | null = null
   #back: NodeJS.Timeout | null = null
   #closed = false
 
-  constructor({ url, key }: Heldline, execArgv: readonly string[], env: NodeJS.ProcessEnv = {}) {
+  constructor(
+    { url, key }: Heldline,
+    execArgv: readonly string[],
+    env: NodeJS.ProcessEnv = {},
+    backAfterMs = BACK_AFTER_MS,
+  ) {
     this.#env = { ...process.env, ...env, HELDLINE_URL: url, HELDLINE_KEY: key }
     this.#execArgv = execArgv
+    this.#backAfterMs = backAfterMs
   }
 
   /** Resolves when it is ready. */
@@ -61,6 +68,6 @@ export class AgentProcess {
     this.#back = setTimeout(() => {
       this.#back = null
       void this.start()
-    }, BACK_AFTER_MS)
+    }, this.#backAfterMs)
   }
 }

@@ -13,6 +13,9 @@ import { API_KEY, startServerProcess, type ServerProcess } from '../../support/s
 const root = join(import.meta.dirname, '../../..')
 const example = join(root, 'examples/chat')
 
+/** A killed agent is lost 3 s later, as its socket tells; then another takes over. */
+const BACK_AFTER_MS = 6000
+
 export interface ChatApp {
   /** Of the page. */
   readonly url: string
@@ -56,10 +59,8 @@ export async function startChat({ pace, deliveryAfterMs = 60_000 }: ChatOptions)
     '--import',
     join(example, 'from-source.ts'),
   ]
-  const agent = new AgentProcess(place, fromSource, {
-    AGENT_PACE: String(pace),
-    OPENAI_API_KEY: '',
-  })
+  const env = { AGENT_PACE: String(pace), AGENT_LEASE_MS: '6000', OPENAI_API_KEY: '' }
+  const agent = new AgentProcess(place, fromSource, env, BACK_AFTER_MS)
   await agent.start()
   const parts = { heldline: place, agent, inbox: new Inbox(secret), model: 'scripted' }
   const server = serve(parts, builtPage(folder))
