@@ -126,6 +126,11 @@ function Talk({ room, onAway, onLeave }: Props & { readonly onAway: () => void }
               onAnswer={(id, answer) => void session.answer(id, answer)}
             />
           ))}
+          {chat.error !== undefined && (
+            <p role="alert" className="refused bad">
+              {chat.error.message}
+            </p>
+          )}
         </div>
         <Composer
           running={running}

@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url'
 import type { Browser, BrowserContext, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { launchBrowser } from '../../support/browser.ts'
+import { API_KEY } from '../../support/server-process.ts'
 import { ChatPage } from './chat-page.ts'
 import { startChat, type ChatApp } from './start-chat.ts'
 
@@ -131,5 +132,33 @@ describe('the chat for people who cannot see it, or have no mouse', () => {
     await expectGood(page)
     await ana.page.getByText('A person has taken over').waitFor()
     await expectGood(ana.page)
+  }, 120_000)
+
+  test('that an answer has failed is read out, and nothing of that is in anybody’s way', async () => {
+    const ana = await enter('Ana')
+    await ana.say(BOOK)
+    await ana.agent('waiting')
+    const { runs } = await app.ask('GET', `/sessions/${ana.session}/runs`)
+    // The server's answer, whose form its own tests hold.
+    const [run] = runs as { id: string; epoch: number }[]
+    const failed = await fetch(
+      `${app.heldline.url}/v1/sessions/${ana.session}/runs/${run?.id}/finish`,
+      {
+        method: 'POST',
+        headers: {
+          authorization: `Bearer ${API_KEY}`,
+          'content-type': 'application/json',
+          'run-epoch': `${run?.epoch}`,
+        },
+        body: JSON.stringify({ error: { message: 'The ferries are not to be reached.' } }),
+      },
+    )
+    expect(failed.status).toBe(200)
+    const alert = ana.page.getByRole('alert')
+    await alert.waitFor()
+    expect(await alert.textContent()).toBe('The ferries are not to be reached.')
+    await expectGood(ana.page)
+    await ana.say('And now?')
+    await alert.waitFor({ state: 'detached' })
   }, 120_000)
 })
