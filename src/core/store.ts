@@ -141,7 +141,7 @@ export interface FieldWrite {
 
 export interface DeadlineWrite {
   readonly deadline: string
-  /** From the store's now; `null` clears it. */
+  /** From the store's now, which is the `at` of the answer unless the clock has fallen; `null` clears it. */
   readonly inMs: number | null
 }
 
