@@ -1,11 +1,15 @@
 import type { Frame } from '../core/frame.ts'
 
+/** On the frame itself, where it goes with it: a weak map costs the collector more than it costs to make the frame. */
+const BYTES = Symbol('bytes')
+type Encoded = Frame & { [BYTES]?: Buffer }
+
 /**
  * A frame as one unmasked WebSocket text frame, made once and written to any number of sockets: what a fan-out costs is then the write
  * and nothing else. (RFC 6455, section 5.2)
  */
-export function frameBytes(frame: Frame): Buffer {
-  const made = cache.get(frame)
+export function frameBytes(frame: Encoded): Buffer {
+  const made = frame[BYTES]
   if (made !== undefined) return made
   const length = Buffer.byteLength(frame.text)
   const head = length < 126 ? 2 : length < 65_536 ? 4 : 10
@@ -20,8 +24,6 @@ export function frameBytes(frame: Frame): Buffer {
     bytes.writeBigUInt64BE(BigInt(length), 2)
   }
   bytes.write(frame.text, head)
-  cache.set(frame, bytes)
+  frame[BYTES] = bytes
   return bytes
 }
-
-const cache = new WeakMap<Frame, Buffer>()
