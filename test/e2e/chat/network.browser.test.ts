@@ -145,7 +145,7 @@ describe('the chat on bad networks, in Chromium', () => {
     await expectSame(ana.session, 1, [ana, undisturbed])
   }, 180_000)
 
-  test('is the same in two tabs of a line with 200 kbit/s and 500 ms, after 20 switches between them and interrupts at random moments; every interrupted answer ends as that, and none runs twice (S1-12, S1-04, S1-08)', async () => {
+  test('is the same in two tabs of a line with 200 kbit/s, by Chromium, and 500 ms a frame, by the page’s own switch, after 20 switches between them and interrupts at random moments; every interrupted answer ends as that, and none runs twice (S1-12, S1-04, S1-08)', async () => {
     const random = new FakeRandom(4)
     const window = await RealWindow.open(browser)
     onTestFinished(() => window.close())
