@@ -1,3 +1,4 @@
+import type { WireEvent } from '../protocol/event.ts'
 import type { Message } from '../protocol/fold/message.ts'
 import type { AgentLane, Appender } from './appender.ts'
 import type { RunBranch } from './run-branch.ts'
@@ -44,6 +45,14 @@ export class RunMessages {
   get current(): MessageWriter {
     if (this.#current === null || this.#isOver(this.#current)) this.#current = this.#open({})
     return this.#current
+  }
+
+  /** Somebody ended the message in our place, as whoever takes control does: what is written later is another one. */
+  hear({ type, data }: WireEvent): void {
+    const id = this.#current?.id
+    if (type !== 'message.completed' || id === undefined) return
+    if (typeof data === 'object' && data !== null && 'message' in data && data.message === id)
+      this.#current = null
   }
 
   /** Ends the message, and begins another one with the next thing that is written. */

@@ -104,6 +104,8 @@ export class Run {
     this.#inputs = new Inputs(api, watch, life.over, options.trigger, branch)
     life.signal.addEventListener('abort', () => this.#appender.stop(life.signal.reason))
     life.begin(watch)
+    const deafen = watch.add((event) => this.#messages.hear(event))
+    life.over.addEventListener('abort', deafen)
   }
 
   /** For `Session.start`: what the run answers waits no more. */

@@ -208,6 +208,25 @@ describe('people and a run, against a real server', () => {
     ])
   })
 
+  test('who was silent while a person had control goes on in another message, and nothing is refused [P-14.1] (R20)', async () => {
+    const session = room.agent.session('heard')
+    await session.open()
+    await session.run({ run: 'r1' }, async (run) => {
+      await run.text('One.')
+      await run.flush()
+      const inputs = run.inputs()[Symbol.asyncIterator]()
+      const next = inputs.next()
+      await room.ask('POST', '/sessions/heard/control/take', { kind: 'supervisor' })
+      await room.ask('POST', '/sessions/heard/control/release', {})
+      // By the same events as the end of the message before it.
+      await room.ask('POST', '/sessions/heard/inputs', { mode: 'steer', data: 'go on' })
+      await next
+      await run.text('Two.')
+      await run.flush()
+    })
+    expect((await room.messages('heard')).map(textOf)).toEqual(['One.', 'Two.'])
+  })
+
   test('the shared state is read, set, compared and patched [P-12.2] [P-12.3]', async () => {
     const session = room.agent.session('state')
     await session.open()
