@@ -1,6 +1,6 @@
 /** The bounds of the core, each with the reason for its default. */
 export interface Limits {
-  /** A page of the store: long enough to be efficient, short enough to block nobody. */
+  /** A page of the store: long enough to be efficient, short enough to block nobody, and to leave little behind for the collector. */
   readonly pageEvents: number
   readonly pageBytes: number
   /** What a node keeps of a session's latest events, so that readers at the head need no store. */
@@ -59,8 +59,8 @@ export interface Limits {
 }
 
 export const DEFAULT_LIMITS: Limits = {
-  pageEvents: 500,
-  pageBytes: 256 * 1024,
+  pageEvents: 256,
+  pageBytes: 128 * 1024,
   tailBytes: 256 * 1024,
   tailBytesOfAll: 256 * 1024 * 1024,
   foldAfterEvents: 5000,

@@ -53,7 +53,7 @@ async function readPage(
   limit: number,
 ): Promise<EventsPage> {
   const serial = typeof after === 'number' ? after : after.serial
-  const range = { after: serial, limit, maxBytes: 4 * ports.limits.pageBytes }
+  const range = { after: serial, limit, maxBytes: 8 * ports.limits.pageBytes }
   const page = await ports.store.read(session, range)
   if (page === null) throw sessionNotFound()
   const reason = typeof after === 'number' ? judgeSerial(after, page) : judgePosition(after, page)

@@ -166,7 +166,7 @@ export class Views {
   }
 
   #read(session: SessionId, after: number): Promise<Page | null> {
-    return this.#store.read(session, { after, limit: 1000, maxBytes: this.#limits.pageBytes })
+    return this.#store.read(session, { after, limit: 1000, maxBytes: 2 * this.#limits.pageBytes })
   }
 
   #keep(session: SessionId, view: View, bytes: number): View {
