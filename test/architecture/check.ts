@@ -78,7 +78,7 @@ const onlyAs: Readonly<Record<string, Readonly<Record<string, string>>>> = {
 
 /** Who may import a name that is computed, and why. */
 const computedImports: Readonly<Record<string, string>> = {
-  'client/load-over-http.ts': 'asks for the module beside it by another address, after a failure',
+  'client/load-code.ts': 'asks for the module beside it by another address, after a failure',
 }
 
 const forbiddenNames = new Map([

@@ -3,23 +3,27 @@ import type { Session } from '../../client/session.ts'
 import type { WireEvent } from '../../protocol/event.ts'
 import { isOver, type Run } from '../../protocol/fold/fold-run.ts'
 import type { Message } from '../../protocol/fold/message.ts'
-import { isChunk } from '../../protocol/formats/piece.ts'
-import { UiMessageTeller } from '../../protocol/formats/to-ai-sdk.ts'
-import { answerOf } from '../../protocol/formats/ui-answer.ts'
 import type { UiMessageChunk } from '../../protocol/formats/ui-message.ts'
+import { Teller } from '../../protocol/formats/ui-teller.ts'
+import type { Later } from './later.ts'
+import { answerOf, type More } from './plain.ts'
 
 /** What is followed: an input, which has a run sooner or later, or a run. */
-export type Target = {
+export interface Target {
+  readonly input?: string
+  readonly run?: string
   /** The chat has this answer, and what is told goes on with it: that of the run itself, or of one before it. */
   readonly before?: Message | undefined
   /** The questions that are being answered with it: the run waits for them no more, even where that is not known here yet. */
   readonly answered?: readonly string[]
-} & ({ readonly input: string } | { readonly run: string })
+}
 
 export interface AnswerOptions {
-  readonly resetStep: boolean
-  /** For so long a run that has lost its agent may be taken over by another one. */
-  readonly lostMs: number
+  /** AI SDK 6 cannot take a step back. */
+  readonly version?: 6 | 7
+  /** For so long a run that has lost its agent may be taken over by another one. Default 60 s. */
+  readonly lostMs?: number
+  readonly more: Later<More>
   /** Somebody corrects what the chat shows where it cannot be told as chunks. */
   readonly corrected: () => boolean
   readonly ended: () => void
@@ -35,11 +39,11 @@ export class AnswerStream {
   readonly readable: ReadableStream<UIMessageChunk>
   readonly #session: Session
   readonly #options: AnswerOptions
-  readonly #teller: UiMessageTeller
   readonly #unlisten: (() => void)[]
+  #teller: Teller | null = null
   #controller: ReadableStreamDefaultController<UIMessageChunk> | null = null
-  /** Where the input went, as far as its events were seen. */
-  #fate: { readonly run: string | null } | null = null
+  /** The run that the input went to, as far as its events were seen; `null`: none, for good. */
+  #fate: string | null | undefined
   #sent: boolean
   #lost: ReturnType<typeof setTimeout> | undefined
   #givenUp = false
@@ -52,53 +56,43 @@ export class AnswerStream {
     this.#session = session
     this.#options = options
     this.#sent = sent === undefined
-    this.#teller = new UiMessageTeller({
-      resetStep: options.resetStep,
-      from: target.before ?? null,
-    })
+    const look = (): void => this.#look()
     this.readable = new ReadableStream<UIMessageChunk>({
       start: (controller) => {
         this.#controller = controller
       },
-      pull: () => this.#look(),
+      pull: look,
       cancel: () => this.close(),
     })
     this.#unlisten = [
-      session.on('change', () => this.#look()),
+      session.on('change', look),
       session.on('event', (event) => this.#heard(event)),
-      session.on('error', (error) => session.state === 'failed' && this.#fail(error)),
+      session.on('error', (error) => session.state === 'failed' && this.close(error)),
       // Whoever else used it has left.
       session.on('state', (state) => state === 'detached' && session.attach()),
     ]
-    if (sent !== undefined) void this.#follow(sent)
+    if (sent !== undefined) void this.#lookAfter(sent, true)
   }
 
-  async #follow(sent: Promise<unknown>): Promise<void> {
+  async #lookAfter(step: Promise<unknown>, isSent: boolean): Promise<void> {
     try {
-      await sent
-      this.#sent = true
+      await step
+      this.#sent ||= isSent
       this.#look()
     } catch (error) {
-      this.#fail(error)
+      this.close(error)
     }
   }
 
-  /** Ends it for its reader, and stops nothing. Idempotent. */
-  close(): void {
-    this.#end(() => this.#controller?.close())
-  }
-
-  #fail(error: unknown): void {
-    this.#end(() => this.#controller?.error(error))
-  }
-
-  #end(last: () => void): void {
+  /** Ends it for its reader, with an error where one is given, and stops nothing. Idempotent. */
+  close(error?: unknown): void {
     if (this.#closed) return
     this.#closed = true
     clearTimeout(this.#lost)
     for (const stop of this.#unlisten) stop()
     try {
-      last()
+      if (error === undefined) this.#controller?.close()
+      else this.#controller?.error(error)
     } catch {
       // Its reader has cancelled it.
     }
@@ -106,20 +100,22 @@ export class AnswerStream {
   }
 
   #heard({ type, data }: WireEvent): void {
-    if (!('input' in this.target) || !isChunk(data) || data['input'] !== this.target.input) return
-    if (type === 'input.delivered') this.#fate = { run: String(data['run']) }
-    if (type === 'input.expired') this.#fate = { run: null }
+    if (type !== 'input.delivered' && type !== 'input.expired') return
+    // The data makes sense: the cast only names its shape.
+    const { input, run = null } = data as { readonly input: string; readonly run?: string }
+    if (input === this.target.input) this.#fate = type === 'input.delivered' ? run : null
   }
 
   #look(): void {
     if (this.#closed || this.#giving || (this.#controller?.desiredSize ?? 0) <= 0) return
+    const { input, run: named = this.#fate ?? '' } = this.target
+    const { runs, controller } = this.#session.view
     // A person has the floor: what they say is no answer's, and the agent is not heard. Whoever observes shows that, and the agent when it goes on.
-    const controlled = this.#session.view.controller !== null
-    if (controlled && this.#sent && this.#options.corrected()) return this.close()
-    const run = this.#run()
+    if (controller !== null && this.#sent && this.#options.corrected()) return this.close()
+    const run = [...runs.values()].findLast(({ trigger }) => trigger === input) ?? runs.get(named)
     if (run === undefined) return this.#withoutRun()
     // The input was taken by a run that answers another one: that is told there.
-    if ('input' in this.target && run.trigger !== this.target.input) {
+    if (input !== undefined && run.trigger !== input) {
       if (isOver(run.status)) this.close()
       return
     }
@@ -129,46 +125,47 @@ export class AnswerStream {
     this.#tell(run)
   }
 
-  #run(): Run | undefined {
-    const { runs } = this.#session.view
-    if ('run' in this.target) return runs.get(this.target.run)
-    const { input } = this.target
-    const own = [...runs.values()].findLast(({ trigger }) => trigger === input)
-    return own ?? runs.get(this.#fate?.run ?? '')
-  }
-
   /** It waits, or is on its way; or there never will be a run. */
   #withoutRun(): void {
-    const { inputs, runs } = this.#session.view
-    const isLive = this.#session.state === 'live'
-    if ('run' in this.target) return isLive ? this.#give([{ type: 'abort' }], true) : undefined
+    const { view, outbox, state } = this.#session
     const { input } = this.target
-    const waits =
-      !this.#sent || inputs.has(input) || this.#session.outbox.some(({ id }) => id === input)
-    if (waits || !isLive) return
-    // A run that took it unseen tells what it is worth there.
-    const taken = this.#fate === null && [...runs.values()].some(({ status }) => !isOver(status))
-    if (!taken) this.#give([{ type: 'abort' }], true)
+    if (state !== 'live' || !this.#sent) return
+    if (input !== undefined) {
+      const waits = view.inputs.has(input) || outbox.some(({ id }) => id === input)
+      // A run that took it unseen tells what it is worth there.
+      const taken = (): boolean => [...view.runs.values()].some(({ status }) => !isOver(status))
+      if (waits || (this.#fate === undefined && taken())) return
+    }
+    this.#give([{ type: 'abort' }], true)
   }
 
   #waitForAnother(): void {
     this.#lost ??= setTimeout(() => {
       this.#givenUp = true
       this.#look()
-    }, this.#options.lostMs)
+    }, this.#options.lostMs ?? 60_000)
   }
 
   #tell(run: Run): void {
+    const { input, before, answered } = this.target
+    const { more, version } = this.#options
+    const { view } = this.#session
     // A run that goes on has it already.
-    const before = 'input' in this.target ? this.target.before : null
-    const message = answerOf(this.#session.view, run.id, before)
+    const message = answerOf(view, run.id, more, input === undefined ? null : before)
+    if (message === undefined) {
+      void this.#lookAfter(more.get(), false)
+      return
+    }
     if (message === null) {
       if (isOver(run.status)) this.#give(endOf(run), true)
       return
     }
+    const resetStep = version !== 6
+    const from = before ?? null
+    this.#teller ??= new Teller((part) => more.code?.moreWords(part), { resetStep, from })
     const chunks = this.#teller.tell(message, whyOf(run))
     if (chunks === null) return this.#begunAnew()
-    const waits = asksPeople(this.#session.view, run, message, this.target.answered)
+    const waits = more.code?.asksPeople(view, run, message, answered) === true
     const pause = { type: 'finish', finishReason: 'tool-calls' }
     this.#give(waits ? [...chunks, pause] : chunks, waits || this.#teller.over)
   }
@@ -178,7 +175,7 @@ export class AnswerStream {
     if (this.#options.corrected()) return this.close()
     const why = 'the answer was begun anew; resume to read it'
     // What AI SDK 7 takes for a disconnect, after which it resumes by itself. The hook of 6 does not pass on that a resume is a replay: there it has to end for good.
-    this.#fail(this.#options.resetStep ? new TypeError(`network: ${why}`) : new Error(why))
+    this.close(this.#options.version === 6 ? new Error(why) : new TypeError(`network: ${why}`))
   }
 
   #give(chunks: readonly UiMessageChunk[], last: boolean): void {
@@ -191,31 +188,6 @@ export class AnswerStream {
     this.#giving = false
     if (last) this.close()
   }
-}
-
-/**
- * Whether an agent has asked people about one of the calls that are shown: the chat has to be ready for what they do with it.
- * @param answered questions that do not count
- */
-export function asksPeople(
-  { questions }: Pick<Session['view'], 'questions'>,
-  { id, status }: Run,
-  { parts }: Message,
-  answered: readonly string[] = [],
-): boolean {
-  if (status !== 'waiting') return false
-  const calls = parts.filter(({ state }) => state === 'called' || state === 'approval')
-  return [...questions.values()].some((question) => {
-    const { data } = question
-    const isOpen = question.run === id && question.status === 'open'
-    if (!isOpen || answered.includes(question.id) || !isChunk(data)) return false
-    const { approvalId, toolCallId } = data
-    return calls.some(({ call, approval }) =>
-      approvalId === undefined
-        ? call === toolCallId
-        : isChunk(approval) && approval['id'] === approvalId,
-    )
-  })
 }
 
 /** Where nothing was said there is no message to begin: only how it ended. */

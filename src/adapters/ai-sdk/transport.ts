@@ -1,12 +1,24 @@
 import type { ChatTransport, UIMessage, UIMessageChunk } from 'ai'
 import type { Client } from '../../client/client.ts'
 import { createClient } from '../../client/create-client.ts'
-import type { Chats } from './chats.ts'
+import type { Session } from '../../client/session.ts'
+import { isOver } from '../../protocol/fold/fold-run.ts'
+import type { Message as SessionMessage } from '../../protocol/fold/message.ts'
+import type { UiMessage } from '../../protocol/formats/ui-message.ts'
+import { said, uiMessageOf } from '../../protocol/formats/ui-units.ts'
+import { AnswerStream, type Target } from './answer-stream.ts'
+import { askOf, promptOf, type WithData } from './ask.ts'
+import type { Kit } from './ask-again.ts'
+import { Later } from './later.ts'
 import type { ObserveOptions, Reconnect, Send, SessionChatTransportOptions } from './options.ts'
+import { pathOf } from './plain.ts'
+import { untilLive } from './until-live.ts'
+
+const kit: Kit = { isOver, promptOf, untilLive }
 
 /**
  * Sessions as the transport of `useChat`. Lost connections are seen to within: no stream ends or fails by them. An answer goes on whoever watches it; it is
- * resumed from its beginning, which the AI SDK is told. The code is loaded with the first use.
+ * resumed from its beginning, which the AI SDK is told. What few chats need is fetched where it comes to that.
  */
 export class SessionChatTransport<
   Message extends UIMessage = UIMessage,
@@ -14,8 +26,15 @@ export class SessionChatTransport<
   readonly resumeStreamIsReplay = true
   readonly #options: SessionChatTransportOptions<Message>
   readonly #client: Client
-  #loading: Promise<Chats<Message>> | null = null
-  #chats: Chats<Message> | null = null
+  /** The chats that have streams, and those that are observed, by what stops it. */
+  readonly #answers = new Map<AnswerStream, string>()
+  readonly #observers = new Map<AbortController, string>()
+  /** What has not changed is the same object as before. */
+  readonly #shownAs = new WeakMap<SessionMessage, Message>()
+  /** What a chat calls a message that was said in the place of another one. */
+  readonly #names = new Map<string, string>()
+  readonly #more = new Later(() => import('./more.ts'))
+  readonly #seldom = new Later(() => import('./seldom.ts'))
 
   /** @throws TypeError when the url is none */
   constructor(options: SessionChatTransportOptions<Message>) {
@@ -25,14 +44,37 @@ export class SessionChatTransport<
 
   /** Sends what the chat has new, once however often. The stream fails with what that is refused with. */
   async sendMessages(send: Send<Message>): Promise<ReadableStream<UIMessageChunk>> {
-    return (await this.#load()).sendMessages(send)
+    const { chatId, abortSignal } = send
+    const session = await this.#live(chatId, abortSignal)
+    if (session === null) return new ReadableStream({ start: (controller) => controller.close() })
+    const { view } = session
+    let ask = askOf(send, view, this.#names)
+    if ('known' in ask) {
+      const { askAgain } = await this.#seldom.get()
+      ask = askAgain(send, ask, view, this.#names, kit)
+    }
+    const sent = ask.say(session, dataOf(send), () => this.#options.mode?.(send) ?? 'queue')
+    return this.#follow(chatId, session, ask.target, abortSignal, sent)
   }
 
   /** The answer that is being given or waited for, from its beginning; `null`: there is none. */
-  async reconnectToStream(
-    reconnect: Reconnect<Message>,
-  ): Promise<ReadableStream<UIMessageChunk> | null> {
-    return (await this.#load()).reconnectToStream(reconnect)
+  async reconnectToStream({
+    chatId,
+    abortSignal,
+  }: Reconnect<Message>): Promise<ReadableStream<UIMessageChunk> | null> {
+    const session = await this.#live(chatId, abortSignal)
+    if (session === null) return null
+    const { runs, inputs } = session.view
+    const all = [...runs.values()]
+    // One whose run is over may never have been taken. It is looked for before anything is waited for: what is sent meanwhile has a stream of its own.
+    const input =
+      [...inputs.keys()].findLast((id) => !all.some(({ trigger }) => trigger === id)) ??
+      session.outbox.find((entry) => entry.input && entry.state !== 'failed')?.id
+    const live = all.filter(({ status }) => !isOver(status))
+    const waits = live.some(({ status }) => status === 'waiting')
+    const run = waits ? (await this.#more.get()).speaking(session.view, live) : live.at(-1)
+    const target = run === undefined ? input && { input } : { run: run.id }
+    return target ? this.#follow(chatId, session, target, abortSignal) : null
   }
 
   /**
@@ -40,12 +82,20 @@ export class SessionChatTransport<
    * @throws ClientError the refusal; `disconnected` where nobody could be told
    */
   async stop(chatId: string): Promise<void> {
-    return (await this.#load()).stop(chatId)
+    const session = await this.#live(chatId)
+    if (session === null) return
+    const { stop } = await this.#seldom.get()
+    await stop(session, chatId, this.#answers, isOver)
   }
 
   /** The messages of the session, as a chat begins with them. @throws ClientError what attaching is refused with */
-  async loadMessages(chatId: string, options?: ObserveOptions): Promise<Message[]> {
-    return (await this.#load()).loadMessages(chatId, options)
+  async loadMessages(chatId: string, { branch }: ObserveOptions = {}): Promise<Message[]> {
+    const session = await this.#live(chatId)
+    if (session === null) return []
+    const shown = this.#shown(session, branch)
+    if (shown !== undefined) return shown
+    await this.#more.get()
+    return this.#shown(session, branch) ?? []
   }
 
   /**
@@ -56,41 +106,100 @@ export class SessionChatTransport<
   observe(
     chatId: string,
     listener: (messages: Message[]) => void,
-    options?: ObserveOptions,
+    { branch }: ObserveOptions = {},
   ): () => void {
-    let over = false
-    let stop = (): void => undefined
+    const stop = new AbortController()
+    let unlisten = (): void => undefined
+    this.#observers.set(stop, chatId)
     const begin = async (): Promise<void> => {
-      const chats = await this.#load()
-      if (!over) stop = chats.observe(chatId, listener, options)
+      const session = await this.#live(chatId, stop.signal)
+      if (session === null) return
+      const tell = (): void => {
+        if (session.state !== 'live' || stop.signal.aborted) return
+        const shown = this.#shown(session, branch)
+        // It is tried again with the next change.
+        if (shown === undefined) this.#more.get().then(tell, () => undefined)
+        else listener(shown)
+      }
+      unlisten = session.on('change', tell)
+      tell()
     }
-    // Whoever sends is told that the code does not come.
+    // What attaching is refused with is told by the client, too.
     begin().catch(() => undefined)
     return () => {
-      over = true
-      stop()
+      this.#observers.delete(stop)
+      stop.abort()
+      unlisten()
     }
   }
 
   /** Ends the streams, and the connection where it is the transport's own. Stops no agent. */
   close(): void {
-    this.#chats?.close()
+    for (const answer of this.#answers.keys()) answer.close()
     if (!('client' in this.#options)) this.#client.close()
   }
 
-  async #load(): Promise<Chats<Message>> {
-    this.#loading ??= this.#import()
-    try {
-      return await this.#loading
-    } catch (error) {
-      // It is tried again.
-      this.#loading = null
-      throw error
-    }
+  /** @returns `undefined`: the code for it is to be fetched first */
+  #shown(session: Session, branch: string | null | undefined): Message[] | undefined {
+    const path = pathOf(session.view, branch, this.#more)
+    return path?.map((message) => {
+      // What the application's own agent piped into the session has the types of its own parts.
+      const shown = this.#shownAs.get(message) ?? (this.#ui(message) as unknown as Message)
+      this.#shownAs.set(message, shown)
+      return shown
+    })
   }
 
-  async #import(): Promise<Chats<Message>> {
-    const { Chats } = await import('./chats.ts')
-    return (this.#chats = new Chats<Message>(this.#client, this.#options))
+  /** With a call whose input is still coming, a resume of AI SDK 6 would go on with the message, and show it twice. */
+  #ui(message: SessionMessage): UiMessage {
+    const shown = uiMessageOf(message, (part) => this.#more.code?.moreWords(part))
+    if (this.#options.version !== 6) return shown
+    return { ...shown, parts: shown.parts.filter(({ state }) => state !== 'input-streaming') }
   }
+
+  #follow(
+    chatId: string,
+    session: Session,
+    target: Target,
+    signal: AbortSignal | undefined,
+    sent?: Promise<unknown>,
+  ): ReadableStream<UIMessageChunk> {
+    const leave = (): void => {
+      if (!this.#answers.has(answer)) return
+      if (this.#options.cancelOnAbort === true) this.stop(chatId).catch(() => undefined)
+      answer.close()
+    }
+    const options = {
+      ...this.#options,
+      more: this.#more,
+      corrected: () => [...this.#observers.values()].includes(chatId),
+      ended: () => {
+        this.#answers.delete(answer)
+        unlisten()
+      },
+    }
+    const answer = new AnswerStream(session, target, options, sent)
+    // A connection that is lost comes back; one that somebody closed does not, and a chat would wait for ever.
+    const unlisten = this.#client.on('state', (state) => state === 'closed' && answer.close())
+    this.#answers.set(answer, chatId)
+    signal?.addEventListener('abort', leave, { once: true })
+    if (signal?.aborted === true) leave()
+    return answer.readable
+  }
+
+  /** @returns `null`: nobody waits for it any more @throws ClientError what attaching is refused with */
+  async #live(chatId: string, signal?: AbortSignal): Promise<Session | null> {
+    const id = (await this.#options.session?.(chatId)) ?? chatId
+    if (signal?.aborted === true) return null
+    const session = this.#client.session(id)
+    return (await untilLive(session, signal)) ? session : null
+  }
+}
+
+/** What the agent may want to know beside the words. */
+function dataOf({ messages, metadata, body }: Send<UIMessage>): WithData {
+  const last = messages.at(-1)
+  const own = last?.role === 'user' ? last.metadata : undefined
+  const data = said({ metadata: metadata ?? own, body })
+  return Object.keys(data).length > 0 ? { data } : {}
 }

@@ -11,16 +11,11 @@ export interface UiMessage {
   readonly parts: readonly UiPart[]
 }
 
+/** A field may be `undefined` until it is told: then it is not there. */
 export interface UiPart extends Chunk {
   readonly type: string
 }
 
 export interface UiMessageChunk extends Chunk {
   readonly type: string
-}
-
-/** Without what is not said: as JSON has it. */
-export function said<T extends Chunk>(fields: T): T {
-  const there = Object.entries(fields).filter(([, value]) => value !== undefined)
-  return Object.fromEntries(there) as T
 }

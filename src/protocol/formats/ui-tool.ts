@@ -1,12 +1,7 @@
 import type { Part } from '../messages.ts'
 import { isChunk, jsonOr, textOf, type Chunk } from './piece.ts'
-import { said, type UiMessageChunk, type UiPart } from './ui-message.ts'
-
-/** A call of a tool, as our part has it. */
-export interface ToolUnit {
-  readonly kind: 'tool'
-  readonly part: Part
-}
+import type { UiMessageChunk, UiPart } from './ui-message.ts'
+import type { Advance, UiUnit, UnitWords } from './ui-units.ts'
 
 /** How far a call is: the AI SDK's states, in the order in which a call comes to them. */
 const RANKS = [
@@ -18,6 +13,9 @@ const RANKS = [
 ] as const
 type Rank = (typeof RANKS)[number]
 
+/** How a call of a tool is told. */
+export const toolWords: UnitWords = { shown: toolPart, begin: beginTool, advance: advanceTool }
+
 function rankOf({ state, approval, heard }: Part): Rank {
   const answered = isChunk(approval) && typeof approval['approved'] === 'boolean'
   if (state === 'input') return 'input-streaming'
@@ -28,13 +26,13 @@ function rankOf({ state, approval, heard }: Part): Rank {
 }
 
 /** As the AI SDK keeps it. */
-export function toolPart({ part }: ToolUnit): UiPart {
+function toolPart({ part }: UiUnit): UiPart {
   const rank = rankOf(part)
   const name = nameOf(part)
   const dynamic = part['dynamic'] === true
   const failed = part['state'] === 'failed'
   const text = part.text
-  return said({
+  return {
     type: dynamic ? 'dynamic-tool' : `tool-${name}`,
     ...(dynamic && { toolName: name }),
     toolCallId: callOf(part),
@@ -54,7 +52,7 @@ export function toolPart({ part }: ToolUnit): UiPart {
     callProviderMetadata: part['callMetadata'],
     resultProviderMetadata: part['resultMetadata'],
     approval: part['approval'],
-  })
+  }
 }
 
 /** Input that is still being written, where what is there happens to be JSON. */
@@ -69,7 +67,7 @@ function overState({ state }: Part): string {
 }
 
 /** What brings a reader of chunks that knows nothing of the call to where it is now. */
-export function beginTool({ part }: ToolUnit): UiMessageChunk[] {
+function beginTool({ part }: UiUnit): UiMessageChunk[] {
   if (rankOf(part) === 'input-streaming') {
     return [startOf(part), ...inputDelta(part, part.text ?? '')]
   }
@@ -83,32 +81,23 @@ function isInvalid({ state, invalid }: Part): boolean {
 
 function startOf(part: Part): UiMessageChunk {
   const { inputEncoding } = part
-  return said({ type: 'tool-input-start', ...callFields(part), inputEncoding })
+  return { type: 'tool-input-start', ...callFields(part), inputEncoding }
 }
 
 /** All of the input is there, and what came of it. */
 function inputEnd(part: Part): UiMessageChunk[] {
   const input = part['input'] ?? null
   if (!isInvalid(part)) {
-    const there = said({ type: 'tool-input-available', ...callFields(part) })
-    return [{ ...there, input }, ...stepsAfter(part, 'input-available', null)]
+    const there = { type: 'tool-input-available', ...callFields(part), input }
+    return [there, ...stepsAfter(part, 'input-available', null)]
   }
   const { title: _title, ...call } = callFields(part)
   const providerMetadata = part['resultMetadata']
-  const failed = said({ type: 'tool-input-error', ...call, providerMetadata })
+  const failed = { type: 'tool-input-error', ...call, providerMetadata }
   return [{ ...failed, input, errorText: errorOf(part) }]
 }
 
-/**
- * What brings it from where it was told to be to where it is now.
- * @param inStep whether it belongs to the step that was told last
- * @returns `null`: nothing does; `wait`: it is being written anew, and may come to the same
- */
-export function advanceTool(
-  { part: told }: ToolUnit,
-  { part }: ToolUnit,
-  inStep: boolean,
-): UiMessageChunk[] | 'wait' | null {
+function advanceTool({ part: told }: UiUnit, { part }: UiUnit, inStep: boolean): Advance {
   const from = rankOf(told)
   const to = rankOf(part)
   if (callOf(told) !== callOf(part)) return null
@@ -121,7 +110,7 @@ export function advanceTool(
     if (text.startsWith(before)) return inputDelta(part, text.slice(before.length))
     return before.startsWith(text) ? 'wait' : null
   }
-  const same = nameOf(told) === nameOf(part) && isSame(told['input'], part['input'])
+  const same = nameOf(told) === nameOf(part) && !differs('input', told, part)
   return same ? stepsAfter(part, from, told) : null
 }
 
@@ -136,7 +125,7 @@ function stepsAfter(part: Part, from: Rank, told: Part | null): UiMessageChunk[]
     if (answered && rank < 3 && to >= 3) chunks.push(answerOf(part, approval, told))
   }
   const changed =
-    told === null || from !== 'over' || OUTCOME.some((one) => !isSame(told[one], part[one]))
+    told === null || from !== 'over' || OUTCOME.some((one) => differs(one, told, part))
   if (to === 4 && changed) chunks.push(outcomeOf(part))
   return chunks
 }
@@ -149,7 +138,7 @@ function inputDelta(part: Part, inputTextDelta: string): UiMessageChunk[] {
 }
 
 function askFor(part: Part, approval: Chunk): UiMessageChunk {
-  return said({
+  return {
     type: 'tool-approval-request',
     approvalId: textOf(approval, 'id') ?? '',
     toolCallId: callOf(part),
@@ -158,32 +147,32 @@ function askFor(part: Part, approval: Chunk): UiMessageChunk {
     reason: approval['requestReason'],
     isAutomatic: approval['isAutomatic'],
     signature: approval['signature'],
-  })
+  }
 }
 
 function answerOf(part: Part, approval: Chunk, told: Part | null): UiMessageChunk {
   const metadata = part['callMetadata']
-  const isNew = told !== null && !isSame(told['callMetadata'], metadata)
-  return said({
+  const isNew = told !== null && differs('callMetadata', told, part)
+  return {
     type: 'tool-approval-response',
     approvalId: textOf(approval, 'id') ?? '',
     approved: approval['approved'],
     reason: approval['reason'],
     providerExecuted: part['providerExecuted'],
     providerMetadata: isNew ? metadata : undefined,
-  })
+  }
 }
 
 function outcomeOf(part: Part): UiMessageChunk {
   const toolCallId = callOf(part)
   const { state } = part
   if (state === 'denied') return { type: 'tool-output-denied', toolCallId }
-  const fields = said({
+  const fields = {
     providerExecuted: part['providerExecuted'],
     providerMetadata: part['resultMetadata'],
     toolMetadata: part['toolMetadata'],
     dynamic: part['dynamic'],
-  })
+  }
   if (state === 'failed') {
     return { type: 'tool-output-error', toolCallId, errorText: errorOf(part), ...fields }
   }
@@ -216,7 +205,7 @@ function errorOf(part: Part): string {
   return textOf(part, 'error') ?? 'failed'
 }
 
-/** What came as JSON. */
-export function isSame(first: unknown, second: unknown): boolean {
-  return first === second || JSON.stringify(first) === JSON.stringify(second)
+/** In a field that came as JSON. */
+function differs(field: string, told: Part, part: Part): boolean {
+  return JSON.stringify(told[field]) !== JSON.stringify(part[field])
 }

@@ -1,20 +1,14 @@
 import type { Message } from '../fold/message.ts'
 import type { Part } from '../messages.ts'
-import { textOf } from './piece.ts'
-import { said, type UiMessageChunk, type UiPart } from './ui-message.ts'
-import { advanceTool, beginTool, isSame, toolPart, type ToolUnit } from './ui-tool.ts'
+import type { Chunk } from './piece.ts'
+import type { UiMessage, UiMessageChunk, UiPart } from './ui-message.ts'
 
 /** A part of an assistant's message as the AI SDK knows them, with all that is told of it. */
-export type UiUnit = StepUnit | TextUnit | ToolUnit | DataUnit | WholeUnit
-
-interface StepUnit {
-  readonly kind: 'step'
-}
-
-interface TextUnit {
-  readonly kind: 'text'
-  readonly type: 'text' | 'reasoning'
-  /** What its chunks call it. */
+export interface UiUnit {
+  readonly type: string
+  readonly part: Part
+  readonly words: UnitWords
+  /** What the chunks of a text call it. */
   readonly id: string
   readonly text: string
   readonly done: boolean
@@ -22,165 +16,149 @@ interface TextUnit {
   readonly citations: unknown
 }
 
-/** Comes whole, and may be replaced where it has an id. */
-interface DataUnit {
-  readonly kind: 'data'
-  readonly chunk: UiMessageChunk
+/** What brings a reader further: `null`: nothing does; `wait`: it is being written anew, and may come to the same. */
+export type Advance = UiMessageChunk[] | 'wait' | null
+
+/** How a part is told. */
+export interface UnitWords {
+  /** As the AI SDK keeps it. */
+  readonly shown: (unit: UiUnit) => UiPart
+  /** What tells it to a reader of chunks that does not know it yet. */
+  readonly begin: (unit: UiUnit) => UiMessageChunk[]
+  /**
+   * What brings it from where it was told to be, by the same words, to where it is now.
+   * @param inStep whether it belongs to the step that was told last
+   */
+  readonly advance: (told: UiUnit, now: UiUnit, inStep: boolean) => Advance
 }
 
-/** Comes whole, and never changes; the part is the chunk. */
-interface WholeUnit {
-  readonly kind: 'whole'
-  readonly chunk: UiMessageChunk
-}
+/** The words for parts that are neither text nor a step; `undefined`: they are left out. */
+export type MoreWords = (part: Part) => UnitWords | undefined
 
 /** What there is of a message, in order. */
-export function unitsOf({ parts, status }: Message): UiUnit[] {
-  const infos = new Map(parts.filter(isInfo).map((part) => [textOf(part, 'part'), part]))
+export function unitsOf({ parts, status }: Message, more: MoreWords): UiUnit[] {
+  const infos = new Map(parts.filter(isInfo).map((part) => [part['part'], part]))
   // Of a call that was begun elsewhere there is nothing to show here.
   const content = parts.filter(
     (part) => !isInfo(part) && part['removed'] !== true && part['continues'] !== true,
   )
-  return content.map((part, index) => {
+  return content.flatMap((part, index) => {
     const info = infos.get(part.id ?? '')
-    const follows = index === content.length - 1 ? status === 'completed' : info?.['open'] !== true
-    const done = info?.['done'] === true || status === 'completed' || follows
-    return unitOf(part, part.id ?? `#${index}`, info, done)
+    const follows = index < content.length - 1 && info?.['open'] !== true
+    const done = status === 'completed' || follows || info?.['done'] === true
+    return unitOf(part, part.id ?? `#${index}`, done, more, info)
   })
 }
 
+export function unitOf(
+  part: Part,
+  id: string,
+  done: boolean,
+  more: MoreWords,
+  info?: Part,
+): UiUnit[] {
+  const { type, text = '', streamId } = part
+  const words = PLAIN.get(type) ?? more(part)
+  if (words === undefined) return []
+  const providerMetadata = info?.['providerMetadata'] ?? part['providerMetadata']
+  const named = typeof streamId === 'string' ? streamId : id
+  const citations = info?.['citations']
+  return [{ type, part, words, id: named, text, done, providerMetadata, citations }]
+}
+
 /** The reason that the stream gave for its end; `stop` where it gave none. */
-export function finishReasonOf({ parts }: Message): string {
-  const told = parts.findLast((part) => isInfo(part) && part['finishReason'] !== undefined)
-  return (told && textOf(told, 'finishReason')) ?? 'stop'
+export function finishReasonOf({ parts }: Message): unknown {
+  const told = parts.findLast((part) => isInfo(part) && typeof part['finishReason'] === 'string')
+  return told?.['finishReason'] ?? 'stop'
 }
 
 function isInfo({ type }: Part): boolean {
   return type === 'part-info'
 }
 
-function unitOf(part: Part, id: string, info: Part | undefined, done: boolean): UiUnit {
-  switch (part.type) {
-    case 'text':
-    case 'reasoning':
-      return {
-        kind: 'text',
-        type: part.type,
-        id: textOf(part, 'streamId') ?? id,
-        text: part.text ?? '',
-        done,
-        providerMetadata: info?.['providerMetadata'] ?? part['providerMetadata'],
-        citations: info?.['citations'],
-      }
-    case 'step-start':
-      return { kind: 'step' }
-    case 'tool':
-      return { kind: 'tool', part }
-  }
-  return part.type.startsWith('data-')
-    ? { kind: 'data', chunk: dataChunk(part) }
-    : { kind: 'whole', chunk: wholeChunk(part) }
+export function isStep({ type }: UiUnit): boolean {
+  return type === 'step-start'
 }
 
-function dataChunk({ type, id, ...part }: Part): UiMessageChunk {
-  const given = textOf(part, 'dataId')
-  const named = id?.startsWith(`${type}-`) === true ? id.slice(type.length + 1) : undefined
-  return said({ type, id: given ?? named, data: part['data'] ?? null })
+const stepWords: UnitWords = {
+  shown: () => ({ type: 'step-start' }),
+  begin: () => [{ type: 'start-step' }],
+  advance: () => [],
 }
 
-/** What the AI SDK has no word for is data to it. */
-function wholeChunk({ type, id, ...fields }: Part): UiMessageChunk {
-  switch (type) {
-    case 'file': {
-      const { reasoning, ...file } = fields
-      const named = reasoning === true ? 'reasoning-file' : type
-      const url = textOf(file, 'url') ?? ''
-      return { ...file, type: named, url, mediaType: textOf(file, 'mediaType') ?? '' }
-    }
-    case 'source': {
-      const named = id?.startsWith('source-') === true ? id.slice('source-'.length) : id
-      const sourceId = textOf(fields, 'sourceId') ?? named ?? ''
-      const isUrl = typeof fields['url'] === 'string'
-      const document = {
-        mediaType: textOf(fields, 'mediaType') ?? '',
-        title: textOf(fields, 'title') ?? '',
-      }
-      return isUrl
-        ? { ...fields, type: 'source-url', sourceId }
-        : { ...fields, ...document, type: 'source-document', sourceId }
-    }
-    case 'custom':
-      return { ...fields, type }
-    case 'steering-message': {
-      const { steering, ...rest } = fields
-      return { ...rest, type, id: typeof steering === 'string' ? steering : (id ?? '') }
-    }
-  }
-  return said({ type: `data-${type}`, id, data: fields })
+export const textWords: UnitWords = {
+  shown: ({ type, id, text, done, providerMetadata, citations }) => {
+    const state = done ? 'done' : 'streaming'
+    const named = type === 'reasoning' ? { id } : {}
+    return { type, ...named, text, state, providerMetadata, citations }
+  },
+  begin: (unit) => {
+    const { type, id, providerMetadata } = unit
+    return [{ type: `${type}-start`, id, providerMetadata }, ...further(unit, unit.text)]
+  },
+  advance: (told, now) => {
+    if (told.type !== now.type || told.id !== now.id) return null
+    if (!now.text.startsWith(told.text)) return told.text.startsWith(now.text) ? 'wait' : null
+    const added = now.text.slice(told.text.length)
+    const isMore = !isSame(told.providerMetadata, now.providerMetadata)
+    if (!told.done) return further(now, added, isMore)
+    return added !== '' || isMore || !isSame(told.citations, now.citations) ? null : []
+  },
 }
 
-/** As the AI SDK keeps it. */
-export function uiPart(unit: UiUnit): UiPart {
-  if (unit.kind === 'step') return { type: 'step-start' }
-  if (unit.kind === 'tool') return toolPart(unit)
-  return unit.kind === 'text' ? textPart(unit) : unit.chunk
+function further(unit: UiUnit, delta: string, isMore = false): UiMessageChunk[] {
+  const { type, id, done, providerMetadata, citations } = unit
+  const chunks: UiMessageChunk[] = delta === '' ? [] : [{ type: `${type}-delta`, id, delta }]
+  if (done) chunks.push({ type: `${type}-end`, id, providerMetadata, citations })
+  else if (isMore) chunks.push({ type: `${type}-delta`, id, delta: '', providerMetadata })
+  return chunks
 }
 
-function textPart({ type, id, text, done, providerMetadata, citations }: TextUnit): UiPart {
-  const state = done ? 'done' : 'streaming'
-  const named = type === 'reasoning' ? { id } : {}
-  return said({ type, ...named, text, state, providerMetadata, citations })
+const PLAIN: ReadonlyMap<string, UnitWords> = new Map([
+  ['text', textWords],
+  ['reasoning', textWords],
+  ['step-start', stepWords],
+])
+
+/** Whether it can be told with the words that are here. */
+export function isPlain({ role, parts }: Message): boolean {
+  return parts.every((part) =>
+    isAnswer(role) ? isInfo(part) || PLAIN.has(part.type) : AS_SAID.test(part.type),
+  )
 }
 
-/** What tells it to a reader of chunks that does not know it yet. */
-export function beginUnit(unit: UiUnit): UiMessageChunk[] {
-  if (unit.kind === 'step') return [{ type: 'start-step' }]
-  if (unit.kind === 'tool') return beginTool(unit)
-  if (unit.kind !== 'text') return [unit.chunk]
-  const { type, id, providerMetadata } = unit
-  const started = said({ type: `${type}-start`, id, providerMetadata })
-  return [started, ...textDelta(unit, unit.text), ...(unit.done ? [textEnd(unit)] : [])]
+/** The message as `useChat` keeps it: the same that the AI SDK makes of the chunks that it came from. */
+export function uiMessageOf(message: Message, more: MoreWords): UiMessage {
+  const { id, role, metadata } = message
+  const told = isAnswer(role)
+    ? ({ id, role: 'assistant', parts: answerParts(message, more) } as const)
+    : { id, role, parts: saidParts(message, more) }
+  return { ...told, ...(Object.keys(metadata).length > 0 && { metadata }) }
 }
 
-/**
- * What brings it from where it was told to be to where it is now.
- * @param inStep whether it belongs to the step that was told last
- * @returns `null`: nothing does; `wait`: it is being written anew, and may come to the same
- */
-export function advanceUnit(
-  told: UiUnit,
-  now: UiUnit,
-  inStep: boolean,
-): UiMessageChunk[] | 'wait' | null {
-  if (told.kind === 'text' && now.kind === 'text') return advanceText(told, now)
-  if (told.kind === 'tool' && now.kind === 'tool') return advanceTool(told, now, inStep)
-  if (isSame(told, now)) return []
-  if (told.kind !== 'data' || now.kind !== 'data') return null
-  const isReplaced = told.chunk.type === now.chunk.type && told.chunk['id'] === now.chunk['id']
-  return isReplaced && now.chunk['id'] !== undefined ? [now.chunk] : null
+function isAnswer(role: Message['role']): role is 'assistant' | 'tool' {
+  return role === 'assistant' || role === 'tool'
 }
 
-function advanceText(told: TextUnit, now: TextUnit): UiMessageChunk[] | 'wait' | null {
-  if (told.type !== now.type || told.id !== now.id) return null
-  if (!now.text.startsWith(told.text)) return told.text.startsWith(now.text) ? 'wait' : null
-  const chunks = textDelta(now, now.text.slice(told.text.length))
-  const isMore = !isSame(told.providerMetadata, now.providerMetadata)
-  if (told.done) {
-    const isOther = chunks.length > 0 || isMore || !isSame(told.citations, now.citations)
-    return isOther ? null : []
-  }
-  if (now.done) return [...chunks, textEnd(now)]
-  const { id, type, providerMetadata } = now
-  const added = said({ type: `${type}-delta`, id, delta: '', providerMetadata })
-  return isMore ? [...chunks, added] : chunks
+/** A step shows with the first part that follows. */
+function answerParts(message: Message, more: MoreWords): readonly UiPart[] {
+  const units = unitsOf(message, more)
+  return units.slice(0, units.findLastIndex((unit) => !isStep(unit)) + 1).map(shown)
 }
 
-function textDelta({ type, id }: TextUnit, delta: string): UiMessageChunk[] {
-  return delta === '' ? [] : [{ type: `${type}-delta`, id, delta }]
+function shown(unit: UiUnit): UiPart {
+  return said(unit.words.shown(unit))
 }
 
-function textEnd({ type, id, providerMetadata, citations }: TextUnit): UiMessageChunk {
-  return said({ type: `${type}-end`, id, providerMetadata, citations })
+/** Whether two values that came as JSON are the same. */
+export function isSame(first: unknown, second: unknown): boolean {
+  return JSON.stringify(first) === JSON.stringify(second)
+}
+
+/** Without what is not said: as JSON has it. */
+export function said<T extends Chunk>(fields: T): T {
+  const there = Object.entries(fields).filter(([, value]) => value !== undefined)
+  return Object.fromEntries(there) as T
 }
 
 /** Of what people say, which comes whole: the AI SDK's parts are ours, but for the names of a few. */
@@ -194,13 +172,13 @@ export function partsToSay(parts: readonly UiPart[]): Part[] {
 }
 
 /** The parts of what people say, as they were. */
-export function saidParts(message: Message): readonly UiPart[] {
-  return message.parts.map((part) => {
-    const { id: _id, dataId, ...fields } = part
+function saidParts({ parts }: Message, more: MoreWords): readonly UiPart[] {
+  return parts.flatMap((part) => {
+    const { id = '', dataId, ...fields } = part
     const named = typeof dataId === 'string' ? { id: dataId } : {}
-    if (KNOWN.test(part.type)) return { ...fields, ...named }
-    return uiPart(unitOf(part, part.id ?? '', undefined, true))
+    if (AS_SAID.test(part.type)) return { ...fields, ...named }
+    return unitOf(part, id, true, more).map(shown)
   })
 }
 
-const KNOWN = /^(text|reasoning|file|source-url|source-document|data-.*|dynamic-tool|tool-.*)$/
+const AS_SAID = /^(text|reasoning|file|source-url|source-document|data-.*|dynamic-tool|tool-.*)$/
