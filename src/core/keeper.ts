@@ -1,5 +1,6 @@
 import type { SessionId } from '../protocol/ids.ts'
 import { HeldlineError } from '../protocol/errors.ts'
+import { CalmLogs } from './calm-logs.ts'
 import type { Limits } from './limits.ts'
 import type { Log } from './log.ts'
 import type { Random } from './random.ts'
@@ -20,9 +21,6 @@ export interface KeeperPorts {
 /** Looks after a session every so many events or bytes of its log: small enough that bounds are kept closely, large enough to be cheap. */
 const LOOK_EVERY_EVENTS = 64
 const LOOK_EVERY_BYTES = 64 * 1024
-/** The same for a log that has no bound but its age. One that another node is given meanwhile is found with the next look. */
-const CALM_EVENTS = 8 * LOOK_EVERY_EVENTS
-const CALM_BYTES = 8 * LOOK_EVERY_BYTES
 const MAX_AT_ONCE = 4
 const MAX_WAITING = 10_000
 const TRIM_A_ROUND = 1000
@@ -38,12 +36,12 @@ export class Keeper {
   readonly #busy = new Set<SessionId>()
   /** The size of each large log when it was looked at, in units of LOOK_EVERY_BYTES. */
   readonly #sizes = new Map<SessionId, number>()
-  /** The last look at each log that has no bound but its age. */
-  readonly #calm = new Map<SessionId, Committed>()
+  readonly #calm: CalmLogs
   #closed = false
 
   constructor(ports: KeeperPorts) {
     this.#ports = ports
+    this.#calm = new CalmLogs(ports.limits.snapshotEveryEvents)
   }
 
   /** A commit went through on this node. Cheap; what is to be done is done later. */
@@ -51,20 +49,16 @@ export class Keeper {
     const before = Math.floor((done.first - 1) / LOOK_EVERY_EVENTS)
     const crossed = Math.floor(done.last / LOOK_EVERY_EVENTS) > before
     const large = Math.floor(done.bytes / LOOK_EVERY_BYTES)
-    if (large > 0 && this.#sizes.get(session) !== large) remember(this.#sizes, session, large)
+    if (large > 0 && this.#sizes.get(session) !== large) this.#remember(session, large)
     else if (!crossed) return
     // While a tail still holds it: read back from the store, an event costs more than its fold.
     this.#ports.views.keepUp(session)
-    if (!this.#isCalm(session, done)) this.look(session, done)
+    if (!this.#calm.has(session, done)) this.look(session, done)
   }
 
-  #isCalm(session: SessionId, { epoch, last, bytes }: Committed): boolean {
-    const before = this.#calm.get(session)
-    return (
-      before?.epoch === epoch &&
-      last - before.last < CALM_EVENTS &&
-      bytes - before.bytes < CALM_BYTES
-    )
+  #remember(session: SessionId, size: number): void {
+    if (this.#sizes.size >= MAX_WAITING) this.#sizes.clear()
+    this.#sizes.set(session, size)
   }
 
   look(session: SessionId, done: Committed | null = null): void {
@@ -98,16 +92,17 @@ export class Keeper {
     byAge: boolean,
     done: Committed | null = null,
   ): Promise<SessionSettings | null> {
-    const { store, limits } = this.#ports
+    const { store, limits, views } = this.#ports
     const fields = await store.fields(session, KEPT_FIELDS)
     if (fields === null) return null
     const { settings } = sessionInfo(session, fields)
     const { maxAgeMs, maxEvents, maxBytes } = settings.retention
     const bounded = maxEvents !== null || maxBytes !== null
-    if (bounded) this.#calm.delete(session)
-    else if (done !== null) remember(this.#calm, session, done)
     const stored = headerOf(fields)
+    if (bounded) this.#calm.delete(session)
+    else if (done !== null) this.#calm.add(session, done, stored.serial)
     const recent = done !== null && done.last - stored.serial <= limits.snapshotEveryEvents
+    if (recent) await views.refresh(session)
     let held = recent ? heldBy(stored) : await this.#snapshot(session, limits.snapshotEveryEvents)
     // What trims nothing is no work for the writer.
     if (!bounded && !(byAge && maxAgeMs !== null)) return settings
@@ -231,10 +226,4 @@ type Held = Pick<TrimPolicy, 'notAfter' | 'guard'>
  */
 function heldBy({ serial, text }: StoredHeader): Held {
   return { notAfter: Math.max(0, serial - 1), guard: { field: FIELD.snapshot, equals: text } }
-}
-
-/** Bounded: what is forgotten is only looked at once more than was needed. */
-function remember<Value>(known: Map<SessionId, Value>, session: SessionId, value: Value): void {
-  if (known.size >= MAX_WAITING) known.clear()
-  known.set(session, value)
 }

@@ -84,6 +84,11 @@ export class Views {
     this.#bytes += bytes
   }
 
+  /** Brings up a view that is held already, so that who joins next waits for little. */
+  async refresh(session: SessionId): Promise<void> {
+    if (this.#cached.has(session)) await this.at(session)
+  }
+
   /** Lets go of what it holds of a session that was removed. */
   forget(session: SessionId): void {
     this.#drop(session)

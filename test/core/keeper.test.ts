@@ -250,6 +250,20 @@ describe('a log without bounds', () => {
     expect(node.log.at('warn')).toEqual([])
   })
 
+  test('whose view is held has it brought up now and then, though nobody follows', async () => {
+    const { node, say, world } = await open(NO_LIMITS)
+    await node.views.at(SESSION)
+    for (let i = 0; i < 1500; i++) await say()
+    const afters: number[] = []
+    const read = world.store.read.bind(world.store)
+    world.store.read = (session, range) => {
+      afters.push(range.after)
+      return read(session, range)
+    }
+    await node.views.at(SESSION)
+    expect(afters[0]).toBeGreaterThan(1501 - 512 - 64)
+  })
+
   test('that is given one keeps to it soon', async () => {
     const { node, say, world } = await open(NO_LIMITS)
     for (let i = 0; i < 300; i++) await say()
