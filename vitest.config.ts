@@ -56,8 +56,6 @@ export default defineConfig({
           include: e2e,
           testTimeout: 60_000,
           hookTimeout: 120_000,
-          // Real servers, browsers and kill -9: one file at a time keeps their timing honest.
-          fileParallelism: false,
         },
       },
     ],

@@ -6,6 +6,7 @@ import { beforeAll, describe, expect, test } from 'vitest'
 import { Answer } from '../support/answer.ts'
 import { startRedis } from '../support/redis-server.ts'
 import { API_KEY, startServerProcess } from '../support/server-process.ts'
+import { packageSuite } from './package-suite.ts'
 
 const root = join(import.meta.dirname, '../..')
 
@@ -51,4 +52,6 @@ describe('what is published: the build', () => {
       }
     },
   )
+
+  packageSuite()
 })

@@ -1,0 +1,126 @@
+import { execFile } from 'node:child_process'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+
+const root = join(import.meta.dirname, '../..')
+const bin = join(root, 'node_modules/.bin')
+const run = promisify(execFile)
+const env = { ...process.env, PATH: `${bin}:${process.env['PATH']}`, NO_COLOR: '1' }
+
+interface Manifest {
+  readonly exports: Readonly<Record<string, unknown>>
+  readonly devDependencies: Readonly<Record<string, string>>
+  readonly peerDependencies?: Readonly<Record<string, string>>
+}
+
+const manifest = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as Manifest
+const entries = Object.keys(manifest.exports)
+  .filter((path) => path !== './package.json')
+  .map((path) => `heldline${path.slice(1)}`)
+/** What a page may import: everything but the agent's side. */
+const forPages = entries.filter((entry) => entry !== 'heldline/agent')
+
+/** What is packed of `dist/`, which has to be there. */
+export function packageSuite(): void {
+  describe('the package as it is published', () => {
+    let folder: string
+    let tarball: string
+
+    beforeAll(async () => {
+      folder = await mkdtemp(join(tmpdir(), 'heldline-package-'))
+      const packed = await run(
+        'npm',
+        ['pack', '--ignore-scripts', '--json', '--pack-destination', folder],
+        { cwd: root, env },
+      )
+      // npm's own answer.
+      const [{ filename }] = JSON.parse(packed.stdout) as [{ filename: string }]
+      tarball = join(folder, filename)
+      const dependencies = Object.fromEntries([
+        ['heldline', `file:${tarball}`],
+        // The peers, and what their types are in, as this repository has them.
+        ...['@types/react', ...Object.keys(manifest.peerDependencies ?? {})].map((name) => [
+          name,
+          manifest.devDependencies[name],
+        ]),
+      ])
+      const project = { name: 'fresh', private: true, type: 'module', dependencies }
+      await writeFile(join(folder, 'package.json'), JSON.stringify(project))
+      await run('npm', ['install', '--ignore-scripts', '--no-audit', '--no-fund'], {
+        cwd: folder,
+        env,
+      })
+    }, 240_000)
+
+    afterAll(() => rm(folder, { recursive: true, force: true }))
+
+    test('has nothing that publint minds', async () => {
+      const { stdout } = await run('publint', ['run', tarball, '--strict'], { cwd: root, env })
+      expect(stdout).toContain('All good!')
+    })
+
+    test('has types where an ES module looks for them, by any resolution', async () => {
+      const args = [
+        tarball,
+        '--profile',
+        'esm-only',
+        '--format',
+        'ascii',
+        '--no-emoji',
+        '--no-color',
+      ]
+      // Exits with a problem where there is one.
+      const { stdout } = await run('attw', args, { cwd: root, env })
+      expect(stdout.match(/node16 \(from ESM\): OK \(ESM\)/g)).toHaveLength(entries.length)
+      expect(stdout.match(/bundler: OK/g)?.length).toBeGreaterThanOrEqual(entries.length)
+    })
+
+    test.each(entries)('%s can be imported by Node, and gives something', async (entry) => {
+      const script = `console.log(Object.keys(await import(${JSON.stringify(entry)})).length)`
+      const args = ['--input-type=module', '--eval', script]
+      const { stdout } = await run(process.execPath, args, { cwd: folder, env })
+      expect(Number(stdout)).toBeGreaterThan(0)
+    })
+
+    test('its types hold in a project that checks its libraries, too', async () => {
+      const imports = entries.map((entry, at) => `import * as m${at} from '${entry}'`)
+      const uses = `export const all = [${entries.map((_, at) => `m${at}`).join(', ')}]`
+      await writeFile(join(folder, 'all.ts'), [...imports, uses].join('\n'))
+      const options = {
+        strict: true,
+        module: 'NodeNext',
+        target: 'ES2024',
+        lib: ['ES2024', 'DOM', 'DOM.Iterable', 'ESNext'],
+        noEmit: true,
+        types: [],
+      }
+      const config = { compilerOptions: options, files: ['all.ts'] }
+      await writeFile(join(folder, 'tsconfig.json'), JSON.stringify(config))
+      const said = await run('tsc', ['--project', folder], { cwd: folder, env }).catch(
+        (error: unknown) => error as { stdout: string },
+      )
+      // Not every library is as strict with itself.
+      const ours = said.stdout
+        .split('\n')
+        .filter((line) => /^(node_modules\/heldline|all)/.test(line))
+      expect(ours).toEqual([])
+      expect(said.stdout).not.toMatch(/Cannot find module '(heldline|react|ai)\b/)
+    })
+
+    test('Vite bundles every entry that is for pages', async () => {
+      const imports = forPages.map((entry, at) => `import * as m${at} from '${entry}'`)
+      const uses = `globalThis.all = [${forPages.map((_, at) => `m${at}`).join(', ')}]`
+      await writeFile(join(folder, 'page.js'), [...imports, uses].join('\n'))
+      await writeFile(
+        join(folder, 'index.html'),
+        '<!doctype html><script type="module" src="/page.js"></script>',
+      )
+      const { stdout } = await run('vite', ['build', '--logLevel', 'info'], { cwd: folder, env })
+      expect(stdout).toMatch(/built in/)
+      expect(stdout).not.toMatch(/externalized for browser/)
+    })
+  })
+}
