@@ -25,6 +25,8 @@ export class RunLife {
   #timer: Timer | null = null
   #unwatch: (() => void) | null = null
   #letGo: (() => void) | undefined
+  /** The latest beat, until it is answered. */
+  #flight: Promise<unknown> | null = null
   /** How many inputs waited at the last sign of life. */
   waiting = 0
   #closed = false
@@ -48,7 +50,7 @@ export class RunLife {
   begin(watch: SessionWatch): void {
     this.#schedule()
     this.#letGo = this.#socket?.hold((open) => {
-      if (open) void this.#beat()
+      if (open) this.#standFor()
       else this.#schedule(SOON_MS)
     })
     this.#unwatch = watch.add(
@@ -91,11 +93,21 @@ export class RunLife {
     this.#timer = clock.after(ms, () => void this.#beat())
   }
 
+  /** From now on the socket stands for this process: also where a heartbeat over HTTP, which is still on its way, would take the run back from it. */
+  #standFor(): void {
+    const again = (): void => void this.#beat()
+    this.#flight?.then(again, again)
+    again()
+  }
+
   async #beat(): Promise<void> {
     if (this.#closed) return
     this.#schedule()
     try {
-      const { live, status, inputs } = await this.#api.beat(this.signal)
+      const flight = this.#api.beat(this.signal)
+      this.#flight = flight
+      const { live, status, inputs } = await flight
+      if (this.#flight === flight) this.#flight = null
       this.waiting = numberOr(inputs, 0)
       if (live === false) this.end(runOver(String(status)))
     } catch (error) {

@@ -138,8 +138,11 @@ test('[P-10.12] an agent of the SDK is killed: whoever watches sees its run stal
     const run = `sdk-${round}`
     const seen = await watched(node.url, stage.session, run)
     const agent = new Agent({ RUN: run, SESSION: stage.session, URL: node.url }, BY_SDK)
-    await until('it writes', () => (agent.facts.at(-1)?.wrote ?? 0) >= 5, {
-      instead: () => agent.facts.at(-1),
+    // Before that its death is told by the lease alone.
+    await until('it writes, and its socket stands for it', () => {
+      const told = (fact: 'wrote' | 'beat'): number =>
+        agent.facts.reduce((most, one) => Math.max(most, one[fact] ?? 0), 0)
+      return told('wrote') >= 5 && told('beat') >= 1
     })
     const killedAt = Date.now()
     agent.kill()

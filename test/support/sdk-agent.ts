@@ -15,7 +15,18 @@ function tell(fact: object): void {
   process.stdout.write(`${JSON.stringify(fact)}\n`)
 }
 
-const agent = createAgent({ url: need('URL'), apiKey: need('CREDENTIAL') })
+let beat = 0
+/** Tells of each beat that was answered. */
+class HeardSocket extends WebSocket {
+  constructor(url: string, protocols?: string | string[]) {
+    super(url, protocols)
+    this.addEventListener('message', ({ data }) => {
+      if (String(data).includes('"live":true')) tell({ beat: ++beat })
+    })
+  }
+}
+
+const agent = createAgent({ url: need('URL'), apiKey: need('CREDENTIAL'), socket: HeardSocket })
 const result = await agent.session(need('SESSION')).run({ run: need('RUN') }, async (run) => {
   for (let wrote = 1; !run.signal.aborted; wrote++) {
     await run.text(`${wrote} `)

@@ -17,7 +17,7 @@ describe('the chat, in Chromium', () => {
   const pages: ChatPage[] = []
 
   beforeAll(async () => {
-    app = await startChat({ pace: 80, deliveryAfterMs: 3000 })
+    app = await startChat({ pace: 80, deliveryAfterMs: 10_000 })
     browser = await launchBrowser()
   })
   afterAll(async () => {
