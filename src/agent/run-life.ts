@@ -103,16 +103,17 @@ export class RunLife {
   async #beat(): Promise<void> {
     if (this.#closed) return
     this.#schedule()
+    const flight = this.#api.beat(this.signal)
+    this.#flight = flight
     try {
-      const flight = this.#api.beat(this.signal)
-      this.#flight = flight
       const { live, status, inputs } = await flight
-      if (this.#flight === flight) this.#flight = null
       this.waiting = numberOr(inputs, 0)
       if (live === false) this.end(runOver(String(status)))
     } catch (error) {
       // Anything else is tried again with the next beat; a lease has several.
       if (endsRun(error)) this.end(error)
+    } finally {
+      if (this.#flight === flight) this.#flight = null
     }
   }
 

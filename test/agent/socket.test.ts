@@ -47,6 +47,10 @@ function setup(change: (options: AgentOptions) => AgentOptions = (same) => same,
   return { clock, agent, asked, sockets, overHttp, start, connected }
 }
 
+function fail(): never {
+  throw new Error('there is no network')
+}
+
 /** Answers every beat that comes, for so long. */
 async function answering(clock: FakeClock, socket: ScriptedSocket, ms: number): Promise<void> {
   let answered = 0
@@ -142,6 +146,30 @@ describe('an agent that beats over a socket [P-10.12]', () => {
     const last = await connected()
     expect(last.beats).toHaveLength(1)
     expect(run.signal.aborted).toBe(false)
+  })
+
+  test('beats once more where a heartbeat over HTTP was on its way as it opened: that would take the run back from it', async () => {
+    let answerLate = (): void => undefined
+    const { clock, start, connected } = setup(({ fetch, ...rest }) => ({
+      ...rest,
+      fetch: async (url, init) => {
+        if (!url.endsWith('/heartbeat') || fetch === undefined) return fetch?.(url, init) ?? fail()
+        await new Promise<void>((resolve) => (answerLate = resolve))
+        return Response.json(ALIVE)
+      },
+    }))
+    const run = await start()
+    const socket = await connected()
+    expect(socket.beats).toHaveLength(1)
+    socket.answer(socket.beats[0], ALIVE)
+    await clock.settle()
+    answerLate()
+    await clock.settle()
+    expect(socket.beats).toHaveLength(2)
+    socket.answer(socket.beats[1], ALIVE)
+    await clock.settle()
+    expect(socket.beats).toHaveLength(2)
+    await clock.resolve(run.leave())
   })
 
   test('that is not answered goes elsewhere: the socket is dead without a word', async () => {
