@@ -165,17 +165,16 @@ export class AnswerStream {
     this.#teller ??= new Teller((part) => more.code?.moreWords(part), { resetStep, from })
     const chunks = this.#teller.tell(message, whyOf(run))
     if (chunks === null) return this.#begunAnew()
-    const waits = more.code?.asksPeople(view, run, message, answered) === true
-    const pause = { type: 'finish', finishReason: 'tool-calls' }
-    this.#give(waits ? [...chunks, pause] : chunks, waits || this.#teller.over)
+    const pause = more.code?.pauseFor(view, run, message, answered) ?? []
+    this.#give([...chunks, ...pause], pause.length > 0 || this.#teller.over)
   }
 
   /** What was told is not what was written in the end, and cannot be taken back here. */
   #begunAnew(): void {
     if (this.#options.corrected()) return this.close()
-    const why = 'the answer was begun anew; resume to read it'
+    const why = 'begun anew; resume'
     // What AI SDK 7 takes for a disconnect, after which it resumes by itself. The hook of 6 does not pass on that a resume is a replay: there it has to end for good.
-    this.close(this.#options.version === 6 ? new Error(why) : new TypeError(`network: ${why}`))
+    this.close(new TypeError(this.#options.version === 6 ? why : `network: ${why}`))
   }
 
   #give(chunks: readonly UiMessageChunk[], last: boolean): void {

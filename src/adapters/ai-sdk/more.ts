@@ -4,15 +4,21 @@ import type { Run } from '../../protocol/fold/fold-run.ts'
 import type { Message } from '../../protocol/fold/message.ts'
 import { isChunk } from '../../protocol/formats/piece.ts'
 import { joined, joinedPath, runOf } from '../../protocol/formats/ui-join.ts'
+import type { UiMessageChunk } from '../../protocol/formats/ui-message.ts'
 
 export { joined, joinedPath }
 export { moreWords } from '../../protocol/formats/ui-more-units.ts'
+
+/** What ends a stream while people are asked about a call that it has shown. As `asksPeople` */
+export function pauseFor(...asked: Parameters<typeof asksPeople>): UiMessageChunk[] {
+  return asksPeople(...asked) ? [{ type: 'finish', finishReason: 'tool-calls' }] : []
+}
 
 /**
  * Whether an agent has asked people about one of the calls that are shown: the chat has to be ready for what they do with it.
  * @param answered questions that do not count
  */
-export function asksPeople(
+function asksPeople(
   { questions }: Pick<Session['view'], 'questions'>,
   { id, status }: Run,
   { parts }: Message,

@@ -46,7 +46,6 @@ export class SessionChatTransport<
   async sendMessages(send: Send<Message>): Promise<ReadableStream<UIMessageChunk>> {
     const { chatId, abortSignal } = send
     const session = await this.#live(chatId, abortSignal)
-    if (session === null) return new ReadableStream({ start: (controller) => controller.close() })
     const { view } = session
     let ask = askOf(send, view, this.#names)
     if ('known' in ask) {
@@ -63,7 +62,6 @@ export class SessionChatTransport<
     abortSignal,
   }: Reconnect<Message>): Promise<ReadableStream<UIMessageChunk> | null> {
     const session = await this.#live(chatId, abortSignal)
-    if (session === null) return null
     const { runs, inputs } = session.view
     const all = [...runs.values()]
     // One whose run is over may never have been taken. It is looked for before anything is waited for: what is sent meanwhile has a stream of its own.
@@ -83,7 +81,6 @@ export class SessionChatTransport<
    */
   async stop(chatId: string): Promise<void> {
     const session = await this.#live(chatId)
-    if (session === null) return
     const { stop } = await this.#seldom.get()
     await stop(session, chatId, this.#answers, isOver)
   }
@@ -91,7 +88,6 @@ export class SessionChatTransport<
   /** The messages of the session, as a chat begins with them. @throws ClientError what attaching is refused with */
   async loadMessages(chatId: string, { branch }: ObserveOptions = {}): Promise<Message[]> {
     const session = await this.#live(chatId)
-    if (session === null) return []
     const shown = this.#shown(session, branch)
     if (shown !== undefined) return shown
     await this.#more.get()
@@ -113,7 +109,6 @@ export class SessionChatTransport<
     this.#observers.set(stop, chatId)
     const begin = async (): Promise<void> => {
       const session = await this.#live(chatId, stop.signal)
-      if (session === null) return
       const tell = (): void => {
         if (session.state !== 'live' || stop.signal.aborted) return
         const shown = this.#shown(session, branch)
@@ -124,7 +119,7 @@ export class SessionChatTransport<
       unlisten = session.on('change', tell)
       tell()
     }
-    // What attaching is refused with is told by the client, too.
+    // What attaching is refused with is told by the client, too; and that nobody observes any more is nobody's concern.
     begin().catch(() => undefined)
     return () => {
       this.#observers.delete(stop)
@@ -187,12 +182,13 @@ export class SessionChatTransport<
     return answer.readable
   }
 
-  /** @returns `null`: nobody waits for it any more @throws ClientError what attaching is refused with */
-  async #live(chatId: string, signal?: AbortSignal): Promise<Session | null> {
+  /** @throws ClientError what attaching is refused with; the reason of the signal, which the AI SDK takes for what it is */
+  async #live(chatId: string, signal?: AbortSignal): Promise<Session> {
     const id = (await this.#options.session?.(chatId)) ?? chatId
-    if (signal?.aborted === true) return null
+    signal?.throwIfAborted()
     const session = this.#client.session(id)
-    return (await untilLive(session, signal)) ? session : null
+    await untilLive(session, signal)
+    return session
   }
 }
 

@@ -1,19 +1,19 @@
 import type { Session } from '../../client/session.ts'
 
 /**
- * Resolves when there is a view, which may be that of before a connection was lost; with `false` where nobody waits for it any more.
- * @throws ClientError what attaching is refused with
+ * Resolves when there is a view, which may be that of before a connection was lost.
+ * @throws ClientError what attaching is refused with; the reason of the signal
  */
-export async function untilLive(session: Session, signal?: AbortSignal): Promise<boolean> {
+export async function untilLive(session: Session, signal?: AbortSignal): Promise<void> {
   session.attach()
-  if (session.state === 'live') return true
+  if (session.state === 'live') return
   let off: (() => void)[] = []
-  const live = new Promise<boolean>((resolve, reject) => {
+  const live = new Promise<void>((resolve, reject) => {
     off = [
-      session.on('state', (state) => state === 'live' && resolve(true)),
+      session.on('state', (state) => state === 'live' && resolve()),
       session.on('error', (error) => session.state === 'failed' && reject(error)),
     ]
-    signal?.addEventListener('abort', () => resolve(false))
+    signal?.addEventListener('abort', () => reject(signal.reason))
   })
   return live.finally(() => off.forEach((stop) => stop()))
 }

@@ -134,23 +134,28 @@ export function answering(room: Room, id: string): void {
   onTestFinished(() => {
     over = true
   })
+  // What was begun is gone on with, however a request fails: each may be sent again.
+  const begun = new Map<string, number>()
+  const answer = async (input: string, count: number): Promise<void> => {
+    const run = `run-of-${input}`
+    const start = { run, trigger: input, producer: 'answers' }
+    const at = Number((await room.ask('POST', `/sessions/${id}/runs`, start))['epoch'])
+    const path = `/sessions/${id}/inputs/${input}/deliver`
+    const { parent } = await room.ask('POST', path, { run }, at)
+    const parts = [{ type: 'text', text: `Answer ${count}` }]
+    const data = { message: `answer-${count}`, role: 'assistant', parts, parent }
+    const event = { type: 'message.completed', id: `said-by-${run}`, data }
+    await room.ask('POST', `/sessions/${id}/runs/${run}/events`, event, at)
+    await room.ask('POST', `/sessions/${id}/runs/${run}/finish`, {}, at)
+  }
   const serve = async (): Promise<void> => {
     const { inputs } = await room.ask('GET', `/sessions/${id}/inputs`)
     for (const input of inputs as { readonly id: string }[]) {
-      const run = `run-of-${input.id}`
-      const { epoch } = await room.ask('POST', `/sessions/${id}/runs`, { run, trigger: input.id })
-      const at = Number(epoch)
-      const path = `/sessions/${id}/inputs/${input.id}/deliver`
-      const { parent } = await room.ask('POST', path, { run }, at)
-      const message = `answer-${++answers}`
-      const parts = [{ type: 'text', text: `Answer ${answers}` }]
-      await room.ask(
-        'POST',
-        `/sessions/${id}/runs/${run}/events`,
-        { type: 'message.completed', data: { message, role: 'assistant', parts, parent } },
-        at,
-      )
-      await room.ask('POST', `/sessions/${id}/runs/${run}/finish`, {}, at)
+      if (!begun.has(input.id)) begun.set(input.id, ++answers)
+    }
+    for (const [input, count] of begun) {
+      await answer(input, count)
+      begun.delete(input)
     }
   }
   void until('the test is over', async () => {
