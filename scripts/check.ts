@@ -7,6 +7,7 @@ const checks = [
   ['lint', 'oxlint', '--type-aware', '--deny-warnings'],
   ['format', 'oxfmt', '--check'],
   ['dead code', 'knip'],
+  ['sizes', 'node', 'scripts/size.ts'],
 ] as const
 
 const failed: string[] = []

@@ -172,7 +172,7 @@ export class AnswerStream {
   /** What was told is not what was written in the end, and cannot be taken back here. */
   #begunAnew(): void {
     if (this.#options.corrected()) return this.close()
-    const why = 'begun anew; resume'
+    const why = 'begun anew'
     // What AI SDK 7 takes for a disconnect, after which it resumes by itself. The hook of 6 does not pass on that a resume is a replay: there it has to end for good.
     this.close(new TypeError(this.#options.version === 6 ? why : `network: ${why}`))
   }

@@ -177,7 +177,7 @@ export class SessionChatTransport<
     // A connection that is lost comes back; one that somebody closed does not, and a chat would wait for ever.
     const unlisten = this.#client.on('state', (state) => state === 'closed' && answer.close())
     this.#answers.set(answer, chatId)
-    signal?.addEventListener('abort', leave, { once: true })
+    signal?.addEventListener('abort', leave)
     if (signal?.aborted === true) leave()
     return answer.readable
   }
