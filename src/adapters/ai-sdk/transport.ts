@@ -188,6 +188,7 @@ export class SessionChatTransport<
     signal?.throwIfAborted()
     const session = this.#client.session(id)
     await untilLive(session, signal)
+    signal?.throwIfAborted()
     return session
   }
 }

@@ -1,8 +1,8 @@
 import type { Session } from '../../client/session.ts'
 
 /**
- * Resolves when there is a view, which may be that of before a connection was lost.
- * @throws ClientError what attaching is refused with; the reason of the signal
+ * Resolves when there is a view, which may be that of before a connection was lost; or when the signal fires.
+ * @throws ClientError what attaching is refused with
  */
 export async function untilLive(session: Session, signal?: AbortSignal): Promise<void> {
   session.attach()
@@ -13,7 +13,7 @@ export async function untilLive(session: Session, signal?: AbortSignal): Promise
       session.on('state', (state) => state === 'live' && resolve()),
       session.on('error', (error) => session.state === 'failed' && reject(error)),
     ]
-    signal?.addEventListener('abort', () => reject(signal.reason))
+    signal?.addEventListener('abort', () => resolve())
   })
   return live.finally(() => off.forEach((stop) => stop()))
 }
