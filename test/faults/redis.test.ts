@@ -80,6 +80,11 @@ test(
     const position = await stage.open()
     const reader = stage.client('ann', { urls: [far.url], position, catchup: 'events' })
     const writer = stage.agent('writer', { urls: [near.url] })
+    const { channel } = keysOf(stage.session as SessionId)
+    // The first events may come by the attach's own read, before Redis knows of the subscription.
+    await until('the subscription stands', async () =>
+      (await redis.ask('pubsub', 'numsub', channel)).endsWith(':1\r\n'),
+    )
     for (let round = 0; round < 3; round++) {
       // It hears wake-ups: this one comes by itself.
       await reader.untilSerial(Number((await writer.publish()).at(-1)))
