@@ -1,26 +1,18 @@
 import { execFile } from 'node:child_process'
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { serveSession, type Serving } from './compat/ai-sdk/kit.ts'
+import { readPage } from './support/docs-example.ts'
 import { startLocalServer, type LocalServer } from './support/local-server.ts'
 
-const root = new URL('..', import.meta.url).pathname
-const page = await readFile(join(root, 'docs/ai-sdk-faces.md'), 'utf8')
-
-/** The block that follows `<!-- run: name -->`. */
-function example(name: string): string {
-  const block = new RegExp(`<!-- run: ${name} -->\n\`\`\`\\w+\n([\\s\\S]*?)\n\`\`\``).exec(
-    page,
-  )?.[1]
-  if (block === undefined) throw new Error(`docs/ai-sdk-faces.md has no example ${name}`)
-  return block
-}
+const { example, text: page } = readPage('docs/ai-sdk-faces.md')
 
 /** A page in jsdom that has a chat, sends, and says what it shows. */
 const PAGE = `
+  import { until } from '${new URL('./support/until.ts', import.meta.url).href}'
   import { JSDOM } from 'jsdom'
   const { window } = new JSDOM('<div id="root"></div>', { pretendToBeVisual: true, url: 'http://127.0.0.1' })
   for (const name of ['window', 'document']) globalThis[name] = name === 'window' ? window : window.document
@@ -40,13 +32,10 @@ const PAGE = `
   }
   const fetchTicketFromYourBackend = async () => (await post('/v1/tickets', {})).ticket
   let chat = null
-  const until = async (holds) => {
-    while (!holds()) await new Promise((resolve) => setTimeout(resolve, 10))
-  }
   const show = async (use) => {
     const root = createRoot(window.document.querySelector('#root'))
     root.render(createElement(() => ((chat = use()), null)))
-    await until(() => chat !== null)
+    await until('the page shows it', () => chat !== null)
     return () => root.unmount()
   }
   const said = () => chat.messages.map(({ parts }) => parts.map(({ text = '' }) => text).join(''))
@@ -102,16 +91,16 @@ describe('the examples of docs/ai-sdk-faces.md do what they say', () => {
       ${PAGE}
       const leave = await show(() => useTalk('docs-http', []))
       await chat.sendMessage({ text: 'one' })
-      await until(() => chat.status === 'ready' && said().length === 2)
+      await until('the page shows it', () => chat.status === 'ready' && said().length === 2)
       void chat.sendMessage({ text: 'two' })
-      await until(() => said()[3] === 'answer 2')
+      await until('the page shows it', () => said()[3] === 'answer 2')
       leave()
       chat = null
       const messages = await loadMessages('docs-http')
       await show(() => useTalk('docs-http', messages))
-      await until(() => chat.status === 'streaming')
+      await until('the page shows it', () => chat.status === 'streaming')
       await stopAnswer('docs-http')
-      await until(() => chat.status === 'ready')
+      await until('the page shows it', () => chat.status === 'ready')
       console.log(JSON.stringify({ said: said(), unknown: await loadMessages('docs-none') }))
       process.exit(0)
     `)
@@ -129,7 +118,7 @@ describe('the examples of docs/ai-sdk-faces.md do what they say', () => {
       ${PAGE}
       await show(() => useTalk('docs-socket', []))
       await chat.sendMessage({ text: 'one' })
-      await until(() => chat.status === 'ready' && said().length === 2)
+      await until('the page shows it', () => chat.status === 'ready' && said().length === 2)
       console.log(JSON.stringify(said()))
       process.exit(0)
     `)

@@ -1,22 +1,17 @@
 import { execFile } from 'node:child_process'
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { readPage } from './support/docs-example.ts'
 import { startLocalServer, type LocalServer } from './support/local-server.ts'
 
 const root = new URL('..', import.meta.url).pathname
-const page = await readFile(join(root, 'docs/branches.md'), 'utf8')
+const { example, text: page } = readPage('docs/branches.md')
 
-/** The block that follows `<!-- run: name -->`. */
-function example(name: string): string {
-  const block = new RegExp(`<!-- run: ${name} -->\n\`\`\`\\w+\n([\\s\\S]*?)\n\`\`\``).exec(
-    page,
-  )?.[1]
-  if (block === undefined) throw new Error(`docs/branches.md has no example ${name}`)
-  return block
-}
+/** For the processes of the examples. */
+const UNTIL = `import { until } from '${new URL('./support/until.ts', import.meta.url).href}'`
 
 interface Said {
   readonly id: string
@@ -83,6 +78,7 @@ describe('the examples of docs/branches.md do what they say', () => {
 
   test('an agent knows the path to what it answers [P-16.6] [S3-11]', async () => {
     await node(`
+      ${UNTIL}
       let asked = 0
       const done = Promise.withResolvers()
       async function* askYourModel(known) {
@@ -92,9 +88,8 @@ describe('the examples of docs/branches.md do what they say', () => {
       ${example('agent')}
       await done.promise
       const watched = agent.session('chat-1')
-      while ((await watched.messages()).filter(({ status }) => status === 'completed').length < 5) {
-        await new Promise((resolve) => setTimeout(resolve, 20))
-      }
+      await until('all are answered', async () =>
+        (await watched.messages()).filter(({ status }) => status === 'completed').length === 5)
       await agent.close()
       await serving`)
     const texts = (await messages()).map(({ parent, parts }) => [parent, parts[0]?.text])
@@ -117,11 +112,12 @@ describe('the examples of docs/branches.md do what they say', () => {
   test('a page chooses among siblings, goes on from one, and asks all to look there [P-16.1] [P-16.7]', async () => {
     const before = await messages()
     const out = await node(`
+      ${UNTIL}
       import { createClient } from 'heldline/client'
       const client = createClient({ url: 'http://127.0.0.1:4400', token: () => process.env.HELDLINE_KEY })
       const session = client.session('chat-1')
       session.attach()
-      while (session.messages.length < 5) await new Promise((resolve) => setTimeout(resolve, 20))
+      await until('all is there', () => session.messages.length === 5)
       const changed = (holds) => new Promise((resolve) => {
         const off = session.subscribe(() => { if (holds()) { off(); resolve() } })
         if (holds()) { off(); resolve() }

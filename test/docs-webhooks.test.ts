@@ -1,25 +1,17 @@
 import { spawn } from 'node:child_process'
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { buffer } from 'node:stream/consumers'
 import { expect, onTestFinished, test } from 'vitest'
 import { startLocalServer } from './support/local-server.ts'
+import { readPage } from './support/docs-example.ts'
 import { until } from './support/until.ts'
 import { WEBHOOK_SECRET } from './support/webhook-receiver.ts'
 
 const root = new URL('..', import.meta.url).pathname
-const page = await readFile(join(root, 'docs/webhooks.md'), 'utf8')
-
-/** The block that follows `<!-- run: name -->`. */
-function example(name: string): string {
-  const block = new RegExp(`<!-- run: ${name} -->\n\`\`\`\\w+\n([\\s\\S]*?)\n\`\`\``).exec(
-    page,
-  )?.[1]
-  if (block === undefined) throw new Error(`docs/webhooks.md has no example ${name}`)
-  return block
-}
+const { example, text: page } = readPage('docs/webhooks.md')
 
 /** A URL that can be named before what answers there has started. */
 async function door() {

@@ -4,19 +4,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { readPage } from './support/docs-example.ts'
 import { startLocalServer, type LocalServer } from './support/local-server.ts'
 
 const root = new URL('..', import.meta.url).pathname
-const readme = await readFile(join(root, 'README.md'), 'utf8')
-
-/** The block that follows `<!-- run: name -->`. */
-function example(name: string): string {
-  const block = new RegExp(`<!-- run: ${name} -->\n\`\`\`\\w+\n([\\s\\S]*?)\n\`\`\``).exec(
-    readme,
-  )?.[1]
-  if (block === undefined) throw new Error(`README.md has no example ${name}`)
-  return block
-}
+const { example, text: readme } = readPage('README.md')
 
 /** The text of each message of a session, in order. */
 type Texts = {

@@ -1,7 +1,8 @@
 import { readUIMessageStream, toUIMessageStream, type UIMessage } from 'ai'
 import { describe, expect, test } from 'vitest'
 import type { Part } from '../../src/protocol/messages.ts'
-import { readThroughProvider, recordings, serveRecording } from '../support/recordings.ts'
+import { recordedAnswers, streamOf } from '../support/recorded.ts'
+import { readThroughProvider, serveRecording } from '../support/recordings.ts'
 import { fold } from './support/folded.ts'
 
 /** What the AI SDK itself makes of its stream. */
@@ -11,15 +12,6 @@ async function theirs(stream: ReadableStream): Promise<UIMessage | undefined> {
   const reading = readUIMessageStream({ stream, onError: (error) => errors.push(error) })
   for await (const state of reading) message = state
   return message
-}
-
-function streamOf<T>(parts: AsyncIterable<T>): ReadableStream<T> {
-  return new ReadableStream({
-    start: async (controller) => {
-      for await (const part of parts) controller.enqueue(part)
-      controller.close()
-    },
-  })
 }
 
 interface Tool {
@@ -33,12 +25,7 @@ const wholeOf = (parts: readonly { readonly type: string }[], type: string): str
   parts.map((part) => (part.type === type ? ((part as Part).text ?? '') : '')).join('')
 
 describe('a real answer, read through its provider’s package, is one message', () => {
-  const names = recordings()
-  if (names.length === 0) {
-    test.skip(
-      'there are no recordings beside the project, and HELDLINE_RECORDINGS names no folder of them',
-    )
-  }
+  const names = recordedAnswers()
 
   test.for(names)(
     '%s: as the AI SDK itself shows it, from either of its streams',

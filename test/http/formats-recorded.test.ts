@@ -1,12 +1,8 @@
 import { createTextStreamResponse, createUIMessageStreamResponse, toUIMessageStream } from 'ai'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { fold } from '../agent/support/folded.ts'
-import {
-  readThroughProvider,
-  recordings,
-  serveRecording,
-  type StreamPart,
-} from '../support/recordings.ts'
+import { recordedAnswers, streamOf } from '../support/recorded.ts'
+import { readThroughProvider, serveRecording, type StreamPart } from '../support/recordings.ts'
 import { startHttp, type HttpServer } from './http-server.ts'
 
 let server: HttpServer
@@ -15,15 +11,6 @@ beforeAll(async () => {
   server = await startHttp()
 })
 afterAll(() => server?.close())
-
-function streamOf<T>(parts: AsyncIterable<T>): ReadableStream<T> {
-  return new ReadableStream({
-    start: async (controller) => {
-      for await (const part of parts) controller.enqueue(part)
-      controller.close()
-    },
-  })
-}
 
 async function* textOf(parts: AsyncIterable<StreamPart>): AsyncGenerator<string> {
   for await (const part of parts) if (part.type === 'text-delta') yield part.text
@@ -48,12 +35,7 @@ async function appended(session: string, response: Response, query: string) {
 }
 
 describe('[P-10.13] the very response of the AI SDK, of a real answer', () => {
-  const names = recordings()
-  if (names.length === 0) {
-    test.skip(
-      'there are no recordings beside the project, and HELDLINE_RECORDINGS names no folder of them',
-    )
-  }
+  const names = recordedAnswers()
 
   test.for(names)(
     '%s: chunks and text fold to what the SDK makes of them',

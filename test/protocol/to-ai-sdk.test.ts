@@ -10,7 +10,8 @@ import {
 } from '../../src/protocol/formats/to-ai-sdk.ts'
 import { fold, statesOf } from '../agent/support/folded.ts'
 import { FakeRandom } from '../support/fake-random.ts'
-import { readThroughProvider, recordings, serveRecording } from '../support/recordings.ts'
+import { recordedAnswers, streamOf } from '../support/recorded.ts'
+import { readThroughProvider, serveRecording } from '../support/recordings.ts'
 import { CHUNK_STREAMS } from './ai-sdk-chunks.ts'
 
 type Chunks = readonly UiMessageChunk[]
@@ -34,15 +35,6 @@ async function shownBy(read: Read, chunks: Chunks) {
 /** As JSON has it; the id is the session's. */
 function plain(message: UiMessage): UiMessage {
   return JSON.parse(JSON.stringify({ ...message, id: 'm' })) as UiMessage
-}
-
-function streamOf<T>(parts: AsyncIterable<T>): ReadableStream<T> {
-  return new ReadableStream({
-    start: async (controller) => {
-      for await (const part of parts) controller.enqueue(part)
-      controller.close()
-    },
-  })
 }
 
 const seven: Read = readUIMessageStream as Read
@@ -95,12 +87,7 @@ async function expectTheSame(chunks: Chunks, seeds: number): Promise<void> {
 describe('a message comes back as the AI SDK makes it of the stream [S3-10] [R3]', () => {
   test.each(CHUNK_STREAMS)('%s', (_name, chunks) => expectTheSame(chunks, 40))
 
-  const names = recordings()
-  if (names.length === 0) {
-    test.skip(
-      'there are no recordings beside the project, and HELDLINE_RECORDINGS names no folder of them',
-    )
-  }
+  const names = recordedAnswers()
   test.for(names)('%s, as its provider streamed it', { timeout: 60_000 }, async (name) => {
     const provider = await serveRecording(name)
     try {

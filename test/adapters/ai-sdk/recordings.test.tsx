@@ -1,38 +1,18 @@
 // @vitest-environment jsdom
-import { readUIMessageStream, toUIMessageStream, type UIMessage } from 'ai'
+import { toUIMessageStream, type UIMessage } from 'ai'
 import { describe, expect, test } from 'vitest'
-import { readThroughProvider, recordings, serveRecording } from '../../support/recordings.ts'
+import { recordedAnswers, shownDirectly, streamOf } from '../../support/recorded.ts'
+import { readThroughProvider, serveRecording } from '../../support/recordings.ts'
 import { pause, until } from '../../support/until.ts'
 import { useHouse } from './house.ts'
 import { HOOKS, openPage } from './page.tsx'
 
 const house = useHouse()
 
-/** What the AI SDK itself makes of the chunks. */
-async function shownDirectly(stream: ReadableStream): Promise<UIMessage | undefined> {
-  let shown: UIMessage | undefined
-  for await (const state of readUIMessageStream({ stream, onError: () => undefined })) shown = state
-  return shown
-}
-
-function streamOf<T>(parts: AsyncIterable<T>): ReadableStream<T> {
-  return new ReadableStream({
-    start: async (controller) => {
-      for await (const part of parts) controller.enqueue(part)
-      controller.close()
-    },
-  })
-}
-
 const [[, version, useChat]] = HOOKS
 
 describe('a real answer, through its provider’s package, streamText, a session and useChat [S3-10] [R3]', () => {
-  const names = recordings()
-  if (names.length === 0) {
-    test.skip(
-      'there are no recordings beside the project, and HELDLINE_RECORDINGS names no folder of them',
-    )
-  }
+  const names = recordedAnswers()
 
   test.for(names)(
     '%s is the same message as without a session, over cut sockets, and after a reload',

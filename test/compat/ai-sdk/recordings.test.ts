@@ -1,7 +1,8 @@
-import { readUIMessageStream, toUIMessageStream, type UIMessage } from 'ai'
+import { toUIMessageStream, type UIMessage } from 'ai'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { startLocalServer, type LocalServer } from '../../support/local-server.ts'
-import { readThroughProvider, recordings, serveRecording } from '../../support/recordings.ts'
+import { recordedAnswers, shownDirectly, streamOf } from '../../support/recorded.ts'
+import { readThroughProvider, serveRecording } from '../../support/recordings.ts'
 import { startProxy, type TcpProxy } from '../../support/tcp-proxy.ts'
 import { until } from '../../support/until.ts'
 import { FACES } from './faces.ts'
@@ -19,22 +20,6 @@ afterAll(async () => {
   await server?.close()
 })
 
-/** What the AI SDK itself makes of the chunks. */
-async function shownDirectly(stream: ReadableStream): Promise<UIMessage | undefined> {
-  let shown: UIMessage | undefined
-  for await (const state of readUIMessageStream({ stream, onError: () => undefined })) shown = state
-  return shown
-}
-
-function streamOf<T>(parts: AsyncIterable<T>): ReadableStream<T> {
-  return new ReadableStream({
-    start: async (controller) => {
-      for await (const part of parts) controller.enqueue(part)
-      controller.close()
-    },
-  })
-}
-
 /** As JSON has it, without the id, which is the session's. */
 function contentOf(message: UIMessage | undefined): unknown {
   const { id: _, ...content } = JSON.parse(JSON.stringify(message)) as UIMessage
@@ -44,12 +29,7 @@ function contentOf(message: UIMessage | undefined): unknown {
 describe.each(FACES)(
   'a real answer, through its provider’s package, a session and the unmodified $name [P-18.4] [R3]',
   (face) => {
-    const names = recordings()
-    if (names.length === 0) {
-      test.skip(
-        'there are no recordings beside the project, and HELDLINE_RECORDINGS names no folder of them',
-      )
-    }
+    const names = recordedAnswers()
 
     test.for(names)(
       '%s is the same message as without a session, over cut sockets, and after a reload',
