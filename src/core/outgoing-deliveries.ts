@@ -1,28 +1,18 @@
 import type { SessionId } from '../protocol/ids.ts'
 import { run } from './commit.ts'
-import type { Outgoing, Try } from './outgoing.ts'
-import type { Random } from './random.ts'
+import type { Outgoing, OutgoingPorts, Try } from './outgoing.ts'
 import { DEADLINE, FIELD } from './record.ts'
-import type { DueDeadline, Store } from './store.ts'
+import type { DueDeadline } from './store.ts'
 import { acknowledge, claimTry, failTry } from './transitions/delivery.ts'
 import type { DeliveryRecord } from './transitions/delivery-record.ts'
-import type { Views } from './views.ts'
 import { resultInLog, resultInView, webhookBody } from './webhook-body.ts'
-import type { WebhookEvents } from './webhook.ts'
-
-export interface OutgoingDeliveriesPorts {
-  readonly store: Store
-  readonly views: Pick<Views, 'at'>
-  readonly random: Random
-  readonly webhookEvents: WebhookEvents
-}
 
 /** Results that their people have not read in time, as the courier sends them. [P-15.2] */
 export class OutgoingDeliveries implements Outgoing {
   readonly noun = 'delivery'
-  readonly #ports: OutgoingDeliveriesPorts
+  readonly #ports: OutgoingPorts
 
-  constructor(ports: OutgoingDeliveriesPorts) {
+  constructor(ports: OutgoingPorts) {
     this.#ports = ports
   }
 

@@ -1,30 +1,21 @@
 import type { SessionId } from '../protocol/ids.ts'
 import { run } from './commit.ts'
 import { inputBody, presenceBody } from './notice-body.ts'
-import type { Outgoing, Try } from './outgoing.ts'
-import type { Random } from './random.ts'
+import type { Outgoing, OutgoingPorts, Try } from './outgoing.ts'
 import { DEADLINE } from './record.ts'
-import type { DueDeadline, Store } from './store.ts'
+import type { DueDeadline } from './store.ts'
 import { claimNotice, failNotice, noticeTold, type ClaimedNotice } from './transitions/notice.ts'
 import { inputOf } from './transitions/notice-record.ts'
-import type { Views } from './views.ts'
 import type { WebhookEvents } from './webhook.ts'
-
-export interface OutgoingNoticesPorts {
-  readonly store: Store
-  readonly views: Pick<Views, 'at'>
-  readonly random: Random
-  readonly webhookEvents: WebhookEvents
-}
 
 const NOTHING: WebhookEvents = new Set()
 
 /** What a webhook is told of that is no result, as the courier sends it. [P-17] */
 export class OutgoingNotices implements Outgoing {
   readonly noun = 'notice'
-  readonly #ports: OutgoingNoticesPorts
+  readonly #ports: OutgoingPorts
 
-  constructor(ports: OutgoingNoticesPorts) {
+  constructor(ports: OutgoingPorts) {
     this.#ports = ports
   }
 

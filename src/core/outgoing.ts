@@ -1,4 +1,15 @@
-import type { DueDeadline } from './store.ts'
+import type { Random } from './random.ts'
+import type { DueDeadline, Store } from './store.ts'
+import type { Views } from './views.ts'
+import type { WebhookEvents } from './webhook.ts'
+
+/** What each kind needs. */
+export interface OutgoingPorts {
+  readonly store: Store
+  readonly views: Pick<Views, 'at'>
+  readonly random: Random
+  readonly webhookEvents: WebhookEvents
+}
 
 /** One kind of what goes to the webhook. Each of it has a deadline, and says in the session's record what became of it. */
 export interface Outgoing {

@@ -8,7 +8,7 @@ import { formatPosition, type Position } from '../protocol/position.ts'
 import { jsonText, type Answer } from './answer.ts'
 import type { Call } from './call.ts'
 import type { HttpLimits } from './limits.ts'
-import { endOfWait, waitMsOf } from './long-poll.ts'
+import { waitFor, waitMsOf } from './long-poll.ts'
 import type { HttpPorts } from './ports.ts'
 import { limitOf, positionOrSerialOf, serialOf, wholeOf } from './query.ts'
 import type { Streams } from './streams.ts'
@@ -42,9 +42,7 @@ export async function readEvents(
   const start =
     asked.from === null ? asked.after : await serialBefore(ports.sessions, session, asked.from)
   if (end === null) {
-    const { limit, waitMs } = asked
-    const signal = waitMs > 0 ? endOfWait(call, reply, streams) : undefined
-    const options = { limit, waitMs, ...(signal !== undefined && { signal }) }
+    const options = { limit: asked.limit, ...waitFor(asked.waitMs, call, reply, streams) }
     const page = await ports.sessions.events(session, start ?? 0, options)
     return pageJson(page, page.events, page.position, page.position.serial < page.head.head)
   }

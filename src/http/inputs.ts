@@ -14,7 +14,7 @@ import { json, type Answer } from './answer.ts'
 import type { Call } from './call.ts'
 import { defined } from './defined.ts'
 import type { HttpLimits } from './limits.ts'
-import { endOfWait, waitMsOf, waitText } from './long-poll.ts'
+import { waitFor, waitMsOf, waitText } from './long-poll.ts'
 import type { HttpPorts } from './ports.ts'
 import { rawMembers } from './raw-member.ts'
 import type { Route } from './route.ts'
@@ -122,9 +122,8 @@ async function list(
   limits: HttpLimits,
   streams: Streams,
 ): Promise<Answer> {
-  const waitMs = waitMsOf(call.query(), limits)
-  const signal = waitMs > 0 ? endOfWait(call, reply, streams) : undefined
-  return json({ inputs: await inputs.waiting(call.session, defined({ waitMs, signal })) })
+  const wait = waitFor(waitMsOf(call.query(), limits), call, reply, streams)
+  return json({ inputs: await inputs.waiting(call.session, wait) })
 }
 
 async function fate(
@@ -135,10 +134,8 @@ async function fate(
   streams: Streams,
 ): Promise<Answer> {
   const input = call.id('input')
-  const waitMs = waitMsOf(call.query(), limits)
-  const signal = waitMs > 0 ? endOfWait(call, reply, streams) : undefined
-  const found = await inputs.settled(call.session, input, defined({ waitMs, signal }))
-  const { status, run, step } = found
+  const wait = waitFor(waitMsOf(call.query(), limits), call, reply, streams)
+  const { status, run, step } = await inputs.settled(call.session, input, wait)
   return json({ input, ...defined({ status, run: run ?? undefined, step }) })
 }
 

@@ -15,8 +15,18 @@ export function waitText({ waitMs }: HttpLimits, meanwhile: string): string {
   return `Whole seconds, 0 to ${waitMs / 1000}: for how long the answer may be held back while ${meanwhile}.`
 }
 
-/** A wait ends with its client, and with this node. @throws HeldlineError `draining`, `connection_limit` */
-export function endOfWait(call: Call, reply: FastifyReply, streams: Streams): AbortSignal {
+export interface Wait {
+  readonly waitMs: number
+  /** Only where anything is waited for: nothing else takes room. */
+  readonly signal?: AbortSignal
+}
+
+/** A wait of so many milliseconds, which ends with its client, and with this node. @throws HeldlineError `draining`, `connection_limit` */
+export function waitFor(waitMs: number, call: Call, reply: FastifyReply, streams: Streams): Wait {
+  return waitMs === 0 ? { waitMs } : { waitMs, signal: endOfWait(call, reply, streams) }
+}
+
+function endOfWait(call: Call, reply: FastifyReply, streams: Streams): AbortSignal {
   const stop = new AbortController()
   streams.demandRoom()
   const waiting = { leave: () => stop.abort() }

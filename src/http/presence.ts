@@ -4,9 +4,8 @@ import { HeldlineError } from '../protocol/errors.ts'
 import { memberAnswer, presenceAnswer, presenceBody } from '../protocol/http.ts'
 import { json, NO_CONTENT, type Answer } from './answer.ts'
 import type { Call } from './call.ts'
-import { defined } from './defined.ts'
 import type { HttpLimits } from './limits.ts'
-import { endOfWait, waitMsOf, waitText } from './long-poll.ts'
+import { waitFor, waitMsOf, waitText } from './long-poll.ts'
 import type { HttpPorts } from './ports.ts'
 import type { Route } from './route.ts'
 import type { Streams } from './streams.ts'
@@ -74,9 +73,8 @@ async function get(
   const waitMs = waitMsOf(query, limits)
   const until = oneOf('until', ['attached', 'empty'] as const, query.get('until') ?? 'attached')
   const kind: MemberKind = oneOf('kind', MEMBER_KINDS, query.get('kind') ?? 'human')
-  const signal = waitMs > 0 ? endOfWait(call, reply, streams) : undefined
-  const options = { until, kind, ...defined({ waitMs, signal }) }
-  return json(await attached.once(call.session, options))
+  const wait = waitFor(waitMs, call, reply, streams)
+  return json(await attached.once(call.session, { until, kind, ...wait }))
 }
 
 /** @throws HeldlineError `invalid_request` */

@@ -14,7 +14,7 @@ import { json, jsonText, type Answer } from './answer.ts'
 import type { Call } from './call.ts'
 import { defined } from './defined.ts'
 import type { HttpLimits } from './limits.ts'
-import { endOfWait, waitMsOf, waitText } from './long-poll.ts'
+import { waitFor, waitMsOf, waitText } from './long-poll.ts'
 import type { HttpPorts } from './ports.ts'
 import { rawMembers } from './raw-member.ts'
 import type { Route } from './route.ts'
@@ -104,10 +104,9 @@ async function get(
   limits: HttpLimits,
   streams: Streams,
 ): Promise<Answer> {
-  const waitMs = waitMsOf(call.query(), limits)
   const question = call.id('question')
-  const signal = waitMs > 0 ? endOfWait(call, reply, streams) : undefined
-  const found = await questions.wait(call.session, question, defined({ waitMs, signal }))
+  const wait = waitFor(waitMsOf(call.query(), limits), call, reply, streams)
+  const found = await questions.wait(call.session, question, wait)
   return jsonText(described(question, found))
 }
 
