@@ -1,18 +1,7 @@
-import { readUIMessageStream, toUIMessageStream, type UIMessage } from 'ai'
-import { describe, expect, test } from 'vitest'
+import { describe, expect } from 'vitest'
 import type { Part } from '../../src/protocol/messages.ts'
-import { recordedAnswers, streamOf } from '../support/recorded.ts'
-import { readThroughProvider, serveRecording } from '../support/recordings.ts'
+import { shownDirectly, testRecorded } from '../support/recorded.ts'
 import { fold } from './support/folded.ts'
-
-/** What the AI SDK itself makes of its stream. */
-async function theirs(stream: ReadableStream): Promise<UIMessage | undefined> {
-  let message: UIMessage | undefined
-  const errors: unknown[] = []
-  const reading = readUIMessageStream({ stream, onError: (error) => errors.push(error) })
-  for await (const state of reading) message = state
-  return message
-}
 
 interface Tool {
   readonly type: string
@@ -25,46 +14,33 @@ const wholeOf = (parts: readonly { readonly type: string }[], type: string): str
   parts.map((part) => (part.type === type ? ((part as Part).text ?? '') : '')).join('')
 
 describe('a real answer, read through its provider’s package, is one message', () => {
-  const names = recordedAnswers()
-
-  test.for(names)(
+  testRecorded(
     '%s: as the AI SDK itself shows it, from either of its streams',
     { timeout: 20_000 },
-    async (name) => {
-      const provider = await serveRecording(name)
-      try {
-        const full = await fold(readThroughProvider(name, provider.url))
-        const stream = toUIMessageStream({
-          // The same parts, as a stream.
-          stream: streamOf(readThroughProvider(name, provider.url)),
-          sendReasoning: true,
-          sendSources: true,
-        })
-        const [mine, reference] = stream.tee()
-        const [ui, shown] = await Promise.all([fold(mine), theirs(reference)])
-        expect(ui.error).toBeNull()
-        const parts = ui.message?.parts ?? []
-        const expected = shown?.parts ?? []
-        expect(wholeOf(parts, 'text')).toBe(wholeOf(expected, 'text'))
-        expect(wholeOf(parts, 'reasoning')).toBe(wholeOf(expected, 'reasoning'))
-        expect(wholeOf(parts, 'text') + wholeOf(parts, 'reasoning')).not.toBe('')
-        const tools = expected.filter((part): part is typeof part & Tool => 'toolCallId' in part)
-        const calls = parts.filter(({ type }) => type === 'tool')
-        expect(calls.map((part) => part['call'])).toEqual(tools.map((part) => part.toolCallId))
-        for (const [index, call] of calls.entries()) {
-          const omitted = (call['omitted'] ?? []) as readonly string[]
-          const { input, output } = JSON.parse(JSON.stringify(tools[index])) as Tool
-          if (!omitted.includes('input')) expect(call['input']).toEqual(input)
-          if (!omitted.includes('output')) expect(call['output']).toEqual(output)
-        }
-        expect(full.message?.status).toBe(ui.message?.status)
-        expect(wholeOf(full.message?.parts ?? [], 'text')).toBe(wholeOf(parts, 'text'))
-        expect((full.message?.parts ?? []).filter(({ type }) => type === 'tool').length).toBe(
-          calls.length,
-        )
-      } finally {
-        await provider.close()
+    async (answer) => {
+      const full = await fold(answer.parts())
+      const [mine, reference] = answer.chunks().tee()
+      const [ui, shown] = await Promise.all([fold(mine), shownDirectly(reference)])
+      expect(ui.error).toBeNull()
+      const parts = ui.message?.parts ?? []
+      const expected = shown?.parts ?? []
+      expect(wholeOf(parts, 'text')).toBe(wholeOf(expected, 'text'))
+      expect(wholeOf(parts, 'reasoning')).toBe(wholeOf(expected, 'reasoning'))
+      expect(wholeOf(parts, 'text') + wholeOf(parts, 'reasoning')).not.toBe('')
+      const tools = expected.filter((part): part is typeof part & Tool => 'toolCallId' in part)
+      const calls = parts.filter(({ type }) => type === 'tool')
+      expect(calls.map((part) => part['call'])).toEqual(tools.map((part) => part.toolCallId))
+      for (const [index, call] of calls.entries()) {
+        const omitted = (call['omitted'] ?? []) as readonly string[]
+        const { input, output } = JSON.parse(JSON.stringify(tools[index])) as Tool
+        if (!omitted.includes('input')) expect(call['input']).toEqual(input)
+        if (!omitted.includes('output')) expect(call['output']).toEqual(output)
       }
+      expect(full.message?.status).toBe(ui.message?.status)
+      expect(wholeOf(full.message?.parts ?? [], 'text')).toBe(wholeOf(parts, 'text'))
+      expect((full.message?.parts ?? []).filter(({ type }) => type === 'tool').length).toBe(
+        calls.length,
+      )
     },
   )
 })

@@ -1,13 +1,11 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect } from 'vitest'
 import { Answer } from '../support/answer.ts'
-import { readThroughProvider, recordings, serveRecording } from '../support/recordings.ts'
+import { testRecorded } from '../support/recorded.ts'
 import { publishStream } from '../support/stream-agent.ts'
 import { startFollowPage, type FollowPage } from './follow-page.ts'
 import type { TestPage } from './page/follow.ts'
 
 declare const page: TestPage
-
-const names = recordings()
 
 describe('a real answer, read through its provider’s package, arrives in a browser', () => {
   let pages: FollowPage['pages']
@@ -20,17 +18,11 @@ describe('a real answer, read through its provider’s package, arrives in a bro
   })
   afterAll(() => close?.())
 
-  if (names.length === 0) {
-    test.skip(
-      'there are no recordings beside the project, and HELDLINE_RECORDINGS names no folder of them',
-    )
-  }
-
-  test.for(names)(
+  testRecorded(
     '%s: whole, with a reload and two losses of the network on the way',
-    async (name) => {
-      const session = `recorded-${names.indexOf(name)}`
-      const provider = await serveRecording(name)
+    {},
+    async ({ index, parts }) => {
+      const session = `recorded-${index}`
       const tab = await (await browser.newContext()).newPage()
       try {
         const answer = new Answer(server, session, 0)
@@ -41,17 +33,11 @@ describe('a real answer, read through its provider’s package, arrives in a bro
           token: await answer.token('ada'),
         })
         await tab.goto(`${pages.origin}/?${query}`)
-        const sent = await publishStream(
-          server,
-          session,
-          'recorded',
-          readThroughProvider(name, provider.url),
-          async (count) => {
-            if (count === 8) await tab.reload()
-            if (count === 5 || count === 11) await tab.context().setOffline(true)
-            if (count === 7 || count === 14) await tab.context().setOffline(false)
-          },
-        )
+        const sent = await publishStream(server, session, 'recorded', parts(), async (count) => {
+          if (count === 8) await tab.reload()
+          if (count === 5 || count === 11) await tab.context().setOffline(true)
+          if (count === 7 || count === 14) await tab.context().setOffline(false)
+        })
         await tab.context().setOffline(false)
         const received = (): Promise<unknown> =>
           tab.evaluate(() =>
@@ -64,7 +50,6 @@ describe('a real answer, read through its provider’s package, arrives in a bro
         expect(texts.join('').length).toBeGreaterThan(0)
       } finally {
         await tab.context().close()
-        await provider.close()
       }
     },
   )

@@ -1,8 +1,8 @@
-import { createTextStreamResponse, createUIMessageStreamResponse, toUIMessageStream } from 'ai'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { createTextStreamResponse, createUIMessageStreamResponse } from 'ai'
+import { afterAll, beforeAll, describe, expect } from 'vitest'
 import { fold } from '../agent/support/folded.ts'
-import { recordedAnswers, streamOf } from '../support/recorded.ts'
-import { readThroughProvider, serveRecording, type StreamPart } from '../support/recordings.ts'
+import { streamOf, testRecorded } from '../support/recorded.ts'
+import type { StreamPart } from '../support/recordings.ts'
 import { startHttp, type HttpServer } from './http-server.ts'
 
 let server: HttpServer
@@ -35,40 +35,28 @@ async function appended(session: string, response: Response, query: string) {
 }
 
 describe('[P-10.13] the very response of the AI SDK, of a real answer', () => {
-  const names = recordedAnswers()
-
-  test.for(names)(
+  testRecorded(
     '%s: chunks and text fold to what the SDK makes of them',
     { timeout: 20_000 },
-    async (name) => {
-      const provider = await serveRecording(name)
-      try {
-        const again = () => readThroughProvider(name, provider.url)
-        // The SDK makes ids as it goes: one stream for both.
-        const [stream, same] = toUIMessageStream({
-          stream: streamOf(again()),
-          sendReasoning: true,
-          sendSources: true,
-        }).tee()
-        const [ui] = await appended(
-          `ui-${name}`,
-          createUIMessageStreamResponse({ stream }),
-          '?format=ui-message-chunks',
-        )
-        const { message } = await fold(same)
-        expect([ui.status, ui.parts, ui.metadata]).toEqual([
-          message?.status,
-          message?.parts,
-          message?.metadata,
-        ])
-        const text = await fold(textOf(again()))
-        if (text.message === undefined) return
-        const response = createTextStreamResponse({ stream: streamOf(textOf(again())) })
-        const [plain] = await appended(`text-${name}`, response, '')
-        expect(plain.parts).toEqual(text.message.parts)
-      } finally {
-        await provider.close()
-      }
+    async ({ name, parts, chunks }) => {
+      // The SDK makes ids as it goes: one stream for both.
+      const [stream, same] = chunks().tee()
+      const [ui] = await appended(
+        `ui-${name}`,
+        createUIMessageStreamResponse({ stream }),
+        '?format=ui-message-chunks',
+      )
+      const { message } = await fold(same)
+      expect([ui.status, ui.parts, ui.metadata]).toEqual([
+        message?.status,
+        message?.parts,
+        message?.metadata,
+      ])
+      const text = await fold(textOf(parts()))
+      if (text.message === undefined) return
+      const response = createTextStreamResponse({ stream: streamOf(textOf(parts())) })
+      const [plain] = await appended(`text-${name}`, response, '')
+      expect(plain.parts).toEqual(text.message.parts)
     },
   )
 })

@@ -1,4 +1,4 @@
-import { asSchema, readUIMessageStream, toUIMessageStream, uiMessageChunkSchema } from 'ai'
+import { asSchema, readUIMessageStream, uiMessageChunkSchema } from 'ai'
 import { readUIMessageStream as readUIMessageStream6 } from '../../node_modules/@ai-sdk/react-v6/node_modules/ai/dist/index.mjs'
 import { describe, expect, test } from 'vitest'
 import type { Message } from '../../src/protocol/fold/message.ts'
@@ -10,8 +10,7 @@ import {
 } from '../../src/protocol/formats/to-ai-sdk.ts'
 import { fold, statesOf } from '../agent/support/folded.ts'
 import { FakeRandom } from '../support/fake-random.ts'
-import { recordedAnswers, streamOf } from '../support/recorded.ts'
-import { readThroughProvider, serveRecording } from '../support/recordings.ts'
+import { testRecorded } from '../support/recorded.ts'
 import { CHUNK_STREAMS } from './ai-sdk-chunks.ts'
 
 type Chunks = readonly UiMessageChunk[]
@@ -87,23 +86,12 @@ async function expectTheSame(chunks: Chunks, seeds: number): Promise<void> {
 describe('a message comes back as the AI SDK makes it of the stream [S3-10] [R3]', () => {
   test.each(CHUNK_STREAMS)('%s', (_name, chunks) => expectTheSame(chunks, 40))
 
-  const names = recordedAnswers()
-  test.for(names)('%s, as its provider streamed it', { timeout: 60_000 }, async (name) => {
-    const provider = await serveRecording(name)
-    try {
-      const parts = readThroughProvider(name, provider.url)
-      const stream = toUIMessageStream({
-        stream: streamOf(parts),
-        sendReasoning: true,
-        sendSources: true,
-        generateMessageId: () => 'm',
-      })
-      const chunks: UiMessageChunk[] = []
-      for await (const chunk of stream) chunks.push(JSON.parse(JSON.stringify(chunk)) as never)
-      await expectTheSame(chunks, 5)
-    } finally {
-      await provider.close()
+  testRecorded('%s, as its provider streamed it', { timeout: 60_000 }, async (answer) => {
+    const chunks: UiMessageChunk[] = []
+    for await (const chunk of answer.chunks({ generateMessageId: () => 'm' })) {
+      chunks.push(JSON.parse(JSON.stringify(chunk)) as never)
     }
+    await expectTheSame(chunks, 5)
   })
 })
 

@@ -1,8 +1,7 @@
-import { toUIMessageStream, type UIMessage } from 'ai'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { UIMessage } from 'ai'
+import { afterAll, beforeAll, describe, expect } from 'vitest'
 import { startLocalServer, type LocalServer } from '../../support/local-server.ts'
-import { recordedAnswers, shownDirectly, streamOf } from '../../support/recorded.ts'
-import { readThroughProvider, serveRecording } from '../../support/recordings.ts'
+import { shownDirectly, streamOf, testRecorded } from '../../support/recorded.ts'
 import { startProxy, type TcpProxy } from '../../support/tcp-proxy.ts'
 import { until } from '../../support/until.ts'
 import { FACES } from './faces.ts'
@@ -29,19 +28,12 @@ function contentOf(message: UIMessage | undefined): unknown {
 describe.each(FACES)(
   'a real answer, through its provider’s package, a session and the unmodified $name [P-18.4] [R3]',
   (face) => {
-    const names = recordedAnswers()
-
-    test.for(names)(
+    testRecorded(
       '%s is the same message as without a session, over cut sockets, and after a reload',
       { timeout: 60_000 },
-      async (name) => {
-        const provider = await serveRecording(name)
-        const session = `${face.name}-${names.indexOf(name)}`
-        const [mine, reference] = toUIMessageStream({
-          stream: streamOf(readThroughProvider(name, provider.url)),
-          sendReasoning: true,
-          sendSources: true,
-        }).tee()
+      async (answer) => {
+        const session = `${face.name}-${answer.index}`
+        const [mine, reference] = answer.chunks().tee()
         const direct = shownDirectly(reference)
         const chat = new Chat(
           session,
@@ -83,7 +75,6 @@ describe.each(FACES)(
           expect((messages as UIMessage[])[1]?.id).toBe(chat.messages[1]?.id)
         } finally {
           await serving.stop()
-          await provider.close()
         }
       },
     )
