@@ -10,6 +10,8 @@ import type { Following, Hub } from './hub.ts'
 import { headPosition, judge } from './judge.ts'
 import type { Limits } from './limits.ts'
 import type { Log } from './log.ts'
+import type { Metrics } from './metrics.ts'
+import { Resume } from './resume.ts'
 import { snapshotPieces } from './snapshot-frames.ts'
 import type { Store } from './store.ts'
 import type { Views } from './views.ts'
@@ -20,6 +22,8 @@ export interface AttachmentPorts {
   readonly store: Store
   readonly limits: Limits
   readonly log: Log
+  /** Without it, nothing is counted. */
+  readonly metrics?: Metrics
 }
 
 /** Where an attachment's frames go: a connection's outbox. */
@@ -46,6 +50,7 @@ export class Attachment implements Sink {
   #following: Following | null = null
   /** Pieces of a snapshot that wait for room. */
   #pieces: Frame[] = []
+  #resume: Resume | null = null
   #closed = false
 
   constructor(session: SessionId, ports: AttachmentPorts, out: Out) {
@@ -63,9 +68,12 @@ export class Attachment implements Sink {
     options: AttachOptions,
     answer: (mode: 'resumed' | 'snapshot', head: Position) => void,
   ): Promise<boolean> {
+    const { metrics } = this.#ports
+    const resume = Resume.begin(metrics, options.position)
     const following = await this.#ports.hub.follow(this.session, null, this, (payload) => {
       // A signal may be lost: a reader that does not keep up is spared it, rather than closed for it. [P-4.7]
       if (this.#out.ready()) this.#out.send({ text: payload, type: 'signal', reaches: null })
+      else metrics?.signalDropped()
     })
     if (this.#closed) {
       following.close()
@@ -74,6 +82,8 @@ export class Attachment implements Sink {
     this.#following = following
     const { position, catchup } = options
     answer(position === null ? 'snapshot' : 'resumed', following.head())
+    this.#resume = resume
+    if (position !== null) resume?.from(position, following.head())
     if (position === null) await this.#snapshot()
     else if (catchup === 'auto' && this.#worthFolding(position)) await this.#catchUp(position)
     else following.cursor.move(position)
@@ -93,6 +103,7 @@ export class Attachment implements Sink {
 
   close(): void {
     this.#closed = true
+    this.#resume?.end('unfinished')
     this.#pieces = []
     this.#following?.close()
     this.#following = null
@@ -104,9 +115,13 @@ export class Attachment implements Sink {
 
   deliver(batch: Batch): void {
     this.#out.send(batch.frame)
+    this.#ports.metrics?.fannedOut(batch.events.length)
+    this.#resume?.delivered(batch)
   }
 
   reset(reason: ResetReason): void {
+    this.#ports.metrics?.reset(reason)
+    this.#resume?.end('reset')
     void this.#reset(reason)
   }
 
@@ -172,6 +187,7 @@ export class Attachment implements Sink {
       const isAhead = position.epoch === since.epoch && position.serial >= since.serial
       if (known && isAhead) {
         this.#pieces = pieces
+        this.#resume?.fold(position.serial - since.serial)
         return this.#sendPieces()
       }
     } catch (error) {
@@ -196,6 +212,7 @@ export class Attachment implements Sink {
       const piece = this.#pieces.shift()
       if (piece === undefined) return
       this.#out.send(piece)
+      this.#resume?.handed(piece)
       if (piece.reaches !== null) this.#following?.cursor.move(piece.reaches)
     }
   }

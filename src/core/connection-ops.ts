@@ -17,6 +17,7 @@ import { Attachment } from './attachment.ts'
 import type { Connection, Hold } from './connection.ts'
 import { errorFrame } from './error-frame.ts'
 import { frame } from './frame.ts'
+import { countAppend } from './metrics.ts'
 import { draft } from './new-event.ts'
 import { PublishQueue } from './publish-queue.ts'
 import { signalText } from './signal-text.ts'
@@ -64,6 +65,7 @@ async function attach(connection: Connection, content: AttachFrame): Promise<voi
   const session = sessionOf(content.session)
   demand(connection.grant, 'subscribe', session)
   const position = positionOf(content.position)
+  connection.attaching(position)
   const before = holds.get(session)
   if (before === undefined && holds.size >= ports.limits.maxSessionsPerSocket) {
     throw new HeldlineError(
@@ -120,7 +122,7 @@ async function publish(
   texts: FrameTexts,
 ): Promise<void> {
   const session = sessionOf(content.session)
-  const { sessions, limits } = connection.ports
+  const { sessions, limits, metrics } = connection.ports
   const { grant } = connection
   const drafts = demandAppend(
     grant,
@@ -129,7 +131,8 @@ async function publish(
   )
   const by = byOf(connection, session)
   const queue = connection.holds.get(session)?.publishes ?? connection.unattached
-  const done = await queue.run(drafts, () => sessions.append({ session, drafts, by }))
+  const append = (): Promise<Appended> => sessions.append({ session, drafts, by })
+  const done = await queue.run(drafts, () => countAppend(metrics, 'websocket', drafts, append))
   connection.send(
     frame({
       type: 'ack',

@@ -2,7 +2,7 @@ import type { Capability } from '../protocol/capabilities.ts'
 import { CLOSE } from '../protocol/close-codes.ts'
 import { errorRow, HeldlineError } from '../protocol/errors.ts'
 import type { MemberId, SessionId } from '../protocol/ids.ts'
-import { formatPosition } from '../protocol/position.ts'
+import { formatPosition, type Position } from '../protocol/position.ts'
 import { demand, type Attempts, type Authenticator, type Grant } from './access.ts'
 import type { Attachment, AttachmentPorts, Out } from './attachment.ts'
 import type { Clock, Timer } from './clock.ts'
@@ -65,6 +65,7 @@ export class Connection implements Out {
   #mistakes: number[] = []
   #unanswered = 0
   #closed = false
+  #attached = false
   /** It was told to go: however it goes, that says nothing of who was there. */
   #leaving = false
 
@@ -75,7 +76,7 @@ export class Connection implements Out {
     this.#transport = transport
     this.beaten = new BeatenRuns(ports, id)
     const now = ports.clock.now()
-    this.#outbox = new Outbox(transport, ports.limits, now)
+    this.#outbox = new Outbox(transport, ports.limits, now, ports.metrics)
     this.#rate = new Rate(ports.limits.framesPerSecond, ports.limits.framesBurst, now)
     if (grant !== null) this.admit(grant, null)
     else {
@@ -165,6 +166,13 @@ export class Connection implements Out {
     if (!this.#closed) this.#outbox.send(content)
   }
 
+  /** It is asked for a session from a position: the first tells whether its client was here before. */
+  attaching(position: Position | null): void {
+    const back = !this.#attached && position !== null && position.serial > 0
+    this.#attached = true
+    if (back) this.ports.metrics?.reconnected('websocket')
+  }
+
   /** Where the session is gone, so is its member, lest it come into another session of that name. */
   ended(attachment: Attachment, error: unknown): void {
     const { session } = attachment
@@ -239,6 +247,7 @@ export class Connection implements Out {
     const known = expected(error)
     const row = errorRow(known.code)
     this.send(errorFrame(known, ref))
+    this.ports.metrics?.refused('websocket', known.code)
     if (known.code === 'internal')
       this.ports.log.error('connection.failed', { connection: this.id, error })
     // What is no fault of the client's must not look like one: it comes again.
@@ -255,6 +264,7 @@ export class Connection implements Out {
     const error = new HeldlineError('rate_limited', 'unable to take the frame; too many at once', {
       retryAfterMs,
     })
+    this.ports.metrics?.refused('websocket', error.code)
     this.send(errorFrame(error, parseUpFrame(text, this.ports.limits.maxFrameBytes).ref))
   }
 

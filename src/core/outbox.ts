@@ -1,4 +1,5 @@
 import type { Frame } from './frame.ts'
+import type { Metrics } from './metrics.ts'
 
 /** A way out to one client: a socket, an SSE response. */
 export interface Transport<Content = Frame> {
@@ -24,6 +25,7 @@ export interface OutboxLimits {
 export class Outbox<Content = Frame> {
   readonly #transport: Transport<Content>
   readonly #limits: OutboxLimits
+  readonly #metrics: Pick<Metrics, 'paused'> | undefined
   #full = false
   /** What waited when this last looked: less than that later means that the client took some, whatever was added since. */
   #lastBuffered = 0
@@ -31,9 +33,15 @@ export class Outbox<Content = Frame> {
   #lastProgressAt: number
   #closed = false
 
-  constructor(transport: Transport<Content>, limits: OutboxLimits, now: number) {
+  constructor(
+    transport: Transport<Content>,
+    limits: OutboxLimits,
+    now: number,
+    metrics?: Pick<Metrics, 'paused'>,
+  ) {
     this.#transport = transport
     this.#limits = limits
+    this.#metrics = metrics
     this.#lastProgressAt = now
   }
 
@@ -41,7 +49,9 @@ export class Outbox<Content = Frame> {
   ready(): boolean {
     const bufferedBytes = this.#look()
     const { outboxBytes } = this.#limits
-    this.#full = bufferedBytes >= (this.#full ? outboxBytes / 2 : outboxBytes)
+    const wasFull = this.#full
+    this.#full = bufferedBytes >= (wasFull ? outboxBytes / 2 : outboxBytes)
+    if (this.#full && !wasFull) this.#metrics?.paused()
     return !this.#full && !this.#closed
   }
 

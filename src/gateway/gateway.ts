@@ -91,7 +91,7 @@ export class Gateway {
       const grant = await this.#admit(request, door)
       if (raw.destroyed) return
       this.#wss.get(door)?.handleUpgrade(request, raw, head, (ws) => {
-        this.#hold(ws, this.#socket(ws, raw, request, door, grant))
+        this.#hold(ws, this.#socket(ws, raw, request, door, grant), door)
       })
     } catch (error) {
       this.#refuse(raw, error)
@@ -127,21 +127,28 @@ export class Gateway {
     door: Door | null,
     grant: Grant | null,
   ): Held {
-    const { random, addressOf, clock } = this.#ports
-    if (door !== null && grant !== null) return new Guest(ws, raw, door, grant, clock)
+    const { random, addressOf } = this.#ports
+    if (door !== null && grant !== null) return new Guest(ws, raw, door, grant, this.#ports)
     const client = { id: random.id(), address: addressOf(request), grant }
     return new Socket(ws, raw, client, this.#ports)
   }
 
-  #hold(ws: WebSocket, socket: Held): void {
+  #hold(ws: WebSocket, socket: Held, door: Door | null): void {
+    const { metrics } = this.#ports
+    const carrier = door === null ? 'websocket' : 'ai_sdk'
     this.#connections.add(socket)
-    ws.on('close', () => this.#connections.remove(socket))
+    metrics?.opened(carrier)
+    ws.on('close', (code) => {
+      this.#connections.remove(socket)
+      metrics?.closed(carrier, socket.endedWith ?? code)
+    })
   }
 
   /** A refused handshake is an HTTP answer: the same problem as on any other path. */
   #refuse(raw: Duplex, error: unknown): void {
     const known = expected(error)
     const row = errorRow(known.code)
+    this.#ports.metrics?.refused('handshake', known.code)
     if (known.code === 'internal') this.#ports.log.error('gateway.upgrade_failed', { error })
     const body = JSON.stringify({
       type: `urn:heldline:error:${known.code}`,

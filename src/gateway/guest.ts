@@ -3,8 +3,14 @@ import type { WebSocket } from 'ws'
 import type { Grant } from '../core/access.ts'
 import type { Clock, Timer } from '../core/clock.ts'
 import type { Door, Line, Visitor } from '../core/door.ts'
+import type { Metrics } from '../core/metrics.ts'
 import { GOING_DOWN, type Held } from './held.ts'
 import { Pulse } from './pulse.ts'
+
+interface GuestPorts {
+  readonly clock: Clock
+  readonly metrics?: Metrics
+}
 
 /** One WebSocket over which another language is spoken: its bytes, its pulse and its end are those of any socket here. */
 export class Guest implements Line, Held {
@@ -13,12 +19,15 @@ export class Guest implements Line, Held {
   readonly #clock: Clock
   readonly #visitor: Visitor
   readonly #pulse = new Pulse()
+  readonly #metrics: Metrics | undefined
+  #endedWith: number | null = null
   #leaving: Timer | null = null
 
-  constructor(ws: WebSocket, raw: Duplex, door: Door, grant: Grant, clock: Clock) {
+  constructor(ws: WebSocket, raw: Duplex, door: Door, grant: Grant, ports: GuestPorts) {
     this.#ws = ws
     this.#raw = raw
-    this.#clock = clock
+    this.#clock = ports.clock
+    this.#metrics = ports.metrics
     this.#visitor = door.open(this, grant)
     raw.on('drain', () => this.#visitor.drained())
     ws.on('message', (data, isBinary) => this.#receive(data, isBinary))
@@ -31,20 +40,28 @@ export class Guest implements Line, Held {
     ws.on('error', () => undefined)
   }
 
+  get endedWith(): number | null {
+    return this.#endedWith
+  }
+
   get bufferedBytes(): number {
     return this.#raw.writableLength
   }
 
   send(text: string): void {
-    if (this.#ws.readyState === this.#ws.OPEN) this.#ws.send(text)
+    if (this.#ws.readyState !== this.#ws.OPEN) return
+    this.#ws.send(text)
+    this.#metrics?.sent('ai_sdk', Buffer.byteLength(text))
   }
 
   close(code: number, reason: string): void {
+    this.#endedWith ??= code
     this.#ws.close(code, reason.slice(0, 123))
   }
 
   beat(): void {
     if (!this.#pulse.beat(this.bufferedBytes)) {
+      this.#metrics?.unanswered()
       this.close(4408, 'no pong')
       this.#ws.terminate()
       return

@@ -1,5 +1,7 @@
 /** A socket of this node, whatever is spoken over it. */
 export interface Held {
+  /** The code that we ended it with; `null`: whoever ended it, it was not us. */
+  readonly endedWith: number | null
   /** Its turn of the heartbeat. */
   beat(): void
   /** This node goes down: the client is to be elsewhere in so many milliseconds. */

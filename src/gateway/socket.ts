@@ -31,12 +31,15 @@ export class Socket implements Transport, Held {
     this.#raw.uncork()
   }
   readonly #pulse = new Pulse()
+  readonly #metrics: ConnectionPorts['metrics']
+  #endedWith: number | null = null
 
   /** @param raw the stream under the WebSocket: ready-made frames are written to it whole, between those of `ws` */
   constructor(ws: WebSocket, raw: Duplex, client: Client, ports: ConnectionPorts) {
     this.address = client.address
     this.#ws = ws
     this.#raw = raw
+    this.#metrics = ports.metrics
     this.connection = new Connection(client.id, ports, this, client.grant)
     raw.on('drain', () => this.connection.pump())
     ws.on('message', (data, isBinary) => this.#receive(data, isBinary))
@@ -44,6 +47,10 @@ export class Socket implements Transport, Held {
     ws.on('close', (code) => this.connection.lost(code === NO_CLOSE_FRAME))
     // `close` follows every error, and the client's code says what went wrong; there is nobody else to tell.
     ws.on('error', () => undefined)
+  }
+
+  get endedWith(): number | null {
+    return this.#endedWith
   }
 
   get bufferedBytes(): number {
@@ -58,15 +65,19 @@ export class Socket implements Transport, Held {
       this.#raw.cork()
       process.nextTick(this.#uncork)
     }
-    this.#raw.write(frameBytes(frame))
+    const bytes = frameBytes(frame)
+    this.#raw.write(bytes)
+    this.#metrics?.sent('websocket', bytes.length)
   }
 
   close(code: number, reason: string): void {
+    this.#endedWith ??= code
     this.#ws.close(code, reason.slice(0, 123))
   }
 
   beat(): void {
     if (!this.#pulse.beat(this.bufferedBytes)) {
+      this.#metrics?.unanswered()
       this.connection.close(4408, 'no pong')
       this.#ws.terminate()
       return

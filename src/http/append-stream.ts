@@ -3,7 +3,9 @@ import type { ServerResponse } from 'node:http'
 import { demandAppend } from '../core/append-rights.ts'
 import { ackOf } from '../core/connection-ops.ts'
 import { expected } from '../core/error-frame.ts'
+import { countAppend } from '../core/metrics.ts'
 import type { Draft } from '../core/new-event.ts'
+import type { Appended } from '../core/transitions/append.ts'
 import { HeldlineError } from '../protocol/errors.ts'
 import { MAX_EVENTS_A_REQUEST } from '../protocol/frames-up.ts'
 import { STREAMED } from './answer.ts'
@@ -18,7 +20,7 @@ import type { OpenStream, Streams } from './streams.ts'
 
 /** What it takes to append a body as it arrives. */
 export interface AppendStreamPorts {
-  readonly ports: Pick<HttpPorts, 'limits' | 'durability' | 'clock' | 'log'>
+  readonly ports: Pick<HttpPorts, 'limits' | 'durability' | 'clock' | 'log' | 'metrics'>
   readonly limits: HttpLimits
   readonly streams: Streams
   readonly appendTo: AppendTo
@@ -170,17 +172,19 @@ class AppendStream implements OpenStream {
     if (this.#ended && this.#refusal !== null) throw this.#refusal
     const { grant } = this.#call
     const { ports, appendTo } = this.#how
-    const { clock, durability } = ports
+    const { clock, durability, metrics } = ports
     if (grant.expiresAt !== null && grant.expiresAt <= clock.now()) {
       throw new HeldlineError('invalid_token', 'unable to append on; the token is over')
     }
     const { producer } = this.#retry
     this.#committing = true
     // The key is in the ids of the events.
-    const done = await appendTo(this.#call, drafts, {
+    const retry = {
       key: undefined,
       producer: producer && { ...producer, seq: producer.seq + this.#events },
-    })
+    }
+    const append = (): Promise<Appended> => appendTo(this.#call, drafts, retry)
+    const done = await countAppend(metrics, 'stream', drafts, append)
     this.#committing = false
     this.#events += drafts.length
     this.#lines = this.#read
@@ -218,6 +222,7 @@ class AppendStream implements OpenStream {
     const known = expected(error)
     const { requestId } = this.#call
     const { ports, limits } = this.#how
+    ports.metrics?.refused('http', known.code)
     if (known.code === 'internal') ports.log.error('http.failed', { requestId, error })
     const facts = { ...known.facts, lines: this.#lines }
     const refusal = new HeldlineError(known.code, known.message, { ...optionsOf(known), facts })

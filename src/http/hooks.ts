@@ -7,7 +7,7 @@ import type { HttpLimits } from './limits.ts'
 import type { HttpPorts } from './ports.ts'
 import { beginRequest, checkRequest, endRequest } from './request-checks.ts'
 
-type Ports = Pick<HttpPorts, 'allowsOrigin' | 'clock' | 'draining' | 'log'>
+type Ports = Pick<HttpPorts, 'allowsOrigin' | 'clock' | 'draining' | 'log' | 'metrics'>
 
 /** What happens to every request before its route, and after its answer. */
 export function installHooks(app: FastifyInstance, ports: Ports, limits: HttpLimits): void {
@@ -78,9 +78,10 @@ export function linger(request: IncomingMessage, ms: number, clock: Clock): void
 }
 
 /** Names, numbers and the template of the path: never what the caller wrote. */
-function logAnswer(request: FastifyRequest, reply: FastifyReply, { log }: Ports): void {
+function logAnswer(request: FastifyRequest, reply: FastifyReply, { log, metrics }: Ports): void {
   const status = reply.statusCode
   const route = request.call?.route.path ?? request.routeOptions.url ?? null
+  metrics?.answered(route === null ? null : `${request.method} ${route}`, status)
   if (request.call?.route.quiet === true && status < 400) return
   const ms = Math.round(reply.elapsedTime * 10) / 10
   log.info('http.request', { method: request.method, route, status, ms, requestId: request.id })

@@ -9,6 +9,7 @@ import type { Control } from '../core/control.ts'
 import type { Effects } from '../core/effects.ts'
 import type { Limits } from '../core/limits.ts'
 import type { Log } from '../core/log.ts'
+import type { Metrics } from '../core/metrics.ts'
 import type { Presence } from '../core/presence.ts'
 import type { Questions } from '../core/questions.ts'
 import type { Random } from '../core/random.ts'
@@ -80,6 +81,8 @@ export interface HttpPorts {
   /** Others than the defaults. */
   readonly httpLimits?: Partial<HttpLimits>
   readonly log: Log
+  /** Without it, nothing is counted. */
+  readonly metrics?: Metrics
   /** Whether a browser of this origin may read answers. */
   readonly allowsOrigin: (origin: string) => boolean
   /** The proxies whose word about a client's address is believed, as networks. */

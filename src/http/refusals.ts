@@ -1,19 +1,27 @@
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { expected } from '../core/error-frame.ts'
 import type { Log } from '../core/log.ts'
+import type { Metrics } from '../core/metrics.ts'
 import { HeldlineError } from '../protocol/errors.ts'
 import { allowedMethods } from './allow.ts'
 import { problem } from './problem.ts'
 import type { Route } from './route.ts'
 
+interface RefusalPorts {
+  readonly log: Log
+  readonly metrics?: Metrics
+  readonly draining: () => boolean
+}
+
 /** Everything that is not an answer, as a problem. [P-8.1] */
 export function installRefusals(
   app: FastifyInstance,
   routes: readonly Route[],
-  { log, draining }: { readonly log: Log; readonly draining: () => boolean },
+  { log, metrics, draining }: RefusalPorts,
 ): void {
   app.setErrorHandler((error: FastifyError, request, reply) => {
     const refusal = refusalOf(error)
+    metrics?.refused('http', refusal.code)
     if (refusal.code === 'internal') log.error('http.failed', { requestId: request.id, error })
     // Fastify closes where a body was refused; here what still comes of it is awaited a moment instead. See `linger`.
     if (!draining()) reply.removeHeader('connection')

@@ -13,7 +13,10 @@ import type { Route } from './route.ts'
 import { claimOf, NOT_HELD, RUN_EPOCH } from './run-epoch.ts'
 import type { Streams } from './streams.ts'
 
-type Ports = Pick<HttpPorts, 'runs' | 'limits' | 'durability' | 'clock' | 'log' | 'random'>
+type Ports = Pick<
+  HttpPorts,
+  'runs' | 'limits' | 'durability' | 'clock' | 'log' | 'random' | 'metrics'
+>
 
 const PATH = '/v1/sessions/{session}/runs/{run}/events'
 

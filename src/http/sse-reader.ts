@@ -4,6 +4,7 @@ import { Attachment, type AttachOptions } from '../core/attachment.ts'
 import { errorFrame } from '../core/error-frame.ts'
 import { frame, type Frame } from '../core/frame.ts'
 import { Outbox, type Transport } from '../core/outbox.ts'
+import { CLOSE } from '../protocol/close-codes.ts'
 import { HeldlineError } from '../protocol/errors.ts'
 import { formatPosition, type Position } from '../protocol/position.ts'
 import type { Call } from './call.ts'
@@ -12,7 +13,7 @@ import { sseMessage } from './sse-text.ts'
 import { StreamTimers } from './stream-timers.ts'
 import type { OpenStream } from './streams.ts'
 
-type Ports = Pick<HttpPorts, 'attachments' | 'clock' | 'limits' | 'random' | 'log'>
+type Ports = Pick<HttpPorts, 'attachments' | 'clock' | 'limits' | 'random' | 'log' | 'metrics'>
 
 /** How often a reader that takes nothing is looked for. */
 const CHECK_MS = 5000
@@ -33,6 +34,7 @@ export class SseReader implements Transport, OpenStream {
   #response: ServerResponse | null = null
   readonly #timers: StreamTimers
   readonly #closers: (() => void)[] = []
+  #endedWith: number | null = null
   #closed = false
 
   constructor(call: Call, reply: FastifyReply, ports: Ports, padding: number) {
@@ -41,7 +43,7 @@ export class SseReader implements Transport, OpenStream {
     this.#ports = ports
     this.#timers = new StreamTimers(ports.clock)
     this.#padding = padding
-    this.#outbox = new Outbox(this, ports.limits, ports.clock.now())
+    this.#outbox = new Outbox(this, ports.limits, ports.clock.now(), ports.metrics)
     this.#attachment = new Attachment(call.session, ports.attachments, {
       ready: () => this.#outbox.ready(),
       send: (content) => this.#send(content),
@@ -57,6 +59,7 @@ export class SseReader implements Transport, OpenStream {
 
   /** @throws HeldlineError as long as nothing has been answered */
   async open(options: AttachOptions): Promise<void> {
+    if ((options.position?.serial ?? 0) > 0) this.#ports.metrics?.reconnected('sse')
     try {
       await this.#attachment.open(options, (mode, head) => this.#begin(mode, head))
     } catch (error) {
@@ -69,7 +72,10 @@ export class SseReader implements Transport, OpenStream {
   }
 
   send(content: Frame): void {
-    this.#response?.write(sseMessage(content))
+    if (this.#response === null) return
+    const text = sseMessage(content)
+    this.#response.write(text)
+    this.#ports.metrics?.sent('sse', Buffer.byteLength(text))
   }
 
   get bufferedBytes(): number {
@@ -77,7 +83,8 @@ export class SseReader implements Transport, OpenStream {
   }
 
   /** A slow consumer: what waits for it will never be taken, so nothing is said. */
-  close(_code: number, reason: string): void {
+  close(code: number, reason: string): void {
+    this.#endedWith ??= code
     this.#ports.log.info('http.stream_cut', { requestId: this.#call.requestId, reason })
     this.#response?.destroy()
     this.#end()
@@ -88,6 +95,7 @@ export class SseReader implements Transport, OpenStream {
     const afterMs = Math.round(fraction.call(this.#ports.random) * LEAVE_SPREAD_MS)
     this.#send(frame({ type: 'goaway', reason: 'draining', afterMs }))
     this.#response?.write(`retry: ${RETRY_MS + afterMs}\n\n`)
+    this.#endedWith ??= CLOSE.restart
     this.#finish()
   }
 
@@ -101,6 +109,7 @@ export class SseReader implements Transport, OpenStream {
       'x-accel-buffering': 'no',
     })
     this.#response = response
+    this.#ports.metrics?.opened('sse')
     response.on('drain', () => this.#attachment.pump())
     // A client that goes away in the middle of a write is no error of ours; `close` follows.
     response.on('error', () => undefined)
@@ -139,6 +148,7 @@ export class SseReader implements Transport, OpenStream {
 
   /** Ends from our side, with what has been said before. */
   #finish(): void {
+    this.#endedWith ??= CLOSE.normal
     this.#response?.end()
     this.#end()
   }
@@ -146,6 +156,7 @@ export class SseReader implements Transport, OpenStream {
   #end(): void {
     if (this.#closed) return
     this.#closed = true
+    if (this.#response !== null) this.#ports.metrics?.closed('sse', this.#endedWith)
     this.#outbox.close()
     this.#attachment.close()
     this.#timers.end()
