@@ -1,18 +1,14 @@
-import { execFile } from 'node:child_process'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { promisify } from 'node:util'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, describe, expect, test } from 'vitest'
 import { serveSession, type Serving } from './compat/ai-sdk/kit.ts'
 import { readPage } from './support/docs-example.ts'
-import { startLocalServer, type LocalServer } from './support/local-server.ts'
+import { IMPORT_UNTIL, useExamples } from './support/run-examples.ts'
 
-const { example, text: page } = readPage('docs/ai-sdk-faces.md')
+const page = readPage('docs/ai-sdk-faces.md')
+const { example } = page
 
 /** A page in jsdom that has a chat, sends, and says what it shows. */
 const PAGE = `
-  import { until } from '${new URL('./support/until.ts', import.meta.url).href}'
+  ${IMPORT_UNTIL}
   import { JSDOM } from 'jsdom'
   const { window } = new JSDOM('<div id="root"></div>', { pretendToBeVisual: true, url: 'http://127.0.0.1' })
   for (const name of ['window', 'document']) globalThis[name] = name === 'window' ? window : window.document
@@ -42,36 +38,15 @@ const PAGE = `
 `
 
 describe('the examples of docs/ai-sdk-faces.md do what they say', () => {
-  let server: LocalServer
-  let folder: string
   const serving: Serving[] = []
+  // The last to be asked to is the first to end: these, then their server.
+  const examples = useExamples(page)
+  afterAll(() => Promise.all(serving.map((one) => one.stop())))
 
-  beforeAll(async () => {
-    server = await startLocalServer()
-    folder = await mkdtemp(join(tmpdir(), 'heldline-docs-'))
-  })
-  afterAll(async () => {
-    await Promise.all(serving.map((one) => one.stop()))
-    await server?.close()
-    await rm(folder, { recursive: true })
-  })
-
-  async function run(program: string): Promise<unknown> {
-    const file = join(folder, 'example.mjs')
-    const resolved = program
-      .replaceAll(/^(\s*)export /gm, '$1')
-      .replaceAll(
-        /(from |import\()'([@\w][^']*)'/g,
-        (_, before: string, name: string) => `${before}'${import.meta.resolve(name)}'`,
-      )
-      .replaceAll('127.0.0.1:4400', new URL(server.url).host)
-    await writeFile(file, resolved)
-    const env = { ...process.env, HELDLINE_URL: server.url, HELDLINE_KEY: server.key }
-    const { stdout } = await promisify(execFile)(process.execPath, [file], { env, timeout: 25_000 })
-    return JSON.parse(stdout)
-  }
+  const run = async (program: string): Promise<unknown> => JSON.parse(await examples.node(program))
 
   async function serve(session: string): Promise<void> {
+    const { server } = examples
     const one = await serveSession(server.url, server.key, session, async (given, turn) => {
       await given.text(`answer ${turn}`)
       // The second one goes on until somebody stops it.
@@ -128,6 +103,5 @@ describe('the examples of docs/ai-sdk-faces.md do what they say', () => {
 })
 
 test('every example that the page marks is run here', () => {
-  const marked = [...page.matchAll(/<!-- run: (\S+) -->/g)].map((match) => match[1])
-  expect(marked).toEqual(['http', 'socket'])
+  expect(page.names).toEqual(['http', 'socket'])
 })

@@ -1,55 +1,27 @@
-import { execFile } from 'node:child_process'
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { beforeAll, describe, expect, test } from 'vitest'
 import { readPage } from './support/docs-example.ts'
-import { startLocalServer, type LocalServer } from './support/local-server.ts'
+import { useExamples } from './support/run-examples.ts'
 
 const root = new URL('..', import.meta.url).pathname
-const { example, text: readme } = readPage('README.md')
-
-/** The text of each message of a session, in order. */
-type Texts = {
-  readonly messages: readonly { readonly parts: readonly { readonly text?: string }[] }[]
-}
+const readme = readPage('README.md')
+const { example } = readme
 
 // In the order of the page: each builds on the ones before, as for somebody who reads it.
 describe('the examples of the README do what they say', () => {
-  let server: LocalServer
-  let folder: string
-  let env: NodeJS.ProcessEnv
+  const examples = useExamples(readme)
+  const { sh, node } = examples
 
   beforeAll(async () => {
-    server = await startLocalServer()
-    folder = await mkdtemp(join(tmpdir(), 'heldline-docs-'))
     const npx = `#!/bin/sh\nshift\nexec "${process.execPath}" --disable-warning=ExperimentalWarning "${root}src/main.ts" "$@"\n`
-    await writeFile(join(folder, 'npx'), npx, { mode: 0o755 })
-    env = {
-      ...process.env,
-      HELDLINE_URL: server.url,
-      HELDLINE_KEY: server.key,
-      PATH: `${folder}:${process.env['PATH']}`,
-    }
-  })
-  afterAll(async () => {
-    await server.close()
-    await rm(folder, { recursive: true })
+    await writeFile(join(examples.folder, 'npx'), npx, { mode: 0o755 })
   })
 
-  async function sh(name: string): Promise<string> {
-    const script = `set -e\n${example(name)}`
-    const { stdout } = await promisify(execFile)('bash', ['-c', script], { env })
-    return stdout
-  }
-
-  async function texts(session: string): Promise<string[]> {
-    const headers = { authorization: `Bearer ${server.key}` }
-    const response = await fetch(`${server.url}/v1/sessions/${session}/messages`, { headers })
-    const { messages } = (await response.json()) as Texts
-    return messages.map((message) => message.parts.map((part) => part.text ?? '').join(''))
-  }
+  const texts = async (session: string): Promise<string[]> =>
+    (await examples.messages(session)).map(({ parts }) =>
+      parts.map(({ text }) => text ?? '').join(''),
+    )
 
   test('an agent publishes with curl', async () => {
     await sh('publish')
@@ -57,7 +29,7 @@ describe('the examples of the README do what they say', () => {
   })
 
   test('a client follows, and sends', async () => {
-    const program = `
+    const out = await node(`
       const rendered = []
       const fetchTokenFromYourBackend = async () => {
         const response = await fetch(process.env.HELDLINE_URL + '/v1/tokens', {
@@ -70,19 +42,8 @@ describe('the examples of the README do what they say', () => {
       const render = (messages) => rendered.push(messages.length)
       ${example('follow')}
       console.log(JSON.stringify(session.messages.map((message) => message.parts[0].text)))
-      client.close()`
-    const file = join(folder, 'follow.mjs')
-    await writeFile(
-      file,
-      program
-        .replace(
-          "import { createClient } from 'heldline/client'",
-          `const { createClient } = await import(${JSON.stringify(`${root}src/client/index.ts`)})`,
-        )
-        .replace('http://127.0.0.1:4400', server.url),
-    )
-    const { stdout } = await promisify(execFile)(process.execPath, [file], { env })
-    expect(JSON.parse(stdout)).toEqual(['Hello there.', 'Thanks!'])
+      client.close()`)
+    expect(JSON.parse(out)).toEqual(['Hello there.', 'Thanks!'])
     expect(await texts('chat-1')).toEqual(['Hello there.', 'Thanks!'])
   })
 
@@ -90,11 +51,13 @@ describe('the examples of the README do what they say', () => {
     const minted = JSON.parse(await sh('token')) as { token: string; subject: string }
     expect(minted.subject).toBe('user-42')
     const headers = { authorization: `Bearer ${minted.token}` }
-    expect((await fetch(`${server.url}/v1/sessions/chat-1/messages`, { headers })).status).toBe(200)
+    expect(
+      (await fetch(`${examples.server.url}/v1/sessions/chat-1/messages`, { headers })).status,
+    ).toBe(200)
   })
 
   test('an agent works in a run', async () => {
-    const program = `
+    const out = await node(`
       const mails = []
       const sendMail = (found) => void mails.push(found)
       async function* askYourModel({ abortSignal }) {
@@ -102,20 +65,9 @@ describe('the examples of the README do what they say', () => {
         yield* ['Tea ', 'is ', 'simple.']
       }
       ${example('agent')}
-      console.log(JSON.stringify({ result, mails }))`
-    const file = join(folder, 'agent.mjs')
-    await writeFile(
-      file,
-      program
-        .replace(
-          "import { createAgent } from 'heldline/agent'",
-          `const { createAgent } = await import(${JSON.stringify(`${root}src/agent/index.ts`)})`,
-        )
-        .replace('http://127.0.0.1:4400', server.url),
-    )
-    const { stdout } = await promisify(execFile)(process.execPath, [file], { env })
+      console.log(JSON.stringify({ result, mails }))`)
     const found = ['leaves', 'water']
-    expect(JSON.parse(stdout)).toMatchObject({
+    expect(JSON.parse(out)).toMatchObject({
       result: { started: true, status: 'finished', output: { found } },
       mails: [found],
     })
@@ -151,8 +103,16 @@ describe('the examples of the README do what they say', () => {
 })
 
 test('every example that the README marks is run here', () => {
-  const marked = [...readme.matchAll(/<!-- run: (\S+) -->/g)].map((match) => match[1])
-  expect(marked).toEqual(['publish', 'follow', 'token', 'agent', 'ndjson', 'read', 'runs', 'cli'])
+  expect(readme.names).toEqual([
+    'publish',
+    'follow',
+    'token',
+    'agent',
+    'ndjson',
+    'read',
+    'runs',
+    'cli',
+  ])
 })
 
 test('every link of the pages leads to something', async () => {

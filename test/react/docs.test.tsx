@@ -1,29 +1,15 @@
 // @vitest-environment jsdom
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import type { ComponentType } from 'react'
-import { expect, onTestFinished, test, vi } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { HeldlineProvider, useSession } from '../../src/react/index.ts'
+import { importExample, readPage } from '../support/docs-example.ts'
 import { until } from '../support/until.ts'
 import { render, whole } from './support/render.ts'
 import { answering, useRoom } from './support/room.ts'
 import { Socket } from './support/socket.ts'
 
 const room = useRoom()
-const root = join(import.meta.dirname, '../..')
-
-/** The block of docs/react.md that follows `<!-- run: name -->`, as the module that it is. */
-async function example<T>(name: string, change = (text: string) => text): Promise<T> {
-  const page = await readFile(join(root, 'docs/react.md'), 'utf8')
-  const block = new RegExp(`<!-- run: ${name} -->\n\`\`\`tsx\n([\\s\\S]*?)\n\`\`\``).exec(page)?.[1]
-  if (block === undefined) throw new Error(`docs/react.md has no example ${name}`)
-  // Within the package, as a file of it: it finds React and us.
-  const folder = await mkdtemp(join(root, '.vitest-docs-'))
-  onTestFinished(() => rm(folder, { recursive: true }))
-  const file = join(folder, `${name}.tsx`)
-  await writeFile(file, change(block))
-  return (await import(/* @vite-ignore */ file)) as T
-}
+const docs = readPage('docs/react.md')
 
 const click = (element: Element | null | undefined): Promise<void> =>
   whole(() => element?.dispatchEvent(new MouseEvent('click', { bubbles: true })))
@@ -32,7 +18,7 @@ test('the first example: what is said is there, is answered, and who is there is
   vi.stubGlobal('WebSocket', Socket)
   vi.stubGlobal('fetchTokenFromYourBackend', () => room.token('ada'))
   const id = await room.newSession()
-  const { App } = await example<{ readonly App: ComponentType }>('chat', (text) =>
+  const { App } = await importExample<{ readonly App: ComponentType }>(docs, 'chat', (text) =>
     text.replace('http://127.0.0.1:4400', room.url).replace('chat-1', id),
   )
   const page = await render(<App />)
@@ -56,9 +42,9 @@ test('the first example: what is said is there, is answered, and who is there is
 
 test('the arrows: from one answer to the other and back', async () => {
   const id = await room.newSession()
-  const { Arrows } = await example<{
+  const { Arrows } = await importExample<{
     readonly Arrows: ComponentType<{ readonly id: string; readonly message: string }>
-  }>('arrows')
+  }>(docs, 'arrows')
   let say: (text: string) => Promise<unknown> = () => Promise.resolve()
   let again = (): Promise<unknown> => Promise.resolve()
   function Page() {
@@ -99,8 +85,6 @@ test('the arrows: from one answer to the other and back', async () => {
   await shows('liveHelloAnswer 2‹2/2›')
 })
 
-test('every example that the page marks is run here', async () => {
-  const page = await readFile(join(root, 'docs/react.md'), 'utf8')
-  const marked = [...page.matchAll(/<!-- run: (\S+) -->/g)].map((match) => match[1])
-  expect(marked).toEqual(['chat', 'arrows'])
+test('every example that the page marks is run here', () => {
+  expect(docs.names).toEqual(['chat', 'arrows'])
 })

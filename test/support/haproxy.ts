@@ -2,13 +2,11 @@ import { once } from 'node:events'
 import { writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { join } from 'node:path'
-import { freePort } from './free-port.ts'
 import {
   type Changes,
-  documented,
   findProgram,
   launchProxy,
-  proxyFolder,
+  placeProxy,
   type ProxyProcess,
 } from './proxy-process.ts'
 
@@ -20,16 +18,11 @@ export async function startHaproxy(
   targetPort: number,
   changes: Changes = {},
 ): Promise<ProxyProcess> {
-  const folder = await proxyFolder('haproxy')
-  const port = await freePort()
+  const bind = (port: number) => ({ 'bind :80': `bind 127.0.0.1:${port}` })
+  const { folder, port, config } = await placeProxy('haproxy', targetPort, bind, changes)
   const control = join(folder, 'control')
-  const rest = await documented('haproxy', {
-    '127.0.0.1:4400': `127.0.0.1:${targetPort}`,
-    'bind :80': `bind 127.0.0.1:${port}`,
-    ...changes,
-  })
   const file = join(folder, 'haproxy.cfg')
-  await writeFile(file, `global\n  stats socket ${control} level admin\n\n${rest}\n`)
+  await writeFile(file, `global\n  stats socket ${control} level admin\n\n${config}\n`)
   const { url, stop } = await launchProxy({
     program: PROGRAM ?? 'haproxy',
     args: ['-db', '-f', file],

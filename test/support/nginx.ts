@@ -1,12 +1,10 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { freePort } from './free-port.ts'
 import {
   type Changes,
-  documented,
   findProgram,
   launchProxy,
-  proxyFolder,
+  placeProxy,
   type ProxyProcess,
 } from './proxy-process.ts'
 
@@ -17,15 +15,10 @@ const TEMPORARY = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
 
 /** Starts the nginx of docs/proxies.md in front of a server, with the changes that are given. */
 export async function startNginx(targetPort: number, changes: Changes = {}): Promise<ProxyProcess> {
-  const folder = await proxyFolder('nginx')
-  const port = await freePort()
-  const sites = await documented('nginx', {
-    '127.0.0.1:4400': `127.0.0.1:${targetPort}`,
-    'listen 80;': `listen 127.0.0.1:${port};`,
-    ...changes,
-  })
+  const bind = (port: number) => ({ 'listen 80;': `listen 127.0.0.1:${port};` })
+  const { folder, port, config } = await placeProxy('nginx', targetPort, bind, changes)
   const file = join(folder, 'nginx.conf')
-  await writeFile(file, around(sites, folder))
+  await writeFile(file, around(config, folder))
   const args = ['-p', folder, '-e', join(folder, 'error.log'), '-c', file]
   const { url, child, stop } = await launchProxy({
     program: PROGRAM ?? 'nginx',

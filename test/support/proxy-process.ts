@@ -1,10 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { accessSync, constants, rmSync } from 'node:fs'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { readPage } from './docs-example.ts'
+import { freePort } from './free-port.ts'
 import { until } from './until.ts'
 
 /** A proxy of its own, in front of one server on this machine. */
@@ -19,7 +21,6 @@ export interface ProxyProcess {
 /** A text that stands in a configuration, and what the test puts in its place. Every one has to be there. */
 export type Changes = Readonly<Record<string, string>>
 
-const DOCUMENT = join(import.meta.dirname, '../../docs/proxies.md')
 const FOLDERS = [...(process.env['PATH'] ?? '').split(':'), '/usr/sbin', '/usr/local/sbin']
 const running = new Set<ChildProcess>()
 const folders = new Set<string>()
@@ -47,10 +48,8 @@ function isProgram(path: string): boolean {
 }
 
 /** The configuration that docs/proxies.md shows, with the changes of a test. @throws Error where one of them finds nothing to change */
-export async function documented(name: string, changes: Changes): Promise<string> {
-  const block = new RegExp(`<!-- run: ${name} -->\n\`\`\`\\w+\n([\\s\\S]*?)\n\`\`\``)
-  let text = block.exec(await readFile(DOCUMENT, 'utf8'))?.[1]
-  if (text === undefined) throw new Error(`docs/proxies.md has no configuration of ${name}`)
+function documented(name: string, changes: Changes): string {
+  let text = readPage('docs/proxies.md').example(name)
   for (const [there, instead] of Object.entries(changes)) {
     if (!text.includes(there)) throw new Error(`the configuration of ${name} has no "${there}"`)
     text = text.replaceAll(there, instead)
@@ -58,11 +57,26 @@ export async function documented(name: string, changes: Changes): Promise<string
   return text
 }
 
-/** A folder that goes with the proxy, or with the process. */
-export async function proxyFolder(name: string): Promise<string> {
+export interface Place {
+  /** It goes with the proxy, or with the process. */
+  readonly folder: string
+  readonly port: number
+  /** As docs/proxies.md shows it, in front of the server, with the changes of a test. */
+  readonly config: string
+}
+
+/** @param bind puts a port in the place of the one that the configuration listens to */
+export async function placeProxy(
+  name: string,
+  targetPort: number,
+  bind: (port: number) => Changes,
+  changes: Changes,
+): Promise<Place> {
   const folder = await mkdtemp(join(tmpdir(), `heldline-${name}-`))
   folders.add(folder)
-  return folder
+  const port = await freePort()
+  const target = { '127.0.0.1:4400': `127.0.0.1:${targetPort}` }
+  return { folder, port, config: documented(name, { ...target, ...bind(port), ...changes }) }
 }
 
 export interface Launch {

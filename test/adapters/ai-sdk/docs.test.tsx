@@ -1,33 +1,17 @@
 // @vitest-environment jsdom
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import { MockLanguageModelV4, simulateReadableStream } from 'ai/test'
 import type { ComponentType } from 'react'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import type { Agent } from '../../../src/agent/index.ts'
 import { render, whole } from '../../react/support/render.ts'
 import { Socket } from '../../react/support/socket.ts'
+import { importExample, readPage } from '../../support/docs-example.ts'
 import { API_KEY } from '../../support/server-process.ts'
 import { until } from '../../support/until.ts'
 import { useHouse } from './house.ts'
 
 const house = useHouse()
-const root = join(import.meta.dirname, '../../..')
-
-/** The block of docs/ai-sdk.md that follows `<!-- run: name -->`, as the module that it is. */
-async function example<T>(name: string, change: (text: string) => string): Promise<T> {
-  const page = await readFile(join(root, 'docs/ai-sdk.md'), 'utf8')
-  const block = new RegExp(`<!-- run: ${name} -->\n\`\`\`tsx?\n([\\s\\S]*?)\n\`\`\``).exec(
-    page,
-  )?.[1]
-  if (block === undefined) throw new Error(`docs/ai-sdk.md has no example ${name}`)
-  // Within the package, as a file of it: it finds the AI SDK and us.
-  const folder = await mkdtemp(join(root, '.vitest-docs-'))
-  onTestFinished(() => rm(folder, { recursive: true }))
-  const file = join(folder, `${name}.tsx`)
-  await writeFile(file, change(block))
-  return (await import(/* @vite-ignore */ file)) as T
-}
+const docs = readPage('docs/ai-sdk.md')
 
 type Streamed = Awaited<ReturnType<MockLanguageModelV4['doStream']>>
 type Chunk = Streamed['stream'] extends ReadableStream<infer Part> ? Part : never
@@ -58,7 +42,7 @@ test('the page and the agent of the documentation talk to each other, and anothe
   vi.stubGlobal('fetchTokenFromYourBackend', () => house.token())
   vi.stubGlobal('model', model(prompts))
   const url = `http://127.0.0.1:${house.proxy.port}`
-  const { agent } = await example<{ readonly agent: Agent }>('agent', (text) =>
+  const { agent } = await importExample<{ readonly agent: Agent }>(docs, 'agent', (text) =>
     text
       .replace(
         "'http://127.0.0.1:4400', apiKey: 'id:secret'",
@@ -69,7 +53,8 @@ test('the page and the agent of the documentation talk to each other, and anothe
       .replace('await agent', 'void agent'),
   )
   onTestFinished(() => agent.close())
-  const { Chat } = await example<{ readonly Chat: ComponentType<{ readonly id: string }> }>(
+  const { Chat } = await importExample<{ readonly Chat: ComponentType<{ readonly id: string }> }>(
+    docs,
     'page',
     (text) => text.replace('http://127.0.0.1:4400', url),
   )
@@ -100,3 +85,7 @@ test('the page and the agent of the documentation talk to each other, and anothe
     ].join(''),
   )
 }, 60_000)
+
+test('every example that the page marks is run here', () => {
+  expect(docs.names).toEqual(['page', 'agent'])
+})
