@@ -11,6 +11,8 @@ const BACK_AFTER_MS = 12_000
 
 export type Harm = 'freeze' | 'thaw' | 'kill'
 
+const SIGNALS = { freeze: 'SIGSTOP', thaw: 'SIGCONT', kill: 'SIGKILL' } as const
+
 export class AgentProcess {
   readonly #env: NodeJS.ProcessEnv
   readonly #execArgv: readonly string[]
@@ -18,6 +20,7 @@ export class AgentProcess {
   readonly #sessions = new Set<string>()
   #child: ChildProcess | null = null
   #back: NodeJS.Timeout | null = null
+  #frozen = false
   #closed = false
 
   constructor(
@@ -35,21 +38,26 @@ export class AgentProcess {
   async start(): Promise<void> {
     const child = fork(MAIN, [], { env: this.#env, execArgv: [...this.#execArgv] })
     this.#child = child
+    this.#frozen = false
     child.once('exit', () => this.#ended(child))
+    child.once('error', () => this.#ended(child))
     await Promise.race([once(child, 'message'), once(child, 'exit')])
-    for (const session of this.#sessions) child.send({ session })
+    for (const session of this.#sessions) this.#tell(session)
   }
 
   /** From now on it answers in this session. */
   follow(session: string): void {
     this.#sessions.add(session)
-    if (this.#child?.connected === true) this.#child.send({ session })
+    this.#tell(session)
+  }
+
+  get frozen(): boolean {
+    return this.#frozen
   }
 
   harm(what: Harm): void {
-    if (what === 'freeze') this.#child?.kill('SIGSTOP')
-    else if (what === 'thaw') this.#child?.kill('SIGCONT')
-    else this.#child?.kill('SIGKILL')
+    const isDone = this.#child?.kill(SIGNALS[what]) === true
+    if (isDone && what !== 'kill') this.#frozen = what === 'freeze'
   }
 
   async close(): Promise<void> {
@@ -62,12 +70,19 @@ export class AgentProcess {
     await gone
   }
 
+  /** It may be gone before the word arrives: the next one is told of all. */
+  #tell(session: string): void {
+    if (this.#child?.connected === true) this.#child.send({ session }, () => undefined)
+  }
+
   #ended(child: ChildProcess): void {
     if (this.#closed || this.#child !== child) return
     this.#child = null
+    this.#frozen = false
     this.#back = setTimeout(() => {
       this.#back = null
-      void this.start()
+      // One that could not be started has ended, too: the next is on its way.
+      this.start().catch((error: unknown) => console.error(error))
     }, this.#backAfterMs)
   }
 }

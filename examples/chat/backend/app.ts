@@ -1,6 +1,7 @@
 // The application's own backend: who may come in, the mail of those who are away, and a few ways to break things.
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { WebhookVerificationError } from 'standardwebhooks'
 import * as z from 'zod'
 import type { AgentProcess } from './agent-process.ts'
 import { mintToken, openSession, type Heldline } from './heldline.ts'
@@ -24,28 +25,32 @@ const harmRequest = z.object({ agent: z.enum(['freeze', 'thaw', 'kill']) })
 
 const MAX_BODY_BYTES = 1_048_576
 
-/** @returns whether the request was the backend's */
+/** Answers what is asked below `/api/`. */
 export async function handle(
   parts: Parts,
+  { pathname, searchParams }: URL,
   request: IncomingMessage,
   response: ServerResponse,
-): Promise<boolean> {
-  const { pathname, searchParams } = new URL(request.url ?? '/', 'http://here')
-  if (!pathname.startsWith('/api/')) return false
+): Promise<void> {
   try {
     const body = request.method === 'POST' ? await textOf(request) : ''
     const route = `${request.method} ${pathname}`
     if (route === 'POST /api/join') reply(response, 200, await join(parts, body))
     else if (route === 'POST /api/harm') reply(response, 200, harm(parts, body))
+    else if (route === 'GET /api/agent') reply(response, 200, { frozen: parts.agent.frozen })
     else if (route === 'POST /api/hook') reply(response, 200, hook(parts, body, request))
     else if (route === 'GET /api/inbox') {
       reply(response, 200, { mails: parts.inbox.of(searchParams.get('subject') ?? '') })
     } else reply(response, 404, { error: 'there is nothing here' })
   } catch (error) {
-    const mine = error instanceof z.ZodError || error instanceof SyntaxError
-    reply(response, mine ? 400 : 502, { error: String(error) })
+    reply(response, statusOf(error), { error: String(error) })
   }
-  return true
+}
+
+function statusOf(error: unknown): number {
+  if (error instanceof z.ZodError || error instanceof SyntaxError) return 400
+  // Else it is Heldline that could not be asked.
+  return error instanceof WebhookVerificationError ? 401 : 502
 }
 
 async function join(parts: Parts, body: string): Promise<object> {
@@ -56,14 +61,17 @@ async function join(parts: Parts, body: string): Promise<object> {
   } = joinRequest.parse(JSON.parse(body))
   await openSession(parts.heldline, session)
   parts.agent.follow(session)
-  const subject = `user:${name.toLowerCase().replace(/[^a-z0-9]+/g, '-')}`
+  const subject = `user:${name
+    .normalize()
+    .toLowerCase()
+    .replace(/[\s\p{C}]+/gu, '-')}`
   const token = await mintToken(parts.heldline, session, { subject, name, role })
   return { session, subject, token, heldline: parts.heldline.url, model: parts.model }
 }
 
 function harm(parts: Parts, body: string): object {
   parts.agent.harm(harmRequest.parse(JSON.parse(body)).agent)
-  return {}
+  return { frozen: parts.agent.frozen }
 }
 
 function hook(parts: Parts, body: string, { headers }: IncomingMessage): object {

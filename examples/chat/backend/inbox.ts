@@ -1,5 +1,6 @@
 // The mail of people who were away when their answer was finished: what Heldline sends to WEBHOOK_URL.
 import { Webhook } from 'standardwebhooks'
+import * as z from 'zod'
 
 export interface Mail {
   /** The delivery's: the same when it is sent again. */
@@ -8,6 +9,22 @@ export interface Mail {
   readonly text: string
   readonly at: number
 }
+
+const common = {
+  session: z.string(),
+  delivery: z.string(),
+  to: z.string(),
+  at: z.number(),
+}
+const result = z.discriminatedUnion('type', [
+  z.object({
+    type: z.literal('run.finished'),
+    ...common,
+    // What the agent's function returned: its words. Those that are too long for a webhook are left out.
+    output: z.string().default('It is too long for a letter: come and read it.'),
+  }),
+  z.object({ type: z.literal('run.failed'), ...common }),
+])
 
 const MAX_MAILS = 20
 const MAX_PEOPLE = 1000
@@ -21,11 +38,14 @@ export class Inbox {
     this.#verify = new Webhook(secret)
   }
 
-  /** @returns whether it was for an inbox @throws where it does not come from Heldline */
+  /**
+   * @returns whether it was for an inbox: what else Heldline tells is for others
+   * @throws WebhookVerificationError where it does not come from Heldline
+   */
   take(body: string, headers: Record<string, string>): boolean {
-    // Its signature says that it is what Heldline sends.
-    const hook = this.#verify.verify(body, headers) as Hook
-    if (!hook.type.startsWith('run.')) return false
+    const parsed = result.safeParse(this.#verify.verify(body, headers))
+    if (!parsed.success) return false
+    const hook = parsed.data
     const mails = this.of(hook.to)
     if (mails.some(({ id }) => id === hook.delivery)) return true
     const text = hook.type === 'run.finished' ? hook.output : 'It could not be finished.'
@@ -41,14 +61,4 @@ export class Inbox {
   of(subject: string): Mail[] {
     return this.#mails.get(subject) ?? []
   }
-}
-
-interface Hook {
-  readonly type: string
-  readonly session: string
-  readonly delivery: string
-  readonly to: string
-  readonly at: number
-  /** What the agent's function returned: its words. */
-  readonly output: string
 }

@@ -8,10 +8,12 @@ import { handle, type Parts } from './app.ts'
 export type Page = (request: IncomingMessage, response: ServerResponse) => unknown
 
 export function serve(parts: Parts, page: Page): Server {
-  const answer: Page = async (request, response) => {
-    if (!(await handle(parts, request, response))) await page(request, response)
-  }
-  return createServer((request, response) => void answer(request, response))
+  return createServer((request, response) => {
+    const url = URL.parse(request.url ?? '/', 'http://here')
+    if (url === null) response.writeHead(400).end()
+    else if (url.pathname.startsWith('/api/')) void handle(parts, url, request, response)
+    else page(request, response)
+  })
 }
 
 const TYPES: Readonly<Record<string, string>> = {

@@ -11,7 +11,7 @@ export function Faces({ members }: { readonly members: readonly Member[] }) {
       {people.map((person) => (
         <li key={person.subject} data-here={person.here} title={describe(person)}>
           <span aria-hidden="true" style={{ background: `hsl(${hueOf(person.subject)} 45% 42%)` }}>
-            {person.name.slice(0, 1).toUpperCase()}
+            {/^./u.exec(person.name)?.[0]}
           </span>
           <span className="unseen">{describe(person)}</span>
         </li>
@@ -58,7 +58,8 @@ function describe({ name, here, devices }: Person): string {
 /** Of `user:ana-maria`. */
 export function nameOf(subject: string): string {
   const words = subject.replace(/^user:/, '').split('-')
-  return words.map((word) => word.slice(0, 1).toUpperCase() + word.slice(1)).join(' ')
+  // A letter may be two of JavaScript's.
+  return words.map((word) => word.replace(/^./u, (letter) => letter.toUpperCase())).join(' ')
 }
 
 /** Neighbours in the alphabet are none on the wheel. */
