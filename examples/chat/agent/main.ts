@@ -44,11 +44,24 @@ function follow(id: string): void {
 }
 
 async function followEarlier(): Promise<void> {
-  const list = new URL(`/v1/sessions?prefix=${PREFIX}&limit=100`, HELDLINE_URL)
   const headers = { authorization: `Bearer ${HELDLINE_KEY}` }
-  const answered = await fetch(list, { headers })
-  const { sessions } = (await answered.json()) as { sessions: readonly { session: string }[] }
-  for (const { session } of sessions) follow(session)
+  let cursor: string | null = ''
+  while (cursor !== null) {
+    const list = new URL(`/v1/sessions?prefix=${PREFIX}&limit=100`, HELDLINE_URL)
+    if (cursor !== '') list.searchParams.set('cursor', cursor)
+    const answered = await fetch(list, { headers })
+    if (!answered.ok) throw new Error(`unable to list the sessions: ${await answered.text()}`)
+    // Heldline's own answer.
+    const page = (await answered.json()) as Sessions
+    for (const { session } of page.sessions) follow(session)
+    cursor = page.cursor
+  }
+}
+
+interface Sessions {
+  readonly sessions: readonly { readonly session: string }[]
+  /** `null`: there are no more. */
+  readonly cursor: string | null
 }
 
 process.on('message', (message) => {

@@ -1,4 +1,5 @@
 // The tools of the agent: two that only look, and one that spends money.
+import { createHash } from 'node:crypto'
 import { tool } from 'ai'
 import type { Run } from 'heldline/agent'
 import * as z from 'zod'
@@ -37,10 +38,10 @@ interface Order {
 }
 
 /** Whoever is there answers, from any device, also days later and to another process; then it is paid once. */
-async function book(run: Run, order: Order, paceMs: number): Promise<object> {
+export async function book(run: Run, order: Order, paceMs: number): Promise<object> {
   const allowed = await run.ask({
-    // The same question for every process of the run.
-    question: `${run.id}.book`,
+    // The same question for every process of the run; a yes to one order is none to another.
+    question: `${run.id}.book.${digestOf(order)}`,
     prompt: `Book ${order.cabins} cabins for ${order.price} ${order.currency}?`,
     schema: { type: 'boolean' },
     data: { tool: 'book_ferry', order },
@@ -50,6 +51,11 @@ async function book(run: Run, order: Order, paceMs: number): Promise<object> {
     await pause(paceMs, run.signal)
     return { booked: true, reference: 'KEL-GOT-1845' }
   })
+}
+
+function digestOf({ cabins, price, currency }: Order): string {
+  const text = JSON.stringify([cabins, price, currency])
+  return createHash('sha256').update(text).digest('hex').slice(0, 16)
 }
 
 const CROSSINGS = [
