@@ -134,6 +134,95 @@ describe('a group of SQLite commits', () => {
     ])
   })
 
+  describe('checks guards against what is in the file, not against what was there or nearly was', () => {
+    /** A session with a run, as a guard has seen it. */
+    function newRun() {
+      const { writer } = newWriter()
+      const session = newSession()
+      const write = (request: WriteRequest) => writer.write([request], Date.now())[0]
+      const run = (value: string | null) => ({ field: 'run:r', value })
+      const set = (...values: (string | null)[]) =>
+        write(asking({ session, writes: values.map(run) }))
+      const holds = (equals: string | null) =>
+        write(asking({ session, guards: [{ field: 'run:r', equals }] }))
+      const make = () =>
+        write(asking({ session, create: { epoch: newEpoch() }, writes: [run('1')] }))
+      make()
+      expect(holds('1')).toMatchObject({ outcome: 'committed' })
+      return { write, session, set, holds, make, run }
+    }
+    const truth = (value: string | null) => ({
+      outcome: 'conflict',
+      fields: new Map([['run:r', value]]),
+    })
+
+    it('after each change of the field: short, long, and gone', () => {
+      const { set, holds } = newRun()
+      const long = 'x'.repeat(5000)
+      for (const value of ['2', long, '3', null, '4', `${long}y`, null, long, '1']) {
+        set(value)
+        expect(holds('other')).toMatchObject(truth(value))
+        expect(holds(value)).toMatchObject({ outcome: 'committed' })
+      }
+    })
+
+    it('after a commit that failed on its way [P-10.3]', () => {
+      const { write, session, holds, run } = newRun()
+      const poison = { field: undefined as unknown as string, value: 'x' }
+      const failed = write(asking({ session, writes: [run('2'), poison] }))
+      expect(failed).toMatchObject({ code: 'internal' })
+      expect(holds('2')).toMatchObject(truth('1'))
+      expect(holds('1')).toMatchObject({ outcome: 'committed' })
+    })
+
+    it('after the session was removed, and made again', () => {
+      const { write, session, holds, make } = newRun()
+      write({ kind: 'remove', session, guard: undefined })
+      write(asking({ session, create: { epoch: newEpoch() } }))
+      expect(holds('1')).toMatchObject(truth(null))
+      write({ kind: 'remove', session, guard: undefined })
+      make()
+      expect(holds(null)).toMatchObject(truth('1'))
+    })
+
+    it('within one group, where one commit takes the run from the next [P-10.3]', () => {
+      const { writer } = newWriter()
+      const session = newSession()
+      const mine = { guards: [{ field: 'run:r', equals: '1' }], events: events(1) }
+      const answers = writer.write(
+        [
+          asking({
+            session,
+            create: { epoch: newEpoch() },
+            writes: [{ field: 'run:r', value: '1' }],
+          }),
+          asking({ session, ...mine }),
+          asking({ session, writes: [{ field: 'run:r', value: '2' }] }),
+          asking({ session, ...mine }),
+        ],
+        Date.now(),
+      )
+      expect(answers.slice(1)).toMatchObject([
+        { outcome: 'committed', first: 1 },
+        { outcome: 'committed' },
+        truth('2'),
+      ])
+    })
+
+    it('of more fields than are kept in memory', () => {
+      const { write, session } = newRun()
+      const many = Array.from({ length: 100 }, (_, n) => ({ field: `f:${n}`, value: `${n}` }))
+      write(asking({ session, writes: many }))
+      const guards = many.map(({ field, value }) => ({ field, equals: value }))
+      for (const changed of ['a', 'b']) {
+        expect(write(asking({ session, guards }))).toMatchObject({ outcome: 'committed' })
+        write(asking({ session, writes: [{ field: 'f:99', value: changed }] }))
+        expect(write(asking({ session, guards }))).toMatchObject({ outcome: 'conflict' })
+        write(asking({ session, writes: [{ field: 'f:99', value: '99' }] }))
+      }
+    })
+  })
+
   it('waits for no other program that has locked the file', () => {
     const { db, writer } = newWriter()
     const session = newSession()

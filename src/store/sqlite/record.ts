@@ -10,7 +10,12 @@ import type {
 import { numberOf, textOf } from './columns.ts'
 import type { Session } from './sessions.ts'
 
-/** The record of a session as rows: fields and deadlines. */
+/** How many fields of one session the writer keeps in memory: more than the appends to it are guarded by, time and again. */
+const MAX_CACHED = 16
+/** A longer value is looked up each time. */
+const MAX_CACHED_CHARS = 256
+
+/** The record of a session as rows: fields and deadlines. Fields that guards asked for last are in memory beside their session. */
 export class RecordRows {
   readonly #field: StatementSync
   readonly #setField: StatementSync
@@ -62,8 +67,13 @@ export class RecordRows {
   }
 
   #fieldOf(session: Session, name: string): string | null {
+    const cached = session.fields.get(name)
+    if (cached !== undefined) return cached
     const row = this.#field.get(session.sid, name)
-    return row === undefined ? null : textOf(row, 'value')
+    const value = row === undefined ? null : textOf(row, 'value')
+    if (session.fields.size >= MAX_CACHED) session.fields.clear()
+    if (isCached(value)) session.fields.set(name, value)
+    return value
   }
 
   #deadlineOf(session: Session, name: string): number | null {
@@ -75,6 +85,9 @@ export class RecordRows {
     for (const { field, value } of writes) {
       if (value === null) this.#clearField.run(session.sid, field)
       else this.#setField.run(session.sid, field, value)
+      if (!session.fields.has(field)) continue
+      if (isCached(value)) session.fields.set(field, value)
+      else session.fields.delete(field)
     }
   }
 
@@ -90,3 +103,6 @@ export class RecordRows {
     this.#clearDeadlines.run(session.sid)
   }
 }
+
+const isCached = (value: string | null): boolean =>
+  value === null || value.length <= MAX_CACHED_CHARS

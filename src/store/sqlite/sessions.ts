@@ -3,7 +3,7 @@ import { GENESIS_TAG, type Epoch, type SessionId, type Tag } from '../../protoco
 import type { Producer } from '../producer.ts'
 import { logHeadOf, numberOf, sessionIdOf, type Row } from './columns.ts'
 
-/** A session as the writer holds it: its row, and the producers that were looked up. */
+/** A session as the writer holds it: its row, and what was looked up of its record and its producers. */
 export interface Session {
   readonly sid: number
   readonly id: SessionId
@@ -18,6 +18,8 @@ export interface Session {
   /** Whether the last event was seen to be the head: looked up once. */
   verified: boolean
   readonly producers: Map<string, Producer | undefined>
+  /** By their names; `null`: not set. */
+  readonly fields: Map<string, string | null>
 }
 
 /** How many sessions the writer keeps in memory between commits. */
@@ -107,11 +109,12 @@ function sessionOf(row: Row): Session {
     at: numberOf(row, 'at'),
     verified: false,
     producers: new Map(),
+    fields: new Map(),
   }
 }
 
 /** A session that is not in the file: no row has the number 0, so nothing is found for it. */
 export function emptySession(sid: number, id: SessionId, epoch: Epoch): Session {
   const start = { head: 0, tag: GENESIS_TAG, floor: 0, floorTag: GENESIS_TAG, bytes: 0, at: 0 }
-  return { sid, id, epoch, ...start, verified: true, producers: new Map() }
+  return { sid, id, epoch, ...start, verified: true, producers: new Map(), fields: new Map() }
 }
