@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, onTestFinished } from 'vitest'
+import { onTestFinished } from 'vitest'
 import { createAgent, type Run } from '../../../src/agent/index.ts'
 import { createClient } from '../../../src/client/create-client.ts'
 import {
@@ -6,74 +6,24 @@ import {
   type SessionChatTransportOptions,
 } from '../../../src/adapters/ai-sdk/index.ts'
 import { Socket } from '../../react/support/socket.ts'
-import { API_KEY, startServerProcess, type ServerProcess } from '../../support/server-process.ts'
-import { startProxy, type TcpProxy } from '../../support/tcp-proxy.ts'
+import { useLine, type Line } from '../../support/line.ts'
+import { API_KEY } from '../../support/server-process.ts'
 
-type Json = Readonly<Record<string, unknown>>
-
-export interface House {
-  readonly server: ServerProcess
-  /** The line between pages and the server, which tests cut; the agent's side does not go over it. */
-  readonly proxy: TcpProxy
-  newSession(): Promise<string>
-  ask(method: string, path: string, body?: unknown): Promise<Json>
-  token(): Promise<string>
-  events(id: string): Promise<readonly { readonly type: string; readonly data: Json }[]>
+export interface House extends Line {
   /** The transport of another page, with a connection of its own. */
   transport(options?: Partial<SessionChatTransportOptions>): SessionChatTransport
   /** Answers all that is sent to a session, until the test ends. */
   agent(id: string, act: (run: Run) => unknown): void
 }
 
-/** A real server, for the tests of a file; a process of its own, since it is restarted, and these live among the globals of a page. */
+/** For the tests of a file. */
 export function useHouse(): House {
-  let server: ServerProcess
-  let proxy: TcpProxy
-  let sessions = 0
-  beforeAll(async () => {
-    server = await startServerProcess()
-    proxy = await startProxy(server.port)
-  }, 60_000)
-  afterAll(async () => {
-    await proxy.close()
-    await server.stop()
-  })
-  const ask: House['ask'] = async (method, path, body) => {
-    const response = await fetch(`${server.url}/v1${path}`, {
-      method,
-      headers: { authorization: `Bearer ${API_KEY}`, 'content-type': 'application/json' },
-      ...(body !== undefined && { body: JSON.stringify(body) }),
-    })
-    if (!response.ok) throw new Error(`${method} ${path}: ${await response.text()}`)
-    return (await response.json()) as Json
-  }
-  const token = async (): Promise<string> => {
-    const capabilities = ['subscribe', 'history', 'send', 'signal', 'presence', 'state']
-    const body = { subject: 'ada', sessions: ['chat-*'], capabilities, ttlMs: 600_000 }
-    return String((await ask('POST', '/tokens', body))['token'])
-  }
-  return {
-    get server() {
-      return server
-    },
-    get proxy() {
-      return proxy
-    },
-    ask,
-    token,
-    async newSession() {
-      const id = `chat-${process.pid}-${sessions++}`
-      await ask('PUT', `/sessions/${id}`, {})
-      return id
-    },
-    async events(id) {
-      const { events } = await ask('GET', `/sessions/${id}/events?after=0&limit=1000`)
-      return events as Awaited<ReturnType<House['events']>>
-    },
+  const line = useLine('chat')
+  return Object.assign<Line, Omit<House, keyof Line>>(line, {
     transport(options = {}) {
       const client = createClient({
-        url: `http://127.0.0.1:${proxy.port}`,
-        token,
+        url: line.url,
+        token: () => line.token(),
         WebSocket: Socket,
         // Each page has a storage of its own: they are other devices.
         storage: { local: null, tab: null },
@@ -86,14 +36,14 @@ export function useHouse(): House {
       return transport
     },
     agent(id, act) {
-      const agent = createAgent({ url: server.url, apiKey: API_KEY, socket: false })
+      const agent = createAgent({ url: line.server.url, apiKey: API_KEY, socket: false })
       const served = agent.session(id).serve({ agent: 'tester' }, act)
       onTestFinished(async () => {
         await agent.close()
         await served
       })
     },
-  }
+  })
 }
 
 /** Holds an agent where it is until a test lets it go on. */

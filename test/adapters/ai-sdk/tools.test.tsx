@@ -5,6 +5,7 @@ import {
 } from 'ai'
 import { describe, expect, test } from 'vitest'
 import type { Run } from '../../../src/agent/index.ts'
+import { ASKS, CALLS, GOES_ON, SHOWN } from '../../support/tool-chunks.ts'
 import { until } from '../../support/until.ts'
 import { useHouse } from './house.ts'
 import { HOOKS, openPage, textOf } from './page.tsx'
@@ -12,34 +13,6 @@ import { HOOKS, openPage, textOf } from './page.tsx'
 const house = useHouse()
 type Automatic = typeof lastAssistantMessageIsCompleteWithToolCalls
 const within = { timeout: 60_000 }
-
-const START = [{ type: 'start' }, { type: 'start-step' }]
-const END = [{ type: 'finish-step' }, { type: 'finish', finishReason: 'stop' }]
-const CALL = {
-  type: 'tool-input-available',
-  toolCallId: 'c1',
-  toolName: 'book',
-  input: { to: 'Oslo' },
-}
-const OUTPUT = { type: 'tool-output-available', toolCallId: 'c1', output: { seat: 7 } }
-const SAID = [
-  { type: 'text-start', id: '0' },
-  { type: 'text-delta', id: '0', delta: 'Seat 7.' },
-  { type: 'text-end', id: '0' },
-]
-/** The call and what was said, as they are in the end, but for what a version adds. */
-const SHOWN = [
-  { type: 'step-start' },
-  {
-    type: 'tool-book',
-    toolCallId: 'c1',
-    state: 'output-available',
-    input: { to: 'Oslo' },
-    output: { seat: 7 },
-  },
-  { type: 'step-start' },
-  { type: 'text', text: 'Seat 7.', state: 'done' },
-]
 
 describe.each(HOOKS)(
   'people and tools, with useChat of %s [S3-10] [S4-09]',
@@ -65,10 +38,9 @@ describe.each(HOOKS)(
       async () => {
         let told: unknown
         const { id, page, other } = await open(async (run) => {
-          const asked = { type: 'tool-approval-request', approvalId: 'a1', toolCallId: 'c1' }
-          await run.pipe([...START, CALL, asked, ...END])
+          await run.pipe(ASKS)
           told = await run.ask({ prompt: 'May I?', data: { approvalId: 'a1' } })
-          await run.pipe([{ type: 'start' }, OUTPUT, { type: 'start-step' }, ...SAID, ...END])
+          await run.pipe(GOES_ON)
         }, lastAssistantMessageIsCompleteWithApprovalResponses)
         await until('it asks', () => partsOf(page)?.at(-1)?.type === 'tool-book')
         await page.is('ready')
@@ -99,9 +71,9 @@ describe.each(HOOKS)(
       async () => {
         let told: unknown
         const { page } = await open(async (run) => {
-          await run.pipe([...START, CALL, ...END])
+          await run.pipe(CALLS)
           told = await run.ask({ prompt: 'Where are you?', data: { toolCallId: 'c1' } })
-          await run.pipe([{ type: 'start' }, OUTPUT, { type: 'start-step' }, ...SAID, ...END])
+          await run.pipe(GOES_ON)
         }, lastAssistantMessageIsCompleteWithToolCalls)
         await until('it asks', () => partsOf(page)?.at(-1)?.type === 'tool-book')
         await page.is('ready')
@@ -123,8 +95,8 @@ describe.each(HOOKS)(
           (await house.events(id)).filter(({ type }) => type === 'input.received')
         const { id, page, transport } = await open(async (run) => {
           given.push((await inputs()).at(-1)?.data['data'])
-          if (given.length === 1) await run.pipe([...START, CALL, ...END])
-          else await run.pipe([{ type: 'start' }, OUTPUT, { type: 'start-step' }, ...SAID, ...END])
+          if (given.length === 1) await run.pipe(CALLS)
+          else await run.pipe(GOES_ON)
         }, lastAssistantMessageIsCompleteWithToolCalls)
         await until('it calls', () => partsOf(page)?.at(-1)?.type === 'tool-book')
         await page.is('ready')
@@ -149,11 +121,10 @@ describe.each(HOOKS)(
       within,
       async () => {
         const { id, page } = await open(async (run) => {
-          const asked = { type: 'tool-approval-request', approvalId: 'a1', toolCallId: 'c1' }
-          await run.pipe([...START, CALL, asked, ...END])
+          await run.pipe(ASKS)
           await run.ask({ prompt: 'May I?', data: { approvalId: 'a1' } })
           await run.ask({ prompt: 'Window?', question: `window-${id}` })
-          await run.pipe([{ type: 'start' }, OUTPUT, { type: 'start-step' }, ...SAID, ...END])
+          await run.pipe(GOES_ON)
         }, lastAssistantMessageIsCompleteWithApprovalResponses)
         await until('it asks', () => partsOf(page)?.at(-1)?.type === 'tool-book')
         await page.is('ready')

@@ -6,6 +6,7 @@ import {
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import type { Run } from '../../../src/agent/index.ts'
 import { startLocalServer, type LocalServer } from '../../support/local-server.ts'
+import { CALLS, ASKS, GOES_ON, SHOWN } from '../../support/tool-chunks.ts'
 import { until } from '../../support/until.ts'
 import { FACES } from './faces.ts'
 import { apiOf, Chat, serveSession, textOf, type Api, type Serving } from './kit.ts'
@@ -23,34 +24,6 @@ afterEach(async () => {
   await Promise.all(serving.splice(0).map((one) => one.stop()))
 })
 afterAll(() => server?.close())
-
-const START = [{ type: 'start' }, { type: 'start-step' }]
-const END = [{ type: 'finish-step' }, { type: 'finish', finishReason: 'stop' }]
-const CALL = {
-  type: 'tool-input-available',
-  toolCallId: 'c1',
-  toolName: 'book',
-  input: { to: 'Oslo' },
-}
-const OUTPUT = { type: 'tool-output-available', toolCallId: 'c1', output: { seat: 7 } }
-const SAID = [
-  { type: 'text-start', id: '0' },
-  { type: 'text-delta', id: '0', delta: 'Seat 7.' },
-  { type: 'text-end', id: '0' },
-]
-const GOES_ON = [{ type: 'start' }, OUTPUT, { type: 'start-step' }, ...SAID, ...END]
-const SHOWN = [
-  { type: 'step-start' },
-  {
-    type: 'tool-book',
-    toolCallId: 'c1',
-    state: 'output-available',
-    input: { to: 'Oslo' },
-    output: { seat: 7 },
-  },
-  { type: 'step-start' },
-  { type: 'text', text: 'Seat 7.', state: 'done' },
-]
 
 describe.each(FACES)(
   'people and tools, with the unmodified $name [P-18.3] [P-18.4]',
@@ -93,8 +66,7 @@ describe.each(FACES)(
     test('an agent that asks whether it may go on goes on with what a person says, in the same answer', async () => {
       let told: unknown
       const { session, chat } = await open(async (run) => {
-        const asked = { type: 'tool-approval-request', approvalId: 'a1', toolCallId: 'c1' }
-        await run.pipe([...START, CALL, asked, ...END])
+        await run.pipe(ASKS)
         told = await run.ask({ prompt: 'May I?', data: { approvalId: 'a1' } })
         await run.pipe(GOES_ON)
       }, lastAssistantMessageIsCompleteWithApprovalResponses)
@@ -117,7 +89,7 @@ describe.each(FACES)(
           ({ type }) => type === 'input.received',
         )
         given.push(inputs.at(-1)?.data.data)
-        await run.pipe(turn === 1 ? [...START, CALL, ...END] : GOES_ON)
+        await run.pipe(turn === 1 ? CALLS : GOES_ON)
       }, lastAssistantMessageIsCompleteWithToolCalls)
       await chat.addToolOutput({ tool: 'book', toolCallId: 'c1', output: { seat: 7 } })
       await goesOn(chat)

@@ -1,11 +1,8 @@
-import { afterAll, beforeAll, onTestFinished } from 'vitest'
+import { onTestFinished } from 'vitest'
 import { createClient, type ClientOptions } from '../../../src/client/create-client.ts'
-import { API_KEY, startServerProcess, type ServerProcess } from '../../support/server-process.ts'
-import { startProxy, type TcpProxy } from '../../support/tcp-proxy.ts'
+import { useLine, type Line } from '../../support/line.ts'
 import { until } from '../../support/until.ts'
 import { Socket } from './socket.ts'
-
-type Json = Readonly<Record<string, unknown>>
 
 /** What went over the sockets of a page. */
 export interface Traffic {
@@ -15,16 +12,7 @@ export interface Traffic {
   readonly ops: readonly string[]
 }
 
-export interface Room {
-  readonly url: string
-  /** The line between the page and the server, which a test cuts; the agent's side does not go over it. */
-  readonly proxy: TcpProxy
-  readonly key: string
-  newSession(): Promise<string>
-  /** The other side: a request with the server's key. */
-  ask(method: string, path: string, body?: unknown, epoch?: number): Promise<Json>
-  events(id: string): Promise<readonly { readonly type: string; readonly data: Json }[]>
-  token(subject: string): Promise<string>
+export interface Room extends Line {
   /** A socket class that counts. */
   watched(): {
     readonly WebSocket: NonNullable<ClientOptions['WebSocket']>
@@ -33,68 +21,22 @@ export interface Room {
   client(options?: Partial<ClientOptions>): ReturnType<typeof createClient>
 }
 
-/** A real server, for the tests of a file; a process of its own, since these live among the globals of a page. */
+/** For the tests of a file. */
 export function useRoom(): Room {
-  let server: ServerProcess
-  let proxy: TcpProxy
-  let sessions = 0
-  beforeAll(async () => {
-    server = await startServerProcess()
-    proxy = await startProxy(server.port)
-  }, 60_000)
-  afterAll(async () => {
-    await proxy.close()
-    await server.stop()
-  })
-  const ask: Room['ask'] = async (method, path, body, epoch) => {
-    const response = await fetch(`${server.url}/v1${path}`, {
-      method,
-      headers: {
-        authorization: `Bearer ${API_KEY}`,
-        'content-type': 'application/json',
-        ...(epoch !== undefined && { 'run-epoch': String(epoch) }),
-      },
-      ...(body !== undefined && { body: JSON.stringify(body) }),
-    })
-    if (!response.ok) throw new Error(`${method} ${path}: ${await response.text()}`)
-    return (await response.json()) as Json
-  }
-  const token: Room['token'] = async (subject) => {
-    const capabilities = ['subscribe', 'history', 'send', 'signal', 'presence', 'state']
-    const body = { subject, sessions: ['react-*'], capabilities, ttlMs: 600_000 }
-    return String((await ask('POST', '/tokens', body))['token'])
-  }
-  return {
-    get url() {
-      return `http://127.0.0.1:${proxy.port}`
-    },
-    get proxy() {
-      return proxy
-    },
-    key: API_KEY,
-    ask,
-    token,
-    async newSession() {
-      const id = `react-${sessions++}`
-      await ask('PUT', `/sessions/${id}`, {})
-      return id
-    },
-    async events(id) {
-      const { events } = await ask('GET', `/sessions/${id}/events?after=0&limit=1000`)
-      return events as Awaited<ReturnType<Room['events']>>
-    },
+  const line = useLine('react')
+  return Object.assign<Line, Omit<Room, keyof Line>>(line, {
     watched,
     client(options = {}) {
       const client = createClient({
-        url: this.url,
-        token: () => token('ada'),
+        url: line.url,
+        token: () => line.token(),
         WebSocket: Socket,
         ...options,
       })
       onTestFinished(() => client.close())
       return client
     },
-  }
+  })
 }
 
 function watched(): ReturnType<Room['watched']> {
