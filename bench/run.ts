@@ -1,6 +1,7 @@
 // npm run bench: what Heldline does in a second, beside what its parts could do and what others do, in one run.
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { buildCentrifuge, type Built } from './lib/centrifuge.ts'
+import { hasNats } from './lib/nats.ts'
 import { Load } from './lib/load.ts'
 import { describeMachine } from './lib/machine.ts'
 import { readOptions, USAGE, type Options, type ScenarioId } from './lib/options.ts'
@@ -34,6 +35,8 @@ async function main(options: Options): Promise<boolean> {
     ? buildCentrifuge(options.fetchPeers)
     : { missing: 'no peers were asked for' }
   if ('missing' in centrifuge) console.log(`SKIPPED: Centrifuge; ${centrifuge.missing}`)
+  const nats = options.peers && !hasNats() ? '; NATS skipped: nats-server is not there' : ''
+  if (nats !== '') console.log('SKIPPED: NATS; Debian’s package nats-server is not on this machine')
   const sections: Section[] = []
   for (const id of options.only) {
     const profiled = options.profile.includes(id)
@@ -48,7 +51,7 @@ async function main(options: Options): Promise<boolean> {
     console.log(`\n${renderSection(section)}`)
   }
   const skipped = 'missing' in centrifuge ? `; Centrifuge skipped: ${centrifuge.missing}` : ''
-  const how = `${options.quick ? 'quick: sizes and times too small to say how fast' : 'full'}, ${options.repetitions} repetitions${skipped}`
+  const how = `${options.quick ? 'quick: sizes and times too small to say how fast' : 'full'}, ${options.repetitions} repetitions${skipped}${nats}`
   save(machine, sections, options, renderReport(machine, sections, how))
   return sections.every(({ error }) => error === null)
 }

@@ -1,4 +1,5 @@
 import { startCentrifuge } from './centrifuge.ts'
+import { hasNats, startNats } from './nats.ts'
 import type { Context } from './scenario.ts'
 import { startSocketIo, type ServerProcess } from './servers.ts'
 
@@ -16,5 +17,6 @@ export async function startPeers(context: Context): Promise<(readonly [string, S
       ['Centrifuge memory', await context.keep(startCentrifuge(program, null))],
     )
   }
+  if (hasNats()) peers.push(['NATS JetStream file', await context.keep(startNats())])
   return peers
 }

@@ -5,6 +5,7 @@ import { DIALECTS } from './dialects.ts'
 import {
   CentrifugePublisher,
   HttpPublisher,
+  NatsPublisher,
   SocketIoPublisher,
   SocketPublisher,
   StreamPublisher,
@@ -83,6 +84,7 @@ function publisherOf({ target, session, how }: AppendParams): Publisher {
   const window = how.kind === 'http' ? how.connections : how.window
   if (target.dialect === 'socket.io') return new SocketIoPublisher(target, session, window)
   if (target.dialect === 'centrifuge') return new CentrifugePublisher(target, session, window)
+  if (target.dialect === 'nats') return new NatsPublisher(target, session, window)
   switch (how.kind) {
     case 'http':
       return new HttpPublisher(target, session, how.connections, how.batch, how.run)

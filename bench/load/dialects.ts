@@ -1,4 +1,5 @@
 import type { ClientOptions } from 'ws'
+import { nats } from './nats.ts'
 import type { Reader } from './reader.ts'
 import { API_KEY, type Target } from './target.ts'
 
@@ -9,6 +10,8 @@ export interface Dialect {
   readonly path: string
   readonly protocols: readonly string[]
   readonly options: ClientOptions
+  /** Cuts what a socket gives into frames, where those of the WebSocket are not; one function a socket. */
+  frames?(): (data: Buffer) => Buffer[]
   /** Whether a frame holds events, told by its first bytes. */
   isEvents(frame: Buffer): boolean
   /** The socket is open. */
@@ -147,6 +150,7 @@ export const DIALECTS: Readonly<Record<Target['dialect'], Dialect>> = {
   bare,
   'socket.io': socketIo,
   centrifuge,
+  nats,
 }
 
 export const serialOf = (position: string): number => Number(position.split('.').at(-2) ?? 0)

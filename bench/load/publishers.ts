@@ -3,6 +3,7 @@ import { connect, type Socket } from 'node:net'
 import { WebSocket } from 'ws'
 import { DIALECTS } from './dialects.ts'
 import { good, HttpConnection, requestBytes } from './http.ts'
+import { natsFrames, openNats, publication, STREAM } from './nats.ts'
 import { API_KEY, payload, PAYLOAD_BYTES, type Target } from './target.ts'
 
 /** Keeps a number of appends waiting until it is stopped. */
@@ -313,6 +314,54 @@ export class CentrifugePublisher extends Base {
 
   protected close(): void {
     this.#ws.terminate()
+  }
+}
+
+/** Every message asks JetStream for its acknowledgement. */
+export class NatsPublisher extends Base {
+  readonly #target: Target
+  readonly #session: string
+  readonly #window: number
+  readonly #before: number
+  #ws: WebSocket | null = null
+
+  /** @param before the number of the event before its first: it numbers them itself */
+  constructor(target: Target, session: string, window: number, before = 0) {
+    super()
+    this.#target = target
+    this.#session = session
+    this.#window = window
+    this.#before = before
+  }
+
+  async start(): Promise<void> {
+    const ws = await openNats(this.#target.port)
+    this.#ws = ws
+    const frames = natsFrames()
+    ws.on('error', (error) => this.fail(error))
+    ws.on('message', (data: Buffer) => {
+      for (const frame of frames(data)) this.#receive(frame.toString())
+    })
+    ws.send('SUB acks.* 1\r\n')
+    for (let i = 0; i < this.#window; i++) this.#send()
+  }
+
+  #receive(text: string): void {
+    if (text.startsWith('-ERR')) return this.fail(new Error(text))
+    if (!text.startsWith('MSG acks.')) return
+    if (text.includes('"error"')) return this.fail(new Error(text))
+    this.answered(1)
+    this.#send()
+  }
+
+  #send(): void {
+    if (!this.take()) return
+    const data = payload(`"n":${this.#before + this.sent}`, PAYLOAD_BYTES)
+    this.#ws?.send(publication(`${STREAM}.${this.#session}`, 'acks.p', data))
+  }
+
+  protected close(): void {
+    this.#ws?.terminate()
   }
 }
 

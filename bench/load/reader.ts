@@ -67,10 +67,13 @@ export class Reader {
     const ws = new WebSocket(url, [...dialect.protocols], dialect.options)
     this.ws = ws
     ws.on('open', () => dialect.opened(this))
+    const frames = dialect.frames?.() ?? ((data: Buffer) => [data])
     ws.on('message', (data: Buffer) => {
       try {
-        if (dialect.isEvents(data)) this.take(data)
-        else dialect.control(this, data.toString())
+        for (const frame of frames(data)) {
+          if (dialect.isEvents(frame)) this.take(frame)
+          else dialect.control(this, frame.toString())
+        }
       } catch (error) {
         this.fail(error as Error)
       }

@@ -1,7 +1,8 @@
 import { cpuMs, rssBytes } from '../lib/proc.ts'
 import { Checker } from './checker.ts'
 import { DIALECTS } from './dialects.ts'
-import { CentrifugePublisher, SocketIoPublisher } from './publishers.ts'
+import { streamSequence } from './nats.ts'
+import { CentrifugePublisher, NatsPublisher, SocketIoPublisher } from './publishers.ts'
 import { newTally, openReaders, Reader, type ReaderOptions } from './reader.ts'
 import type { Target } from './target.ts'
 
@@ -71,18 +72,26 @@ async function fallBehind(params: ResumeParams, checker: Checker): Promise<Reade
     }
     return new Reader(target, session, checker, newTally(), { onEvents })
   })
-  const io = target.dialect === 'socket.io'
-  const publish = (events: number, before: number): Promise<void> =>
-    io
-      ? new SocketIoPublisher(target, session, 64, before).send(events)
-      : new CentrifugePublisher(target, session, 64).send(events)
+  const publish = (events: number, before: number): Promise<void> => {
+    if (target.dialect === 'socket.io')
+      return new SocketIoPublisher(target, session, 64, before).send(events)
+    if (target.dialect === 'nats')
+      return new NatsPublisher(target, session, 64, before).send(events)
+    return new CentrifugePublisher(target, session, 64).send(events)
+  }
   await publish(1, 0)
   await Promise.all(readers.map((reader) => reader.reach(1, 20_000)))
   for (const reader of readers) reader.close(true)
   await publish(behind, 1)
-  return readers.map((reader, i) => {
-    if (!io) return { position: `"recover":true,"epoch":"${reader.identity}","offset":1` }
-    const offset = (JSON.parse(marks[i]?.slice(2) ?? '[]') as unknown[]).at(-1)
-    return { position: JSON.stringify({ pid: reader.identity, offset }) }
-  })
+  return readers.map((reader, i) => ({
+    position: positionOf(target.dialect, reader.identity, marks[i] ?? ''),
+  }))
+}
+
+/** Where a peer's client comes back to, after its first event: in the words of its own protocol. */
+function positionOf(dialect: Target['dialect'], identity: string, mark: string): string {
+  if (dialect === 'nats') return String(streamSequence(mark) + 1)
+  if (dialect === 'centrifuge') return `"recover":true,"epoch":"${identity}","offset":1`
+  const offset = (JSON.parse(mark.slice(2)) as unknown[]).at(-1)
+  return JSON.stringify({ pid: identity, offset })
 }

@@ -1,6 +1,6 @@
 /** Where load goes, and in which words. Crosses to the load process as JSON. */
 export interface Target {
-  readonly dialect: 'heldline' | 'bare' | 'socket.io' | 'centrifuge'
+  readonly dialect: 'heldline' | 'bare' | 'socket.io' | 'centrifuge' | 'nats'
   readonly port: number
   /** Where appends go, when that is another node than where readers are. */
   readonly publishPort?: number

@@ -70,6 +70,7 @@ export const fanOut: Scenario = {
         context.ratio(ours, name('ceiling with appends: Fastify + bare ws'), null)
         context.ratio(ours, name(`Centrifuge ${store === 'redis' ? 'Redis' : 'memory'}`), 2)
         context.ratio(ours, name('Socket.IO Redis Streams'), 5)
+        context.ratio(ours, name('NATS JetStream file'), null)
       }
     }
   },

@@ -30,6 +30,7 @@ export const resumes: Scenario = {
       context.ratio(`Heldline ${store}, ${one}`, `ceiling ${store}, ${one}`, 0.7)
       const peer = `Centrifuge ${store === 'redis' ? 'Redis' : 'memory'}, ${peerName(sizes)}`
       context.ratio(`Heldline ${store}, ${many}`, peer, 2)
+      context.ratio(`Heldline ${store}, ${many}`, `NATS JetStream file, ${peerName(sizes)}`, 2)
       context.ratio(
         `Heldline ${store}, ${many}`,
         `Socket.IO Redis Streams, ${peerName(sizes)}`,
