@@ -52,6 +52,22 @@ export const CONFIG_RULES: readonly ConfigRule[] = [
       `TOKEN_SECRET ${weakness}; make one with: openssl rand -base64 32`,
     )
   }),
+  rule(['production', 'metricsPort', 'metricsHost', 'metricsKey'], (config) =>
+    when(
+      config.production &&
+        config.metricsPort !== null &&
+        config.metricsKey === null &&
+        !LOOPBACK.test(config.metricsHost),
+      'METRICS_KEY must be set in production where METRICS_HOST is not loopback; make one with: openssl rand -base64 32',
+    ),
+  ),
+  rule(['production', 'metricsKey'], ({ production, metricsKey }) => {
+    const weakness = production && metricsKey !== null ? weaknessOf(metricsKey) : null
+    return when(
+      weakness !== null,
+      `METRICS_KEY ${weakness}; make one with: openssl rand -base64 32`,
+    )
+  }),
   rule(['redisDurability', 'redisReplicas'], ({ redisDurability, redisReplicas }) =>
     when(
       (redisDurability === 'replicated') !== redisReplicas > 0,
@@ -125,6 +141,8 @@ export const CONFIG_RULES: readonly ConfigRule[] = [
   ),
 ]
 
+/** Addresses that only this machine reaches. */
+const LOOPBACK = /^(?:127(?:\.\d{1,3}){3}|::1|localhost)$/
 const MIN_SECRET_BYTES = 32
 const EXAMPLE = /change.?me|example|placeholder|replace|secret|password|your.?key/i
 

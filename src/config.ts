@@ -87,6 +87,21 @@ export const SETTINGS = {
       'For how long a node that goes down goes on serving while its clients move.',
     ),
   },
+  Metrics: {
+    METRICS_PORT: optional(
+      integer(0, 65_535),
+      'The port for Prometheus metrics at /metrics, apart from the one that clients reach; unset: there are none; 0 takes a free one.',
+    ),
+    METRICS_HOST: setting(
+      words,
+      '127.0.0.1',
+      'The address that metrics are shown at; another than loopback needs METRICS_KEY in production.',
+    ),
+    METRICS_KEY: credential(
+      secret,
+      'What a scraper must show (Authorization: Bearer); at least 32 bytes. Make one with: openssl rand -base64 32',
+    ),
+  },
   Credentials: {
     API_KEYS: credential(
       apiKeys,

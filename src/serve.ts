@@ -41,6 +41,7 @@ function announce(server: HeldlineServer, { config, development }: Loaded): void
   const lines = [`Heldline is listening on ${server.url}`]
   if (config.demo) lines.push(`  demo      ${server.url}/demo`)
   lines.push(`  docs      ${server.url}/docs`)
+  if (server.metricsUrl !== null) lines.push(`  metrics   ${server.metricsUrl}`)
   if (development !== null) {
     const { id, secret } = development.apiKey
     lines.push(

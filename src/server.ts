@@ -20,6 +20,7 @@ import { Inputs } from './core/inputs.ts'
 import { Keeper } from './core/keeper.ts'
 import { DEFAULT_LIMITS, type Limits } from './core/limits.ts'
 import type { Log } from './core/log.ts'
+import type { Metrics } from './core/metrics.ts'
 import { Notices } from './core/notices.ts'
 import { OutgoingDeliveries } from './core/outgoing-deliveries.ts'
 import { OutgoingNotices } from './core/outgoing-notices.ts'
@@ -32,19 +33,23 @@ import type { DueDeadline, Store } from './core/store.ts'
 import { Sweeper } from './core/sweeper.ts'
 import type { SessionSettings } from './core/transitions/session.ts'
 import { Views } from './core/views.ts'
-import type { WebhookEvents } from './core/webhook.ts'
+import type { WebhookEvents, WebhookSender } from './core/webhook.ts'
 import { createDemo, type Demo } from './demo/demo.ts'
 import { clientAddress } from './gateway/client-address.ts'
 import { Gateway } from './gateway/gateway.ts'
 import { AnswerSchemas } from './http/answer-schemas.ts'
 import { createHttp } from './http/app.ts'
 import type { LoadedConfig } from './load-config.ts'
+import type { MetricsListener } from './observe/metrics/listener.ts'
+import type { Observed } from './observe/metrics/open.ts'
 import { openStore, type OpenedStore } from './store/open.ts'
 import { sha256, SystemClock, SystemRandom } from './system-ports.ts'
 import { HttpWebhookSender } from './webhooks/sender.ts'
 
 export interface HeldlineServer {
   readonly url: string
+  /** Where its metrics are, `null` where they are not asked for. */
+  readonly metricsUrl: string | null
   /** Moves clients to other nodes, lets what is under way end, and closes. Idempotent. */
   drain(): Promise<void>
   /** Closes at once: sockets first, the store last. Idempotent. */
@@ -58,23 +63,29 @@ const NOTICE_MS = 5000
  * Puts the server together: the one place that knows concrete classes. Started in the order of need, closed in the reverse.
  * @throws Error with a sentence for the operator where it cannot start
  */
-export async function startServer(config: LoadedConfig, log: Log): Promise<HeldlineServer> {
+export async function startServer(config: LoadedConfig, lines: Log): Promise<HeldlineServer> {
+  const observed = await observe(config)
+  const log = observed?.log(lines) ?? lines
   const clock = new SystemClock()
   const random = new SystemRandom()
   const nodeId = `${hostname().slice(0, 40)}-${random.id().slice(0, 8)}`
   const opened = await openStore(config, { now: () => clock.now(), nodeId, log })
   const webhookEvents: WebhookEvents = config.webhookUrl === null ? new Set() : config.webhookEvents
-  const ports = { clock, random, log, limits: limitsOf(config), webhookEvents, ...opened }
+  const { signals } = opened
+  const store = observed?.store(opened.store) ?? opened.store
+  const metered = observed !== null && { metrics: observed.metrics }
+  const limits = limitsOf(config)
+  const ports = { clock, random, log, limits, webhookEvents, signals, store, ...metered }
   const core = assembleCore(ports)
-  const auth = assembleAuth(config, opened.store, ports)
+  const auth = assembleAuth(config, store, ports)
   const sent = { ...ports, views: core.views }
   const courier = new Courier({
     ...ports,
     outgoing: [new OutgoingDeliveries(sent), new OutgoingNotices(sent)],
-    sender: senderOf(config, clock),
+    sender: senderOf(config, clock, observed),
     retryMs: config.deliveryRetryMs,
   })
-  const sweeper = new Sweeper({ ...ports, handlers: handlers(opened.store, core, courier) }, () =>
+  const sweeper = new Sweeper({ ...ports, handlers: handlers(store, core, courier) }, () =>
     random.fraction(),
   )
   const connections: ConnectionPorts = { ...ports, ...core, ...auth }
@@ -89,11 +100,11 @@ export async function startServer(config: LoadedConfig, log: Log): Promise<Heldl
     ...core,
     ...auth,
     attachments: connections,
-    health: () => opened.store.check(),
+    health: () => store.check(),
     allowsOrigin: originRule(config.allowedOrigins, config.production),
     defaultSettings,
     aiSdk,
-    durability: opened.store.durability,
+    durability: store.durability,
     draining: () => draining,
     trustProxy: config.trustProxy,
     mounts: config.demo ? [...(demo = createDemo(config, auth.tokens, log)).mounts] : [],
@@ -106,6 +117,12 @@ export async function startServer(config: LoadedConfig, log: Log): Promise<Heldl
     allowsOrigin: originRule(config.allowedOrigins, config.production),
     doors: [aiSdkDoor(aiSdk, faced)],
   })
+  observed?.lookUp({
+    followed: () => core.hub.feeds,
+    waiting: () => courier.waiting,
+    draining: () => draining,
+  })
+  const shown = await show(config, observed)
   await http.listen({ port: config.port, host: config.host })
   const url = urlOf(config.host, http.server.address())
   demo?.start(url)
@@ -120,7 +137,8 @@ export async function startServer(config: LoadedConfig, log: Log): Promise<Heldl
     core.presence.close()
     core.keeper.close()
     core.hub.close()
-    await opened.store.close()
+    await store.close()
+    await shown?.close()
   })
   const drain = once(async () => {
     draining = true
@@ -132,11 +150,28 @@ export async function startServer(config: LoadedConfig, log: Log): Promise<Heldl
     await Promise.all([gateway.drain(config.drainMs), noticed])
     await close()
   })
-  log.info('server.started', { url, durability: opened.store.durability, nodeId })
-  return { url, drain, close }
+  log.info('server.started', { url, durability: store.durability, nodeId })
+  const metricsUrl = shown && `${urlOf(config.metricsHost, shown)}/metrics`
+  return { url, metricsUrl, drain, close }
+}
+
+/** Loaded only where somebody wants to see metrics: nobody else pays for it. */
+async function observe({ metricsPort }: LoadedConfig): Promise<Observed | null> {
+  if (metricsPort === null) return null
+  const { Observed } = await import('./observe/metrics/open.ts')
+  return new Observed()
+}
+
+async function show(
+  { metricsPort: port, metricsHost: host, metricsKey: key }: LoadedConfig,
+  observed: Observed | null,
+): Promise<MetricsListener | null> {
+  if (port === null || observed === null) return null
+  return observed.show({ port, host, key })
 }
 
 interface CorePorts extends OpenedStore {
+  readonly metrics?: Metrics
   readonly clock: SystemClock
   readonly random: SystemRandom
   readonly log: Log
@@ -239,10 +274,16 @@ function limitsOf(config: LoadedConfig): Limits {
 }
 
 /** `null`: results wait until they are read. */
-function senderOf(config: LoadedConfig, clock: SystemClock): HttpWebhookSender | null {
+function senderOf(
+  config: LoadedConfig,
+  clock: SystemClock,
+  observed: Observed | null,
+): WebhookSender | null {
   const { webhookUrl: url, webhookSecret, webhookAllowPrivate: allowPrivate } = config
   if (url === null) return null
-  return new HttpWebhookSender({ url, secrets: webhookSecret ?? [], allowPrivate, clock })
+  const secrets = webhookSecret ?? []
+  const sender = new HttpWebhookSender({ url, secrets, allowPrivate, clock })
+  return observed?.sender(sender) ?? sender
 }
 
 function settingsOf(config: LoadedConfig): SessionSettings {

@@ -65,6 +65,11 @@ export class Courier {
     this.#ports = ports
   }
 
+  /** How many wait for a place. */
+  get waiting(): number {
+    return this.#line.length
+  }
+
   /** The deadline of something that is to be sent is due. Resolves when it is claimed or put off; it is sent after that. */
   async due(due: DueDeadline): Promise<void> {
     const { sender, outgoing } = this.#ports

@@ -57,6 +57,10 @@ export const owners: Readonly<Record<string, Owner>> = {
   ioredis: { folder: 'store/redis', reason: 'Redis with Cluster, Sentinel and RESP3' },
   jose: { folder: 'auth', reason: 'verifies and signs tokens, and reads key sets' },
   pino: { folder: 'observe', reason: 'structured logs that cost little' },
+  'prom-client': {
+    folder: 'observe/metrics',
+    reason: 'the format of Prometheus, histograms, and what Node says of its process',
+  },
   react: {
     folder: 'react',
     also: ['adapters'],

@@ -33,6 +33,7 @@ export async function startLocalServer(
   const leave = (): Promise<void> => rm(folder, { recursive: true, force: true })
   return {
     url: server.url,
+    metricsUrl: server.metricsUrl,
     key: TEST_KEY,
     errors,
     drain: () => server.drain().then(leave),
