@@ -1,6 +1,6 @@
 import { HeldlineError } from '../protocol/errors.ts'
 import type { Epoch } from '../protocol/ids.ts'
-import type { CommitRequest, CommitResult, Committed, KnownId, Store } from './store.ts'
+import type { CommitRequest, CommitResult, Committed, KnownId, NewEvent, Store } from './store.ts'
 
 /**
  * A transition decides, from what is known of the record, what to commit; a conflict teaches it what was wrong, and it
@@ -41,13 +41,13 @@ const MAX_READS = 3 * MAX_ATTEMPTS
 
 /**
  * Runs a transition over the store's one commit, deciding again after each conflict, a bounded number of times.
- * @param committed told of the commit, where there was one
+ * @param committed told of the commit, where there was one, and of what it appended
  * @throws HeldlineError `session_not_found`, `producer_fenced`, `producer_gap`, `contention`, what `decide` throws, what the store throws
  */
 export async function run<Result>(
   store: Pick<Store, 'commit' | 'fields'>,
   transition: Transition<Result>,
-  committed?: (done: Committed) => void,
+  committed?: (done: Committed, events: readonly NewEvent[]) => void,
 ): Promise<Result> {
   const known = await readFirst(store, transition)
   for (let attempts = 0, reads = 0; attempts < MAX_ATTEMPTS && reads < MAX_READS;) {
@@ -61,7 +61,7 @@ export async function run<Result>(
     attempts++
     const result = await store.commit({ ...decision.commit, session: transition.session })
     if (result.outcome === 'committed') {
-      committed?.(result)
+      committed?.(result, decision.commit.events ?? [])
       return decision.answer(result)
     }
     learn(known, result)

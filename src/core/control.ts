@@ -48,7 +48,7 @@ export class Control {
 
   #commit<Result>(session: SessionId, transition: Transition<Result>): Promise<Result> {
     const { store, keeper } = this.#ports
-    return run(store, transition, (done) => keeper.committed(session, done))
+    return run(store, transition, (...done) => keeper.committed(session, ...done))
   }
 }
 

@@ -119,6 +119,6 @@ export class Effects {
 
   #commit<Result>(session: SessionId, transition: Transition<Result>): Promise<Result> {
     const { store, keeper } = this.#ports
-    return run(store, transition, (done) => keeper.committed(session, done))
+    return run(store, transition, (...done) => keeper.committed(session, ...done))
   }
 }

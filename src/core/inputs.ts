@@ -132,6 +132,6 @@ export class Inputs {
 
   #run<T>(session: SessionId, transition: Parameters<typeof run<T>>[1]): Promise<T> {
     const { store, keeper } = this.#ports
-    return run(store, transition, (done) => keeper.committed(session, done))
+    return run(store, transition, (...done) => keeper.committed(session, ...done))
   }
 }

@@ -1,12 +1,14 @@
-import type { SessionId } from '../protocol/ids.ts'
+import { isMessageEnd } from '../protocol/codec.ts'
 import { HeldlineError } from '../protocol/errors.ts'
+import type { SessionId } from '../protocol/ids.ts'
 import { CalmLogs } from './calm-logs.ts'
 import type { Limits } from './limits.ts'
 import type { Log } from './log.ts'
 import type { Random } from './random.ts'
 import { CLOSED, DEADLINE, FIELD } from './record.ts'
+import { SnapshotMarks } from './snapshot-marks.ts'
 import { headerOf, type StoredHeader } from './snapshots.ts'
-import type { Committed, DueDeadline, Store, TrimPolicy } from './store.ts'
+import type { Committed, DueDeadline, NewEvent, Store, TrimPolicy } from './store.ts'
 import { sessionInfo, INFO_FIELDS, type SessionSettings } from './transitions/session.ts'
 import type { Views } from './views.ts'
 
@@ -26,26 +28,30 @@ const MAX_WAITING = 10_000
 const TRIM_A_ROUND = 1000
 
 /**
- * Keeps logs within their retention, and views within reach: saves a snapshot when enough has happened since the last, and trims only
- * what a snapshot holds, so that the view survives its log. Work for a session that is lost with the node is found again with the next commit.
+ * Keeps logs within their retention, and views within reach: saves a snapshot when enough has happened since the last, sooner at the end of a
+ * message, and trims only what a snapshot holds, so that the view survives its log. Work that is lost with the node is found again with the next commit.
  */
 export class Keeper {
   readonly #ports: KeeperPorts
-  /** Each with the commit that is the reason to look, if one is. */
-  readonly #waiting = new Map<SessionId, Committed | null>()
+  /** Each with the reason to look. */
+  readonly #waiting = new Map<SessionId, Reason>()
   readonly #busy = new Set<SessionId>()
   /** The size of each large log when it was looked at, in units of LOOK_EVERY_BYTES. */
   readonly #sizes = new Map<SessionId, number>()
   readonly #calm: CalmLogs
+  readonly #marks: SnapshotMarks
   #closed = false
 
   constructor(ports: KeeperPorts) {
     this.#ports = ports
     this.#calm = new CalmLogs(ports.limits.snapshotEveryEvents)
+    this.#marks = new SnapshotMarks(ports.limits, (id) => ports.views.lastTextLength(id))
   }
 
   /** A commit went through on this node. Cheap; what is to be done is done later. */
-  committed(session: SessionId, done: Committed): void {
+  committed(session: SessionId, done: Committed, events: readonly NewEvent[]): void {
+    const ended = events.some(({ body }) => isMessageEnd(body))
+    if (ended && this.#marks.mayBeFar(session, done)) return this.look(session, { done, ended })
     const before = Math.floor((done.first - 1) / LOOK_EVERY_EVENTS)
     const crossed = Math.floor(done.last / LOOK_EVERY_EVENTS) > before
     const large = Math.floor(done.bytes / LOOK_EVERY_BYTES)
@@ -53,7 +59,7 @@ export class Keeper {
     else if (!crossed) return
     // While a tail still holds it: read back from the store, an event costs more than its fold.
     this.#ports.views.keepUp(session)
-    if (!this.#calm.has(session, done)) this.look(session, done)
+    if (!this.#calm.has(session, done)) this.look(session, { done, ended: false })
   }
 
   #remember(session: SessionId, size: number): void {
@@ -61,9 +67,10 @@ export class Keeper {
     this.#sizes.set(session, size)
   }
 
-  look(session: SessionId, done: Committed | null = null): void {
+  look(session: SessionId, reason: Reason = NONE): void {
     if (this.#closed || this.#waiting.size >= MAX_WAITING) return
-    this.#waiting.set(session, done)
+    const ended = reason.ended || this.#waiting.get(session)?.ended === true
+    this.#waiting.set(session, { ...reason, ended })
     this.#next()
   }
 
@@ -84,13 +91,12 @@ export class Keeper {
   /**
    * Snapshots where it is worth it, and trims what the settings do not keep.
    * @param byAge whether for its age, too: that has a deadline of its own, and no commit makes an event older
-   * @param done the commit that is the reason, if one is
    * @returns the settings; `null`: no such session
    */
   async keep(
     session: SessionId,
     byAge: boolean,
-    done: Committed | null = null,
+    { done, ended }: Reason = NONE,
   ): Promise<SessionSettings | null> {
     const { store, limits, views } = this.#ports
     const fields = await store.fields(session, KEPT_FIELDS)
@@ -101,9 +107,13 @@ export class Keeper {
     const stored = headerOf(fields)
     if (bounded) this.#calm.delete(session)
     else if (done !== null) this.#calm.add(session, done, stored.serial)
-    const recent = done !== null && done.last - stored.serial <= limits.snapshotEveryEvents
+    const far = ended && done !== null && this.#marks.isFar(session, stored.serial, done)
+    const behind = far ? 0 : limits.snapshotEveryEvents
+    const recent = done !== null && done.last - stored.serial <= behind
     if (recent) await views.refresh(session)
-    let held = recent ? heldBy(stored) : await this.#snapshot(session, limits.snapshotEveryEvents)
+    const header = recent ? stored : await this.#snapshot(session, behind)
+    if (done !== null) this.#marks.set(session, done, header.serial)
+    let held = heldBy(header)
     // What trims nothing is no work for the writer.
     if (!bounded && !(byAge && maxAgeMs !== null)) return settings
     for (;;) {
@@ -113,7 +123,7 @@ export class Keeper {
       if (trimmed.more) continue
       if (!(await this.#wantsMore(session, settings))) return settings
       const before = held
-      held = await this.#snapshot(session, 0)
+      held = heldBy(await this.#snapshot(session, 0))
       if (held.notAfter === before.notAfter) return settings
     }
   }
@@ -123,9 +133,9 @@ export class Keeper {
     this.#waiting.clear()
   }
 
-  async #snapshot(session: SessionId, behind: number): Promise<Held> {
+  #snapshot(session: SessionId, behind: number): Promise<StoredHeader> {
     const { views, random } = this.#ports
-    return heldBy(await views.persist(session, behind, random.id()))
+    return views.persist(session, behind, random.id())
   }
 
   /** Whether the policy would drop more if the snapshot were newer. */
@@ -191,18 +201,18 @@ export class Keeper {
   }
 
   #next(): void {
-    for (const [session, done] of this.#waiting) {
+    for (const [session, reason] of this.#waiting) {
       if (this.#busy.size >= MAX_AT_ONCE) return
       if (this.#busy.has(session)) continue
       this.#waiting.delete(session)
       this.#busy.add(session)
-      void this.#work(session, done)
+      void this.#work(session, reason)
     }
   }
 
-  async #work(session: SessionId, done: Committed | null): Promise<void> {
+  async #work(session: SessionId, reason: Reason): Promise<void> {
     try {
-      await this.keep(session, false, done)
+      await this.keep(session, false, reason)
     } catch (error) {
       // Not a look that counts: the next commit is looked at again.
       this.#calm.delete(session)
@@ -214,6 +224,16 @@ export class Keeper {
     }
   }
 }
+
+/** Why a session is looked at. */
+interface Reason {
+  /** The commit that is the reason, if one is. */
+  readonly done: Committed | null
+  /** Whether a message has ended: people come to read it, also where no view is held. */
+  readonly ended: boolean
+}
+
+const NONE: Reason = { done: null, ended: false }
 
 const KEPT_FIELDS = [...INFO_FIELDS, FIELD.snapshot] as const
 

@@ -10,6 +10,10 @@ export interface Limits {
   readonly foldAfterEvents: number
   /** After so many events a stored snapshot is worth writing. */
   readonly snapshotEveryEvents: number
+  /** At a message's end, when people come to read it, one is worth it sooner: so much takes a cold node milliseconds to read back, or to encode. */
+  readonly snapshotAtEndEvents: number
+  readonly snapshotAtEndBytes: number
+  readonly snapshotAtEndText: number
   /** The folded views that a node keeps, by the size of their text. */
   readonly viewBytesOfAll: number
   /** Whole views as frames, kept for the next who joins at the same position. */
@@ -65,6 +69,9 @@ export const DEFAULT_LIMITS: Limits = {
   tailBytesOfAll: 256 * 1024 * 1024,
   foldAfterEvents: 5000,
   snapshotEveryEvents: 2048,
+  snapshotAtEndEvents: 256,
+  snapshotAtEndBytes: 256 * 1024,
+  snapshotAtEndText: 64 * 1024,
   viewBytesOfAll: 128 * 1024 * 1024,
   snapshotBytesOfAll: 32 * 1024 * 1024,
   outboxBytes: 256 * 1024,

@@ -248,6 +248,6 @@ export class Runs {
 
   #commit<Result>(session: SessionId, transition: Transition<Result>): Promise<Result> {
     const { store, keeper } = this.#ports
-    return commit(store, transition, (done) => keeper.committed(session, done))
+    return commit(store, transition, (...done) => keeper.committed(session, ...done))
   }
 }

@@ -83,9 +83,10 @@ export class Sessions {
   }
 
   async append(request: AppendRequest): Promise<Appended> {
-    const done = await run(this.#ports.store, append(request, this.#ports.random))
-    if (done.committed !== null) this.#ports.keeper.committed(request.session, done.committed)
-    return done
+    const { store, random, keeper } = this.#ports
+    return run(store, append(request, random), (...done) => {
+      keeper.committed(request.session, ...done)
+    })
   }
 
   /** Events after a position or serial; waits up to `waitMs` for the first one. */

@@ -91,7 +91,7 @@ export class SharedState {
     const { session } = request
     const transition = changeState({ ...request, limits }, change, random)
     return this.#turns.run(session, () =>
-      run(store, transition, (done) => keeper.committed(session, done)),
+      run(store, transition, (...done) => keeper.committed(session, ...done)),
     )
   }
 

@@ -84,6 +84,13 @@ export class Views {
     this.#bytes += bytes
   }
 
+  /** How long the message that was started last is, as far as a view that is held has folded it; 0 where none is. */
+  lastTextLength(session: SessionId): number {
+    const view = this.#cached.get(session)?.view
+    const { parts = [] } = view?.messages.get(view.tip ?? '') ?? {}
+    return parts.reduce((sum, { text = '' }) => sum + text.length, 0)
+  }
+
   /** Brings up a view that is held already, so that who joins next waits for little. */
   async refresh(session: SessionId): Promise<void> {
     if (this.#cached.has(session)) await this.at(session)

@@ -36,6 +36,11 @@ export function encodeEvent(head: EventHead, body: string): string {
   return `{"serial":${head.serial},"tag":"${head.tag}","prev":"${head.prev}","at":${head.at},${body}`
 }
 
+/** Whether a body is that of a message's end. */
+export function isMessageEnd(body: string): boolean {
+  return body.startsWith('"type":"message.completed",')
+}
+
 /** Whether an encoded event is of an application's own type. */
 export function isApplicationEvent(text: string): boolean {
   return isOfNoun(text, 'x')

@@ -274,6 +274,102 @@ describe('a log without bounds', () => {
   })
 })
 
+describe('the end of a message', () => {
+  const started = drafted('message.started', { message: 'm', role: 'assistant' })
+  const completed = drafted('message.completed', { message: 'm' })
+  const delta = (text: string) => drafted('message.delta', { message: 'm', text })
+  const savedAt = async (world: World) => (await storedHeader(world.store, SESSION)).serial
+  const headOf = async (world: World) => (await world.store.heads([SESSION]))[0]!.head
+
+  test('that was long to say has it saved: a cold node has nothing to read back', async () => {
+    const { say, world } = await open(NO_LIMITS)
+    await say(started)
+    for (let i = 0; i < 300; i++) await say(delta('word '))
+    expect(await savedAt(world)).toBe(0)
+    await say(completed)
+    expect(await savedAt(world)).toBe(303)
+    const read = world.store.read.bind(world.store)
+    const got: number[] = []
+    world.store.read = async (...asked) => {
+      const page = await read(...asked)
+      got.push(page?.events.length ?? 0)
+      return page
+    }
+    const view = await world.node().views.at(SESSION)
+    expect(view.messages.get('m')).toMatchObject({
+      status: 'completed',
+      parts: [{ text: 'word '.repeat(300) }],
+    })
+    expect(got).toEqual([0])
+  })
+
+  test('that is said by the end of its run has it saved, too', async () => {
+    const { node, say, world } = await open(NO_LIMITS)
+    const { run, epoch } = await node.runs.start({ session: SESSION, by: BY })
+    if (epoch === null) throw new Error('no run was started')
+    const claim = { run, epoch }
+    await node.runs.append({ session: SESSION, drafts: [started], by: BY, claim })
+    for (let i = 0; i < 300; i++) await say(delta('word '))
+    await node.runs.finish({ session: SESSION, by: BY, claim }, { status: 'finished' })
+    await world.clock.settle()
+    expect(await savedAt(world)).toBe(await headOf(world))
+  })
+
+  test('has it saved where a few long events would be read back', async () => {
+    const { say, world } = await open(NO_LIMITS)
+    await say(started)
+    for (let i = 0; i < 10; i++) await say(delta('x'.repeat(40_000)))
+    await say(completed)
+    expect(await savedAt(world)).toBe(13)
+  })
+
+  test('has it saved after one more event, where its text would be long to encode again', async () => {
+    const { node, say, world } = await open(NO_LIMITS)
+    await say(started)
+    for (let i = 0; i < 3; i++) await say(delta('x'.repeat(40_000)))
+    await node.views.persist(SESSION, 0, 'by hand')
+    expect(await savedAt(world)).toBe(5)
+    await say(completed)
+    expect(await savedAt(world)).toBe(6)
+  })
+
+  test('that was short costs nothing: the store is asked about none of them', async () => {
+    const { node, say, world } = await open(NO_LIMITS)
+    await world.clock.resolve(node.keeper.keep(SESSION, false))
+    const commit = world.store.commit.bind(world.store)
+    const fields = world.store.fields.bind(world.store)
+    let commits = 0
+    let reads = 0
+    world.store.commit = (request) => {
+      commits++
+      return commit(request)
+    }
+    world.store.fields = (...asked) => {
+      reads++
+      return fields(...asked)
+    }
+    for (let i = 0; i < 30; i++) {
+      await say(drafted('message.completed', { message: `m${i}`, role: 'user', parts: [] }))
+    }
+    expect({ commits, reads }).toEqual({ commits: 30, reads: 0 })
+    expect(await savedAt(world)).toBe(0)
+  })
+
+  test('of many short ones: some are saved, by what they come to together', async () => {
+    const { say, world } = await open(NO_LIMITS)
+    const commit = world.store.commit.bind(world.store)
+    let saves = 0
+    world.store.commit = (request) => {
+      if (request.writes?.some(({ field }) => field === 'snapshot') === true) saves++
+      return commit(request)
+    }
+    for (let i = 0; i < 1100; i++) {
+      await say(drafted('message.completed', { message: `m${i}`, role: 'user', parts: [] }))
+    }
+    expect(saves).toBe(4)
+  })
+})
+
 test('a view that is held is kept up from what passes through, and is the view of the log', async () => {
   const { node, say, world } = await open(NO_LIMITS)
   const random = new FakeRandom(1)

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { decodeHead, encodeBody, encodeEvent } from '../../src/protocol/codec.ts'
+import { decodeHead, encodeBody, encodeEvent, isMessageEnd } from '../../src/protocol/codec.ts'
 import { objectMembers } from '../../src/protocol/json.ts'
 import { GENESIS_TAG, type Tag } from '../../src/protocol/ids.ts'
 import { valueText } from './spelled-json.ts'
@@ -17,6 +17,15 @@ const by = fc.record(
   { subject: fc.string({ unit: 'grapheme' }), run: fc.string(), member: fc.string() },
   { requiredKeys: ['subject'] },
 )
+
+test.each([
+  ['message.completed', true],
+  ['message.delta', false],
+  ['x.message.completed', false],
+])('a body of %s is that of a message’s end: %s', (type, ends) => {
+  const data = '{"type":"message.completed","message":"m"}'
+  expect(isMessageEnd(encodeBody(type, 'e', { subject: 'ada' }, data))).toBe(ends)
+})
 
 describe('an event’s text [P-2.1]', () => {
   test('is its head, and the caller’s data byte for byte', () => {
