@@ -64,7 +64,8 @@ export class SessionStore {
   /** How this tab is seen, for as long as somebody listens. */
   present(wish: PresenceRequest): void {
     this.#wish = wish
-    void this.#session?.presence(wish)
+    // A session keeps what it is not told of; here, what is not said is not wished any more.
+    void this.#session?.presence({ status: undefined, data: undefined, ...wish })
   }
 
   /** Detaches. What was seen last stays, for whoever comes back. */
@@ -80,19 +81,18 @@ export class SessionStore {
     const session = client.session(this.#id)
     const refresh = (): void => this.#refresh()
     this.#session = session
-    this.#unlisten = [
-      session.subscribe(refresh),
-      client.on('state', refresh),
-      session.on('error', (error) => {
-        this.#error = error
-      }),
-    ]
     try {
-      session.attach()
+      this.#unlisten = [
+        client.on('state', refresh),
+        session.on('error', (error) => {
+          this.#error = error
+        }),
+        session.subscribe(refresh),
+      ]
     } catch {
       // That somebody closed the client shows in the connection.
     }
-    if (this.#wish !== undefined) void session.presence(this.#wish)
+    if (this.#wish !== undefined) this.present(this.#wish)
     this.#refresh()
   }
 

@@ -1,7 +1,13 @@
 // @vitest-environment jsdom
 import { Activity, StrictMode } from 'react'
 import { expect, test } from 'vitest'
-import { HeldlineProvider, useConnection, usePresence, useSession } from '../../src/react/index.ts'
+import {
+  HeldlineProvider,
+  useConnection,
+  usePresence,
+  useSession,
+  type UseSessionOptions,
+} from '../../src/react/index.ts'
 import { until } from '../support/until.ts'
 import { startRun, useRoom } from './support/room.ts'
 import { render } from './support/render.ts'
@@ -235,4 +241,47 @@ test('what is hidden for longer than the linger lets go of its socket, and what 
   await shown('visible')
   await until('live again', () => page.text() === 'live:meanwhile;')
   expect(traffic.sockets).toBe(2)
+})
+
+test('with a client that is closed, before or meanwhile, a component shows that and stays', async () => {
+  const id = await room.newSession()
+  await say(id, 'before')
+  const client = room.client()
+  const page = await render(
+    <HeldlineProvider client={client}>
+      <Reader id={id} />
+      <Other id={id} />
+    </HeldlineProvider>,
+  )
+  await until('there', () => page.text() === 'live:before;0 live;', { instead: page.text })
+  client.close()
+  await until('closed', () => page.text() === 'live:before;0 closed;', { instead: page.text })
+  const another = await render(
+    <HeldlineProvider client={client}>
+      <Reader id={await room.newSession()} />
+      <Other id={id} />
+    </HeldlineProvider>,
+  )
+  expect(another.text()).toBe('idle:;0 closed;')
+})
+
+test('what a component says no more of itself is seen no more [R11]', async () => {
+  const id = await room.newSession()
+  const client = room.client()
+  function Person({ wish }: { readonly wish: Exclude<UseSessionOptions['presence'], undefined> }) {
+    const { presence } = useSession(id, { presence: wish })
+    return presence.map(({ status, data, visible }) => JSON.stringify({ status, data, visible }))
+  }
+  const provided = (wish: Parameters<typeof Person>[0]['wish']) => (
+    <HeldlineProvider client={client}>
+      <Person wish={wish} />
+    </HeldlineProvider>
+  )
+  const page = await render(provided({ status: 'typing', data: { at: 'title' } }))
+  const shows = (text: string) => until(text, () => page.text() === text, { instead: page.text })
+  await shows('{"status":"typing","data":{"at":"title"},"visible":true}')
+  await page.render(provided({ data: { at: 'text' } }))
+  await shows('{"data":{"at":"text"},"visible":true}')
+  await page.render(provided(true))
+  await shows('{"visible":true}')
 })
