@@ -22,7 +22,9 @@ const app = await startChat({ pace: 100, deliveryAfterMs: 2000 })
 const browser = await launchBrowser()
 
 async function open(options: BrowserContextOptions, name: string, address = ''): Promise<ChatPage> {
-  return ChatPage.enter(await browser.newContext(options), app.url, name, address)
+  const chat = new ChatPage(await (await browser.newContext(options)).newPage())
+  await chat.enter(app.url, name, address)
+  return chat
 }
 
 async function shoot(page: Page, name: string): Promise<void> {

@@ -1,11 +1,9 @@
 import { readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
-import type { Browser, BrowserContext, Page } from 'playwright-core'
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { launchBrowser } from '../../support/browser.ts'
+import type { Page } from 'playwright-core'
+import { beforeAll, describe, expect, test } from 'vitest'
 import { API_KEY } from '../../support/server-process.ts'
-import { ChatPage } from './chat-page.ts'
-import { startChat, type ChatApp } from './start-chat.ts'
+import { useChatApp } from './chat-app.ts'
 
 const QUESTION = 'Which night has the calmest sea?'
 const BOOK = 'Book the two cabins on the night ferry'
@@ -26,34 +24,14 @@ declare const axe: {
 }
 
 describe('the chat for people who cannot see it, or have no mouse', () => {
-  let app: ChatApp
-  let browser: Browser
+  // What moves has no colour that can be measured.
+  const stage = useChatApp({ pace: 20 }, { reducedMotion: 'reduce' })
+  const { enter } = stage
   let axeSource = ''
-  const contexts: BrowserContext[] = []
 
   beforeAll(async () => {
-    app = await startChat({ pace: 20 })
-    browser = await launchBrowser()
     axeSource = await readFile(fileURLToPath(import.meta.resolve('axe-core/axe.min.js')), 'utf8')
   })
-  afterAll(async () => {
-    await browser?.close()
-    await app?.close()
-  })
-  afterEach(() => Promise.all(contexts.splice(0).map((context) => context.close())))
-
-  const newPage = async (): Promise<Page> => {
-    // What moves has no colour that can be measured.
-    const context = await browser.newContext({ reducedMotion: 'reduce' })
-    contexts.push(context)
-    return context.newPage()
-  }
-
-  const enter = async (name: string, address = ''): Promise<ChatPage> => {
-    const context = await browser.newContext({ reducedMotion: 'reduce' })
-    contexts.push(context)
-    return ChatPage.enter(context, app.url, name, address)
-  }
 
   /** On both screens, in both colours; on a phone with the drawer shut and open. */
   const expectGood = async (page: Page): Promise<void> => {
@@ -81,8 +59,8 @@ describe('the chat for people who cannot see it, or have no mouse', () => {
   }
 
   test('nothing at the door and in an empty room is in anybody’s way', async () => {
-    const page = await newPage()
-    await page.goto(app.url)
+    const { page } = await stage.device()
+    await page.goto(stage.app.url)
     await page.getByRole('heading', { name: 'Ferry desk' }).waitFor()
     await expectGood(page)
     const ana = await enter('Ana')
@@ -116,8 +94,8 @@ describe('the chat for people who cannot see it, or have no mouse', () => {
     const ana = await enter('Ana')
     await ana.say(BOOK)
     await ana.agent('waiting')
-    const page = await newPage()
-    await page.goto(`${app.url}/#${ana.session}&supervisor`)
+    const { page } = await stage.device()
+    await page.goto(`${stage.app.url}/#${ana.session}&supervisor`)
     await page.getByLabel('Your name').fill('Sam')
     await page.getByRole('button', { name: 'Come in' }).click()
     await page.getByRole('group', { name: 'The agent asks' }).waitFor()
@@ -138,11 +116,11 @@ describe('the chat for people who cannot see it, or have no mouse', () => {
     const ana = await enter('Ana')
     await ana.say(BOOK)
     await ana.agent('waiting')
-    const { runs } = await app.ask('GET', `/sessions/${ana.session}/runs`)
+    const { runs } = await stage.app.ask('GET', `/sessions/${ana.session}/runs`)
     // The server's answer, whose form its own tests hold.
     const [run] = runs as { id: string; epoch: number }[]
     const failed = await fetch(
-      `${app.heldline.url}/v1/sessions/${ana.session}/runs/${run?.id}/finish`,
+      `${stage.app.heldline.url}/v1/sessions/${ana.session}/runs/${run?.id}/finish`,
       {
         method: 'POST',
         headers: {

@@ -1,4 +1,4 @@
-import type { BrowserContext, Page } from 'playwright-core'
+import type { Page } from 'playwright-core'
 import { until } from '../../support/until.ts'
 import { readConversation, readReport, readShown, type Report, type Shown } from './read-page.ts'
 
@@ -15,19 +15,12 @@ export class ChatPage {
     page.on('pageerror', (error) => this.problems.push(error.message))
   }
 
-  /** @param address what follows the `#`; a new session where it is left out */
-  static async enter(
-    context: BrowserContext,
-    url: string,
-    name: string,
-    address = '',
-  ): Promise<ChatPage> {
-    const chat = new ChatPage(await context.newPage())
-    await chat.page.goto(address === '' ? url : `${url}/#${address}`)
-    await chat.page.getByLabel('Your name').fill(name)
-    await chat.page.getByRole('button', { name: 'Come in' }).click()
-    await chat.page.getByRole('textbox', { name: 'Your message' }).waitFor()
-    return chat
+  /** Comes in. @param address what follows the `#`; a new session where it is left out */
+  async enter(url: string, name: string, address = ''): Promise<void> {
+    await this.page.goto(address === '' ? url : `${url}/#${address}`)
+    await this.page.getByLabel('Your name').fill(name)
+    await this.page.getByRole('button', { name: 'Come in' }).click()
+    await this.page.getByRole('textbox', { name: 'Your message' }).waitFor()
   }
 
   get session(): string {

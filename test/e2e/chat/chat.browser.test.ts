@@ -1,9 +1,7 @@
-import type { Browser, BrowserContext } from 'playwright-core'
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { launchBrowser } from '../../support/browser.ts'
+import { describe, expect, test } from 'vitest'
 import { until } from '../../support/until.ts'
+import { useChatApp } from './chat-app.ts'
 import { ChatPage } from './chat-page.ts'
-import { startChat, type ChatApp } from './start-chat.ts'
 
 const QUESTION = 'Which night has the calmest sea?'
 /** The end of what the scripted agent says to it. */
@@ -11,34 +9,8 @@ const END = 'Shall I book the two cabins?'
 const BOOK = 'Book the two cabins on the night ferry'
 
 describe('the chat, in Chromium', () => {
-  let app: ChatApp
-  let browser: Browser
-  const contexts: BrowserContext[] = []
-  const pages: ChatPage[] = []
-
-  beforeAll(async () => {
-    app = await startChat({ pace: 80, deliveryAfterMs: 6000 })
-    browser = await launchBrowser()
-  })
-  afterAll(async () => {
-    await browser?.close()
-    await app?.close()
-  })
-  afterEach(async () => {
-    const wrong = pages.flatMap(({ problems }) => problems)
-    await Promise.all(contexts.splice(0).map((context) => context.close()))
-    pages.length = 0
-    expect(wrong).toEqual([])
-  })
-
-  /** Somebody on a device of their own. */
-  const enter = async (name: string, address = ''): Promise<ChatPage> => {
-    const context = await browser.newContext()
-    contexts.push(context)
-    const chat = await ChatPage.enter(context, app.url, name, address)
-    pages.push(chat)
-    return chat
-  }
+  const stage = useChatApp({ pace: 80, deliveryAfterMs: 6000 })
+  const { enter } = stage
 
   const last = async (chat: ChatPage): Promise<string> => (await chat.messages()).at(-1)?.text ?? ''
   const ends = (chat: ChatPage, text: string): Promise<void> =>
@@ -51,9 +23,7 @@ describe('the chat, in Chromium', () => {
     await a.say(QUESTION)
     await a.saysMore(10)
     const b = new ChatPage(await a.page.context().newPage())
-    await b.page.goto(a.page.url())
-    await b.page.getByLabel('Your name').fill('Ana')
-    await b.page.getByRole('button', { name: 'Come in' }).click()
+    await b.enter(stage.app.url, 'Ana', a.session)
     await b.saysMore(10)
     await b.say('Never mind: book it', 'Interrupt')
     await b.agent('waiting')
@@ -68,7 +38,7 @@ describe('the chat, in Chromium', () => {
       ['user', 'completed'],
       ['assistant', 'open'],
     ])
-    const { runs } = await app.ask('GET', `/sessions/${a.session}/runs`)
+    const { runs } = await stage.app.ask('GET', `/sessions/${a.session}/runs`)
     expect(runs).toMatchObject([{ status: 'cancelled' }, { status: 'waiting' }])
     expect([await a.wrong(), await b.wrong()]).toEqual(['0', '0'])
     await a.page.getByRole('button', { name: 'Stop the answer' }).click()
@@ -115,7 +85,7 @@ describe('the chat, in Chromium', () => {
     const [first, second] = all.filter(({ role }) => role === 'assistant')
     expect(first?.text).toContain('You added “Only ships with cabins”')
     expect(second?.text).toContain('And how long does it take?')
-    const { runs } = await app.ask('GET', `/sessions/${ana.session}/runs`)
+    const { runs } = await stage.app.ask('GET', `/sessions/${ana.session}/runs`)
     expect(runs).toHaveLength(2)
   }, 180_000)
 
@@ -142,15 +112,14 @@ describe('the chat, in Chromium', () => {
     ])
     await ana.page.getByRole('button', { name: 'The version before' }).first().click()
     await until('the first question is back', async () => (await ana.messages())[0]?.text === BOOK)
-    const { messages } = await app.ask('GET', `/sessions/${ana.session}/messages`)
+    const { messages } = await stage.app.ask('GET', `/sessions/${ana.session}/messages`)
     expect(messages).toHaveLength(5)
   }, 180_000)
 
   test('a supervisor watches unseen, takes over, speaks, and hands back (R20)', async () => {
     const ana = await enter('Ana')
-    const sam = new ChatPage(await (await browser.newContext()).newPage())
-    contexts.push(sam.page.context())
-    await sam.page.goto(`${app.url}/#${ana.session}&supervisor`)
+    const sam = await stage.device()
+    await sam.page.goto(`${stage.app.url}/#${ana.session}&supervisor`)
     await sam.page.getByLabel('Your name').fill('Sam')
     await sam.page.getByRole('button', { name: 'Come in' }).click()
     await ana.say(QUESTION)
@@ -188,9 +157,9 @@ describe('the chat, in Chromium', () => {
       withinMs: 60_000,
     })
     await ends(yan, END)
-    const { deliveries } = await app.ask('GET', `/sessions/${zoe.session}/deliveries`)
+    const { deliveries } = await stage.app.ask('GET', `/sessions/${zoe.session}/deliveries`)
     await until('nothing is pending', async () => {
-      const now = await app.ask('GET', `/sessions/${zoe.session}/deliveries?status=pending`)
+      const now = await stage.app.ask('GET', `/sessions/${zoe.session}/deliveries?status=pending`)
       return (now['deliveries'] as unknown[]).length === 0
     })
     expect(deliveries).not.toContainEqual(expect.objectContaining({ status: 'failed' }))
@@ -201,7 +170,7 @@ describe('the chat, in Chromium', () => {
   }, 180_000)
 
   const inbox = async (subject: string): Promise<unknown> => {
-    const response = await fetch(`${app.url}/api/inbox?subject=${subject}`)
+    const response = await fetch(`${stage.app.url}/api/inbox?subject=${subject}`)
     return ((await response.json()) as { mails: unknown }).mails
   }
 
@@ -219,7 +188,7 @@ describe('the chat, in Chromium', () => {
     await ana.agent('streaming')
     await ends(ana, END)
     await ana.agent('idle')
-    const { runs } = await app.ask('GET', `/sessions/${ana.session}/runs`)
+    const { runs } = await stage.app.ask('GET', `/sessions/${ana.session}/runs`)
     expect(runs).toMatchObject([{ status: 'finished', epoch: 2 }])
   }, 240_000)
 })

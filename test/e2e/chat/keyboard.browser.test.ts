@@ -1,25 +1,13 @@
-import type { Browser, Page } from 'playwright-core'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { launchBrowser } from '../../support/browser.ts'
+import type { Page } from 'playwright-core'
+import { describe, expect, test } from 'vitest'
 import { until } from '../../support/until.ts'
-import { ChatPage } from './chat-page.ts'
+import { useChatApp } from './chat-app.ts'
 import { runsOf } from './server-words.ts'
-import { startChat, type ChatApp } from './start-chat.ts'
 
 const MAX_TABS = 60
 
 describe('the chat by keyboard alone', () => {
-  let app: ChatApp
-  let browser: Browser
-
-  beforeAll(async () => {
-    app = await startChat({ pace: 50 })
-    browser = await launchBrowser()
-  })
-  afterAll(async () => {
-    await browser?.close()
-    await app?.close()
-  })
+  const stage = useChatApp({ pace: 50 })
 
   /** Goes on with Tab until what has the focus is called so, and can be seen to have it. */
   const tabTo = async (page: Page, name: string): Promise<void> => {
@@ -46,9 +34,9 @@ describe('the chat by keyboard alone', () => {
   }
 
   test('one comes in, asks, stops, answers a question, asks something else instead, and goes through the versions', async () => {
-    const page = await (await browser.newContext()).newPage()
-    const chat = new ChatPage(page)
-    await page.goto(app.url)
+    const chat = await stage.device()
+    const { page } = chat
+    await page.goto(stage.app.url)
     await write(page, 'Your name', 'Ana')
     await page.keyboard.press('Enter')
     await page.getByRole('textbox', { name: 'Your message' }).waitFor()
@@ -83,10 +71,8 @@ describe('the chat by keyboard alone', () => {
     await press(page, 'The next version')
     await until('the other one is back', async () => (await chat.messages()).length === 2)
     expect(await chat.messages()).toEqual(changed)
-    const runs = await runsOf(app, chat.session)
+    const runs = await runsOf(stage.app, chat.session)
     expect(runs.map(({ status }) => status)).toEqual(['cancelled', 'finished', 'finished'])
-    expect(chat.problems).toEqual([])
-    await page.context().close()
   }, 180_000)
 })
 

@@ -1,14 +1,13 @@
-import type { Browser, BrowserContext, Page } from 'playwright-core'
-import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
-import { launchBrowser } from '../../support/browser.ts'
+import type { Page } from 'playwright-core'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { FakeRandom } from '../../support/fake-random.ts'
 import { RealWindow } from '../../support/real-tabs.ts'
 import { pause, until } from '../../support/until.ts'
+import { useChatApp } from './chat-app.ts'
 import { ChatPage } from './chat-page.ts'
 import { ChatTab } from './chat-tab.ts'
 import type { Report } from './read-page.ts'
 import { runsOf, serverShows } from './server-words.ts'
-import { startChat, type ChatApp } from './start-chat.ts'
 
 const QUESTION = 'Which night has the calmest sea?'
 const WITHIN = { withinMs: 90_000 }
@@ -23,33 +22,8 @@ interface Looked {
 }
 
 describe('the chat on bad networks, in Chromium', () => {
-  let app: ChatApp
-  let browser: Browser
-  const contexts: BrowserContext[] = []
-  const pages: ChatPage[] = []
-
-  beforeAll(async () => {
-    app = await startChat({ pace: 80 })
-    browser = await launchBrowser()
-  })
-  afterAll(async () => {
-    await browser?.close()
-    await app?.close()
-  })
-  afterEach(async () => {
-    const wrong = pages.splice(0).flatMap(({ problems }) => problems)
-    await Promise.all(contexts.splice(0).map((context) => context.close()))
-    expect(wrong).toEqual([])
-  })
-
-  /** On a device of their own. */
-  const enter = async (name: string, address = ''): Promise<ChatPage> => {
-    const context = await browser.newContext()
-    contexts.push(context)
-    const chat = await ChatPage.enter(context, app.url, name, address)
-    pages.push(chat)
-    return chat
-  }
+  const stage = useChatApp({ pace: 80 })
+  const { enter } = stage
 
   const writes = async (chat: Looked, more: number): Promise<void> => {
     const { written } = await chat.report()
@@ -61,13 +35,13 @@ describe('the chat on bad networks, in Chromium', () => {
   }
 
   const isRest = async (session: string): Promise<boolean> =>
-    (await runsOf(app, session)).every(({ status }) => isOver(status))
+    (await runsOf(stage.app, session)).every(({ status }) => isOver(status))
 
   const allOver = (session: string, prompts: number): Promise<void> =>
     until(
       'every prompt is answered',
       async () => {
-        const runs = await runsOf(app, session)
+        const runs = await runsOf(stage.app, session)
         return runs.length >= prompts && runs.every(({ status }) => isOver(status))
       },
       WITHIN,
@@ -80,7 +54,7 @@ describe('the chat on bad networks, in Chromium', () => {
     chats: readonly (Looked & (ChatPage | ChatTab))[],
   ): Promise<void> => {
     await allOver(session, prompts)
-    const has = await serverShows(app, session)
+    const has = await serverShows(stage.app, session)
     for (const chat of chats) {
       const show = (): Promise<unknown> =>
         chat instanceof ChatPage ? chat.messages() : chat.shown()
@@ -89,7 +63,7 @@ describe('the chat on bad networks, in Chromium', () => {
     const words = await Promise.all(chats.map((chat) => chat.conversation()))
     expect(words).toEqual(chats.map(() => words[0]))
     for (const chat of chats) expect(await chat.report()).toMatchObject({ wrong: 0, alerts: [] })
-    expect(await runsOf(app, session)).toHaveLength(prompts)
+    expect(await runsOf(stage.app, session)).toHaveLength(prompts)
   }
 
   test('is the same after 30 reloads in the middle of answers, which start nothing again (R2, R3, S0-10, S0-21, S1-10)', async () => {
@@ -147,11 +121,11 @@ describe('the chat on bad networks, in Chromium', () => {
 
   test('is the same in two tabs of a line with 200 kbit/s, by Chromium, and 500 ms a frame, by the page’s own switch, after 20 switches between them and interrupts at random moments; every interrupted answer ends as that, and none runs twice (S1-12, S1-04, S1-08)', async () => {
     const random = new FakeRandom(4)
-    const window = await RealWindow.open(browser)
+    const window = await RealWindow.open(stage.browser)
     onTestFinished(() => window.close())
     const session = `chat-${crypto.randomUUID().slice(0, 8)}`
-    const one = await ChatTab.enter(window, app.url, 'Ana', session)
-    const other = await ChatTab.enter(window, app.url, 'Ana', session)
+    const one = await ChatTab.enter(window, stage.app.url, 'Ana', session)
+    const other = await ChatTab.enter(window, stage.app.url, 'Ana', session)
     for (const chat of [one, other]) await chat.slow()
     let prompts = 1
     await other.say(QUESTION)
@@ -167,7 +141,7 @@ describe('the chat on bad networks, in Chromium', () => {
       prompts++
     }
     await allOver(session, prompts)
-    const { runs } = await app.ask('GET', `/sessions/${session}/runs`)
+    const { runs } = await stage.app.ask('GET', `/sessions/${session}/runs`)
     const statuses = (runs as { status: string }[]).map(({ status }) => status)
     expect(statuses).toEqual([
       ...Array.from({ length: prompts - 1 }, () => 'cancelled'),
@@ -187,17 +161,17 @@ describe('the chat on bad networks, in Chromium', () => {
   const started = (session: string, prompts: number): Promise<void> =>
     until(
       'the prompt before is being answered',
-      async () => (await runsOf(app, session)).length === prompts,
+      async () => (await runsOf(stage.app, session)).length === prompts,
       WITHIN,
     )
 
   test(
     `is whole in a tab that was frozen for ${FROZEN_MS} ms while the answer went on (S0-07, S4-06, S4-07)`,
     async () => {
-      const window = await RealWindow.open(browser)
+      const window = await RealWindow.open(stage.browser)
       onTestFinished(() => window.close())
       const awake = await enter('Ana')
-      const ana = await ChatTab.enter(window, app.url, 'Ana', awake.session)
+      const ana = await ChatTab.enter(window, stage.app.url, 'Ana', awake.session)
       await ana.say(QUESTION)
       let prompts = 1
       await writes(ana, 60)
@@ -226,15 +200,15 @@ describe('the chat on bad networks, in Chromium', () => {
     const ben = await enter('Ana', ana.session)
     await ana.say(QUESTION)
     await writes(ben, 150)
-    await app.heldline.kill('SIGKILL')
+    await stage.app.heldline.kill('SIGKILL')
     const { written } = await ana.report()
     await until('it is seen to be away', async () => (await ana.report()).line !== 'live', WITHIN)
-    await app.heldline.restart()
+    await stage.app.heldline.restart()
     expect(await ana.report()).toMatchObject({ alerts: [] })
     await ana.line('live')
     await until('it goes on', async () => (await ana.report()).written > written, WITHIN)
     await expectSame(ana.session, 1, [ana, ben])
-    expect(app.heldline.kills).toBe(1)
+    expect(stage.app.heldline.kills).toBe(1)
   }, 180_000)
 })
 
