@@ -1,9 +1,31 @@
 import { defineConfig } from 'vitest/config'
+import { BaseSequencer, type TestSpecification } from 'vitest/node'
 
 const src = new URL('src', import.meta.url).pathname
 const redis = 'test/**/*.redis.test.ts'
 // Real processes: servers, browsers, kill -9.
 const e2e = ['test/e2e/**/*.test.ts', 'test/faults/**/*.test.ts']
+
+/** Each takes minutes: the one that began last would hold up the end of all. */
+const LONGEST = [
+  'test/faults/kills.test.ts',
+  'test/e2e/chat/chat.browser.test.ts',
+  'test/e2e/chat/network.browser.test.ts',
+  'test/core/simulation.test.ts',
+  'test/store/remembered.redis.test.ts',
+]
+
+/** Where there was no run before, whose times are known, the largest files begin, and these are small. */
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const isShort = ({ moduleId }: TestSpecification): number =>
+      Number(!LONGEST.some((path) => moduleId.endsWith(`/${path}`)))
+    const byProject = Map.groupBy(await super.sort(files), ({ project }) => project)
+    return [...byProject.values()].flatMap((some) =>
+      some.toSorted((a, b) => isShort(a) - isShort(b)),
+    )
+  }
+}
 
 export default defineConfig({
   // The examples import what is published; here nothing is built.
@@ -17,6 +39,7 @@ export default defineConfig({
   test: {
     // Two workers: the smallest machine that runs everything has two cores.
     maxWorkers: 2,
+    sequence: { sequencer: LongestFirst },
     restoreMocks: true,
     unstubEnvs: true,
     // An error that no test awaited is a failure of the run.
