@@ -1,7 +1,11 @@
 import type { SessionHandle } from 'heldline/react'
+import { overBecause } from './over.ts'
 
 /** What a screen reader is told of the agent: that it begins, asks, is done or is gone; not every word. */
-export function announce({ agent, questions, connection }: SessionHandle): string {
+export function announce(session: SessionHandle): string {
+  const { agent, questions, connection } = session
+  // It is an alert by itself.
+  if (overBecause(session) !== null) return ''
   if (connection === 'recovering' || connection === 'offline')
     return 'The connection is lost. It comes back by itself.'
   const open = questions.find(({ status }) => status === 'open')

@@ -22,7 +22,9 @@ export function App() {
       history.replaceState(null, '', addressOf(entered.session, entered.role))
       setRoom(entered)
     }
-    entering().catch((error: unknown) => setFailed(String(error)))
+    entering().catch((error: unknown) => {
+      if (entry === entries.current) setFailed(String(error))
+    })
   }, [])
   // A reload comes back to where one was.
   useEffect(() => {
@@ -30,6 +32,12 @@ export function App() {
     const address = readAddress(location.hash)
     if (name !== null && address.session !== undefined) enter({ ...address, name })
   }, [enter])
+  // An address of another session, put into this tab, leads there.
+  useEffect(() => {
+    const go = (): void => location.reload()
+    addEventListener('hashchange', go)
+    return () => removeEventListener('hashchange', go)
+  }, [])
   useEffect(() => () => room?.client.close(), [room])
   if (room === null)
     return <Welcome address={readAddress(location.hash)} failed={failed} onEnter={enter} />

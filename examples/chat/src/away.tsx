@@ -50,14 +50,19 @@ function plain(text: string): string {
   return text.replace(/[*_`#]|^\|.*$/gm, '').replace(/\n{2,}/g, '\n')
 }
 
+async function readInbox(subject: string): Promise<readonly Mailed[]> {
+  const response = await fetch(`/api/inbox?subject=${encodeURIComponent(subject)}`)
+  if (!response.ok) throw new Error(`no look into the inbox: ${response.status}`)
+  // Our own backend's answer.
+  return ((await response.json()) as { mails: Mailed[] }).mails
+}
+
 function useInbox(subject: string): readonly Mailed[] {
   const [mails, setMails] = useState<readonly Mailed[]>([])
   useEffect(() => {
     const look = (): void => {
-      void fetch(`/api/inbox?subject=${encodeURIComponent(subject)}`)
-        .then((response) => response.json() as Promise<{ mails: Mailed[] }>)
-        .then(({ mails: found }) => setMails(found))
-        .catch(() => undefined)
+      // The next look may find what this one does not.
+      readInbox(subject).then(setMails, () => undefined)
     }
     look()
     const timer = setInterval(look, LOOK_MS)

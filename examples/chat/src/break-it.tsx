@@ -1,5 +1,5 @@
 import type { Client } from 'heldline/client'
-import { useEffect, useReducer, useState, useSyncExternalStore } from 'react'
+import { useCallback, useEffect, useReducer, useState, useSyncExternalStore } from 'react'
 import type { Line, Network } from './network.ts'
 import { Card } from './panel.tsx'
 
@@ -12,7 +12,7 @@ interface Props {
 /** The drawer that breaks the network and the agent, and says what came of it. */
 export function BreakIt({ network, client, session }: Props) {
   const line = useSyncExternalStore(network.subscribe, network.line)
-  const [frozen, setFrozen] = useState(false)
+  const [frozen, harm] = useHarm()
   const report = useReport(client, session)
   return (
     <Card title="Break it">
@@ -30,15 +30,8 @@ export function BreakIt({ network, client, session }: Props) {
           name="Slow line"
           set={(on) => network.set(lineOf(on, 'slow'))}
         />
-        <Toggle
-          on={frozen}
-          name="Freeze the agent"
-          set={(on) => {
-            setFrozen(on)
-            void harm(on ? 'freeze' : 'thaw')
-          }}
-        />
-        <button type="button" onClick={() => void harm('kill')}>
+        <Toggle on={frozen} name="Freeze the agent" set={(on) => harm(on ? 'freeze' : 'thaw')} />
+        <button type="button" onClick={() => harm('kill')}>
           Kill the agent
         </button>
         <button type="button" onClick={() => location.reload()}>
@@ -117,6 +110,29 @@ function useReport(client: Client, id: string): Report {
   return report
 }
 
-async function harm(agent: 'freeze' | 'thaw' | 'kill'): Promise<void> {
-  await fetch('/api/harm', { method: 'POST', body: JSON.stringify({ agent }) })
+type Harm = 'freeze' | 'thaw' | 'kill'
+
+const LOOK_MS = 2000
+
+/** There is one agent for all who are here: whether it is frozen, its keeper knows. */
+function useHarm(): readonly [boolean, (harm: Harm) => void] {
+  const [frozen, setFrozen] = useState(false)
+  const take = useCallback((path: string, init?: RequestInit): void => {
+    const told = async (): Promise<void> => {
+      const response = await fetch(path, init)
+      // Our own backend's answer.
+      if (response.ok) setFrozen(((await response.json()) as { frozen: boolean }).frozen)
+    }
+    // The next look may find what this one does not.
+    told().catch(() => undefined)
+  }, [])
+  useEffect(() => {
+    const look = (): void => take('/api/agent')
+    look()
+    const timer = setInterval(look, LOOK_MS)
+    return () => clearInterval(timer)
+  }, [take])
+  const harm = (agent: Harm): void =>
+    take('/api/harm', { method: 'POST', body: JSON.stringify({ agent }) })
+  return [frozen, harm]
 }

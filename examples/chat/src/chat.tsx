@@ -1,7 +1,7 @@
 import { useChat } from '@ai-sdk/react'
 import { useObserver } from 'heldline/ai-sdk/react'
-import { useSession } from 'heldline/react'
-import { useState } from 'react'
+import { useSession, type SessionHandle } from 'heldline/react'
+import { useRef, useState } from 'react'
 import { announce } from './announce.ts'
 import { Away } from './away.tsx'
 import { BreakIt } from './break-it.tsx'
@@ -11,12 +11,15 @@ import { HealthCard, HealthPill } from './health.tsx'
 import { Logo, Panel } from './icons.tsx'
 import type { Room } from './join.ts'
 import { MessageRow } from './message.tsx'
+import { overBecause } from './over.ts'
 import { Floor, Queue } from './panel.tsx'
 import { Faces } from './people.tsx'
 import { QuestionCard } from './question.tsx'
 import { Share } from './share.tsx'
 import { useStickToEnd } from './stick-to-end.ts'
-import { useActions, useReadMarker, useTold } from './use-talk.ts'
+import { Unsent } from './unsent.tsx'
+import { useActions, useReadMarker, useTold, useUnsent } from './use-talk.ts'
+import { useTrouble } from './use-trouble.ts'
 
 interface Props {
   readonly room: Room
@@ -28,6 +31,12 @@ export function Chat({ room, onLeave }: Props) {
   const [away, setAway] = useState(false)
   if (away) return <Away subject={room.subject} name={room.name} onReturn={() => setAway(false)} />
   return <Talk room={room} onAway={() => setAway(true)} onLeave={onLeave} />
+}
+
+/** Where it comes too late there is nothing to stop, but still something to say. */
+async function interrupt(session: SessionHandle, text: string): Promise<void> {
+  const { outcome } = await session.interrupt(text)
+  if (outcome === 'too_late') void session.send(text)
 }
 
 const LINES: Readonly<Record<string, string>> = {
@@ -58,14 +67,29 @@ function Talk({ room, onAway, onLeave }: Props & { readonly onAway: () => void }
   const actions = useActions(chat, session)
   const box = useStickToEnd<HTMLDivElement>(chat.messages)
   const [open, setOpen] = useState(false)
+  const toggle = useRef<HTMLButtonElement>(null)
+  const closePanel = (): void => {
+    setOpen(false)
+    toggle.current?.focus()
+  }
   useReadMarker(room, session)
 
-  const send = (text: string, way: Way): void => {
+  const unsent = useUnsent(session, chat.messages)
+  const { said, attempt } = useTrouble()
+  const over = overBecause(session)
+  const known = connection === 'live' && over === null
+  // One answer at a time is asked for here: what is said while it is waited for waits, too.
+  const asking = chat.status === 'submitted' || chat.status === 'streaming'
+
+  /** What is not kept until it has arrived says whether it did; what is, shows it. */
+  const send = (text: string, way: Way): Promise<boolean> | null => {
+    if (!controlling && way === 'interrupt')
+      return attempt('It was not interrupted', () => interrupt(session, text))
     if (controlling) void session.session().send(text, { role: 'assistant' })
-    else if (way === 'ask') void chat.sendMessage({ text })
-    else if (way === 'interrupt') void session.interrupt(text)
     else if (way === 'steer') void session.steer(text)
+    else if (way === 'ask' && !asking) void chat.sendMessage({ text })
     else void session.send(text)
+    return null
   }
   const textOfMessage = (id: string | null): string => {
     const said = session.session().messages.find((message) => message.id === id)
@@ -84,12 +108,13 @@ function Talk({ room, onAway, onLeave }: Props & { readonly onAway: () => void }
         <p className="pill line" data-state={connection}>
           {LINES[connection]}
         </p>
-        <HealthPill agent={agent} known={connection === 'live'} />
+        <HealthPill agent={agent} known={known} />
         <Faces members={session.presence} />
         <button type="button" className="away-button" onClick={onAway}>
           Go away
         </button>
         <button
+          ref={toggle}
           type="button"
           className="only-narrow small"
           aria-expanded={open}
@@ -102,7 +127,7 @@ function Talk({ room, onAway, onLeave }: Props & { readonly onAway: () => void }
       </header>
       <main className="talk">
         <div className="scroll" ref={box}>
-          {chat.messages.length === 0 && <Empty onAsk={(text) => send(text, 'ask')} />}
+          {chat.messages.length === 0 && <Empty onAsk={(text) => void send(text, 'ask')} />}
           <ol className="messages" aria-label="The conversation">
             {chat.messages.map((message) => {
               const one = told.get(message.id)
@@ -112,47 +137,73 @@ function Talk({ room, onAway, onLeave }: Props & { readonly onAway: () => void }
                   message={message}
                   told={one}
                   mine={message.role === 'user' && (one === undefined || one.by === room.subject)}
-                  mayChange={!running && controller === null}
+                  mayChange={!running && !asking && controller === null && over === null}
                   actions={actions}
                 />
               )
             })}
           </ol>
+          <Unsent
+            messages={unsent}
+            onRetry={(id) => session.session().retry(id)}
+            onDiscard={(id) => void session.session().discard(id)}
+          />
           {session.questions.map((question) => (
             <QuestionCard
               key={question.id}
               question={question}
-              mayAnswer={connection === 'live'}
-              onAnswer={(id, answer) => void session.answer(id, answer)}
+              mayAnswer={known}
+              onAnswer={(id, answer) =>
+                void attempt('It was not answered', () => session.answer(id, answer))
+              }
             />
           ))}
-          {chat.error !== undefined && (
-            <p role="alert" className="refused bad">
-              {chat.error.message}
-            </p>
+          {[over, said, chat.error?.message ?? null].map(
+            (wrong, at) =>
+              wrong !== null && (
+                <p key={at} role="alert" className="refused bad">
+                  {wrong}
+                </p>
+              ),
           )}
         </div>
         <Composer
           running={running}
           controlling={controlling}
+          over={over !== null}
           onSend={send}
-          onStop={() => void session.cancel()}
-          onTyping={() => session.session().signal('typing')}
+          onStop={() => attempt('It was not stopped', () => session.cancel())}
         />
       </main>
-      <aside className="panel" id="panel" data-open={open} aria-label="What goes on">
-        <HealthCard agent={agent} controlled={controller !== null} />
+      <aside
+        className="panel"
+        id="panel"
+        data-open={open}
+        aria-label="What goes on"
+        onKeyDown={({ key }) => {
+          if (key === 'Escape') closePanel()
+        }}
+      >
+        <HealthCard agent={agent} known={known} controlled={controller !== null} />
         <Floor
           controller={controller}
           subject={room.subject}
           supervisor={supervisor}
-          onTake={() => void session.session().takeControl({ force: true })}
-          onRelease={() => void session.session().releaseControl()}
+          onTake={() =>
+            void attempt('You have not taken over', () =>
+              session.session().takeControl({ force: true }),
+            )
+          }
+          onRelease={() =>
+            void attempt('You have not handed back', () => session.session().releaseControl())
+          }
         />
         <Queue
           inputs={session.inputs}
           textOf={textOfMessage}
-          onCancel={(input) => void session.cancel({ input })}
+          onCancel={(input) =>
+            void attempt('It was not taken back', () => session.cancel({ input }))
+          }
         />
         <Share room={room} />
         <BreakIt network={room.network} client={room.client} session={room.session} />

@@ -14,19 +14,34 @@ interface Props {
   readonly running: boolean
   /** We speak in the agent's place. */
   readonly controlling: boolean
-  readonly onSend: (text: string, way: Way) => void
-  readonly onStop: () => void
-  readonly onTyping: () => void
+  /** Nothing can be said any more. */
+  readonly over: boolean
+  /** @returns whether it is done, of what is not kept until then: the words stay for as long as nobody knows */
+  readonly onSend: (text: string, way: Way) => Promise<boolean> | null
+  readonly onStop: () => Promise<unknown>
 }
 
-export function Composer({ running, controlling, onSend, onStop, onTyping }: Props) {
+export function Composer({ running, controlling, over, onSend, onStop }: Props) {
   const [text, setText] = useState('')
+  const [held, setHeld] = useState(false)
+  const [stopping, setStopping] = useState(false)
   const [way, setWay] = useState<Exclude<Way, 'ask'>>('queue')
   const send = (): void => {
     const said = text.trim()
-    if (said === '') return
-    onSend(said, running && !controlling ? way : 'ask')
-    setText('')
+    if (said === '' || held || over) return
+    const done = onSend(said, running && !controlling ? way : 'ask')
+    if (done === null) setText('')
+    else void hold(done)
+  }
+  const hold = async (done: Promise<boolean>): Promise<void> => {
+    setHeld(true)
+    if (await done) setText('')
+    setHeld(false)
+  }
+  const stop = async (): Promise<void> => {
+    setStopping(true)
+    await onStop()
+    setStopping(false)
   }
   const onKey = (event: KeyboardEvent): void => {
     if (event.key !== 'Enter' || event.shiftKey || event.nativeEvent.isComposing) return
@@ -49,18 +64,29 @@ export function Composer({ running, controlling, onSend, onStop, onTyping }: Pro
           placeholder={controlling ? 'Speak in the agent’s place…' : 'Ask something…'}
           rows={1}
           value={text}
-          onChange={(event) => {
-            setText(event.target.value)
-            onTyping()
-          }}
+          readOnly={held}
+          aria-busy={held}
+          disabled={over}
+          onChange={(event) => setText(event.target.value)}
           onKeyDown={onKey}
         />
         {running && (
-          <button type="button" className="stop" onClick={onStop} aria-label="Stop the answer">
+          <button
+            type="button"
+            className="stop"
+            onClick={() => void stop()}
+            disabled={stopping || over}
+            aria-label={stopping ? 'Stopping the answer' : 'Stop the answer'}
+          >
             <Stop />
           </button>
         )}
-        <button type="submit" className="primary" disabled={text.trim() === ''} aria-label="Send">
+        <button
+          type="submit"
+          className="primary"
+          disabled={text.trim() === '' || held || over}
+          aria-label="Send"
+        >
           <Send />
         </button>
       </div>

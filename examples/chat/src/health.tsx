@@ -42,20 +42,28 @@ export function HealthPill({ agent, known }: PillProps) {
 
 export function HealthCard({
   agent,
+  known,
   controlled,
-}: {
-  readonly agent: Agent
+}: PillProps & {
   readonly controlled: boolean
 }) {
-  const seconds = useSeconds(agent.since, agent.state !== 'idle')
+  // Of what nobody hears any more, nobody knows how long it has been so.
+  const seconds = useSeconds(agent.since, known && agent.state !== 'idle')
+  const heard = controlled ? 'A person speaks in its place.' : MEANS[agent.state]
+  const meaning = known ? heard : 'So it was when it was last heard of.'
   return (
-    <section className="card health" data-state={agent.state} aria-label="The agent">
+    <section
+      className="card health"
+      data-state={agent.state}
+      data-known={known}
+      aria-label="The agent"
+    >
       <h2>
         <span className="lamp" aria-hidden="true" />
         {WORDS[agent.state]}
         {seconds !== null && <time>{seconds} s</time>}
       </h2>
-      <p className="quiet">{controlled ? 'A person speaks in its place.' : MEANS[agent.state]}</p>
+      <p className="quiet">{meaning}</p>
     </section>
   )
 }

@@ -51,7 +51,10 @@ export async function join(wish: Wish): Promise<Room> {
     namespace: `ferry-desk.${first.subject}`,
   })
   const transport = new SessionChatTransport({ client })
-  const messages = await transport.loadMessages(first.session)
+  const messages = await transport.loadMessages(first.session).catch((error: unknown) => {
+    client.close()
+    throw error
+  })
   const { session, subject, model } = first
   return {
     session,

@@ -1,12 +1,19 @@
 import type { UIMessage } from 'ai'
-import { memo, useState } from 'react'
+import { memo, useRef, useState, type RefObject } from 'react'
 import { Again, Check, Cross, Left, Pencil, Right } from './icons.tsx'
 import { MessagePart } from './parts.tsx'
 import { nameOf } from './people.tsx'
 
 /** What the session knows of a message beside its words. */
 export interface Told {
-  readonly status: 'open' | 'completed' | 'interrupted' | 'failed' | 'deleted' | 'pending'
+  readonly status:
+    | 'open'
+    | 'completed'
+    | 'interrupted'
+    | 'failed'
+    | 'deleted'
+    | 'pending'
+    | 'refused'
   readonly by: string
   /** A person wrote it in the agent's place. */
   readonly byPerson: boolean
@@ -30,6 +37,7 @@ interface Props {
 export const MessageRow = memo(function MessageRow(props: Props) {
   const { message, told, mine } = props
   const [editing, setEditing] = useState(false)
+  const pencil = useRef<HTMLButtonElement>(null)
   const text = textOf(message)
   const growing = told?.status === 'open'
   return (
@@ -49,7 +57,10 @@ export const MessageRow = memo(function MessageRow(props: Props) {
       {editing ? (
         <EditForm
           text={text}
-          onCancel={() => setEditing(false)}
+          onCancel={() => {
+            setEditing(false)
+            pencil.current?.focus()
+          }}
           onSave={(changed) => {
             setEditing(false)
             props.actions.edit(message.id, changed)
@@ -66,7 +77,7 @@ export const MessageRow = memo(function MessageRow(props: Props) {
           ))}
         </div>
       )}
-      <Footer {...props} onEdit={() => setEditing(true)} />
+      <Footer {...props} pencil={pencil} onEdit={() => setEditing(true)} />
     </li>
   )
 })
@@ -75,7 +86,10 @@ const MARKS: Partial<Record<Told['status'], string>> = {
   interrupted: 'Stopped here',
   failed: 'It could not be finished',
   pending: 'On its way',
+  refused: 'It was not sent',
 }
+
+const UNDER_WAY: ReadonlySet<Told['status']> = new Set(['open', 'pending', 'refused'])
 
 function Footer({
   message,
@@ -83,10 +97,14 @@ function Footer({
   mine,
   mayChange,
   actions,
+  pencil,
   onEdit,
-}: Props & { readonly onEdit: () => void }) {
+}: Props & {
+  readonly pencil: RefObject<HTMLButtonElement | null>
+  readonly onEdit: () => void
+}) {
   const mark = told === undefined ? undefined : MARKS[told.status]
-  const over = told !== undefined && told.status !== 'open' && told.status !== 'pending'
+  const over = told !== undefined && !UNDER_WAY.has(told.status)
   return (
     <footer>
       {mark !== undefined && <span className="mark">{mark}</span>}
@@ -95,6 +113,7 @@ function Footer({
       )}
       {mine && mayChange && over && (
         <button
+          ref={pencil}
           type="button"
           className="small"
           onClick={onEdit}

@@ -11,9 +11,9 @@ export function useTold({ messages, branch }: SessionHandle): ReadonlyMap<string
   const before = useRef(new Map<string, Told>())
   return useMemo(() => {
     const told = new Map<string, Told>()
-    for (const { id, status, by, run, role, pending } of messages) {
+    for (const { id, status, by, run, role, pending, failed } of messages) {
       const one: Told = {
-        status: pending === true ? 'pending' : status,
+        status: failed !== undefined ? 'refused' : pending === true ? 'pending' : status,
         by,
         byPerson: role === 'assistant' && run === undefined,
         siblings: branch.siblings(id),
@@ -25,6 +25,17 @@ export function useTold({ messages, branch }: SessionHandle): ReadonlyMap<string
     before.current = told
     return told
   }, [messages, branch])
+}
+
+/** What was said here, is not in the log yet, and the chat does not show by itself. */
+export function useUnsent(
+  { messages }: SessionHandle,
+  shown: readonly UIMessage[],
+): SessionHandle['messages'] {
+  return useMemo(() => {
+    const ids = new Set(shown.map(({ id }) => id))
+    return messages.filter(({ id, pending }) => pending === true && !ids.has(id))
+  }, [messages, shown])
 }
 
 function isSame(a: Told, b: Told): boolean {
