@@ -49,7 +49,9 @@ export async function run<Result>(
   transition: Transition<Result>,
   committed?: (done: Committed, events: readonly NewEvent[]) => void,
 ): Promise<Result> {
-  const known = await readFirst(store, transition)
+  const known = nothingKnown()
+  const { reads = [] } = transition
+  if (reads.length > 0) await readFields(store, transition.session, reads, known)
   for (let attempts = 0, reads = 0; attempts < MAX_ATTEMPTS && reads < MAX_READS;) {
     const decision = transition.decide(known)
     if ('done' in decision) return decision.done
@@ -75,11 +77,8 @@ export async function run<Result>(
   )
 }
 
-async function readFirst(
-  store: Pick<Store, 'commit' | 'fields'>,
-  transition: Transition<unknown>,
-): Promise<Known> {
-  const known: Known = {
+function nothingKnown(): Known {
+  return {
     fields: new Map(),
     deadlines: new Map(),
     duplicates: new Map(),
@@ -87,9 +86,6 @@ async function readFirst(
     epoch: null,
     exists: false,
   }
-  const { reads = [] } = transition
-  if (reads.length > 0) await readFields(store, transition.session, reads, known)
-  return known
 }
 
 async function readFields(

@@ -18,7 +18,7 @@ const MAX_LATEST = 2000
  * deadline: what is decided by them is guarded by the store, or costs nothing where it is wrong.
  */
 export class RunHints {
-  /** In the order of last use. */
+  /** In the order in which they were noted last: a run in use puts its lease off time and again, and is noted anew. */
   readonly #hints = new Map<string, RunHint>()
   readonly #latest = new Map<SessionId, string>()
 

@@ -116,7 +116,7 @@ export class Runs {
   async append(request: AppendRequest & { readonly claim: RunClaim }): Promise<Appended> {
     const { session, claim } = request
     const { clock, random } = this.#ports
-    const hint = await this.#hint(session, claim)
+    const hint = this.#hints.get(session, claim.run) ?? (await this.#firstHint(session, claim))
     const { leaseMs, putOffAt } = hint
     const putOff = clock.now() - putOffAt >= leaseMs / PUT_OFF_PART || clock.now() < putOffAt
     const likely = hint.field.epoch === claim.epoch && !isOver(hint.field.status)
@@ -126,11 +126,13 @@ export class Runs {
       const { appended, field } = await this.#commit(session, transition)
       if (field === null) return appended
       const again = putOff || field.status !== hint.field.status
-      this.#hints.set(session, claim, {
-        leaseMs,
-        field,
-        putOffAt: again ? clock.now() : putOffAt,
-      })
+      if (again || field !== hint.field) {
+        this.#hints.set(session, claim, {
+          leaseMs,
+          field,
+          putOffAt: again ? clock.now() : putOffAt,
+        })
+      }
       return appended
     } catch (error) {
       this.#hints.forget(session, claim.run)
@@ -222,10 +224,8 @@ export class Runs {
     this.#hints.set(session, claim, { leaseMs, field, putOffAt: this.#ports.clock.now() })
   }
 
-  /** What is known of a run; read, where this node knows nothing yet. */
-  async #hint(session: SessionId, { run }: RunClaim): Promise<RunHint> {
-    const hint = this.#hints.get(session, run)
-    if (hint !== undefined) return hint
+  /** What a run is, read, where this node knows nothing of it yet. */
+  async #firstHint(session: SessionId, { run }: RunClaim): Promise<RunHint> {
     const { text, info } = await this.#fields(session, run)
     return {
       leaseMs: parseRunInfo(info).leaseMs,

@@ -82,7 +82,7 @@ export class Sessions {
     if (!(await this.#ports.store.remove(session))) throw sessionNotFound()
   }
 
-  async append(request: AppendRequest): Promise<Appended> {
+  append(request: AppendRequest): Promise<Appended> {
     const { store, random, keeper } = this.#ports
     return run(store, append(request, random), (...done) => {
       keeper.committed(request.session, ...done)

@@ -60,18 +60,18 @@ function hasBody({ headers }: IncomingMessage): boolean {
   return headers['transfer-encoding'] !== undefined || length !== '0'
 }
 
-async function readJson(
+function readJson(
   request: IncomingMessage,
   maxBytes: number,
   deadlines: BodyDeadlines,
 ): Promise<RawJson> {
-  const bytes = await new Promise<Buffer>((resolve, reject) => {
+  const bytes = new Promise<Buffer>((resolve, reject) => {
     readBody(request, maxBytes, deadlines, (error, read) => {
       if (read === undefined) reject(error ?? new Error('a body without bytes'))
       else resolve(read)
     })
   })
-  return parseJson(bytes)
+  return bytes.then(parseJson)
 }
 
 function unsupported(what: string, { variant }: Route): HeldlineError {

@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { STREAMED, type Answer } from './answer.ts'
+import type { Grant } from '../core/access.ts'
 import { authenticate, authorize, sessionOf, type AuthPorts } from './authorize.ts'
 import { Call } from './call.ts'
 import { bodyFor, type BodyPorts } from './json-body.ts'
@@ -39,7 +40,11 @@ function walk(variants: readonly Route[], ports: Ports) {
   const needs = new Map(variants.map((route) => [route, needOf(route)]))
   return async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
     const route = pick(variants, request)
-    const call = await admit(request, route, needs.get(route) ?? 'nothing', ports)
+    const need = needs.get(route) ?? 'nothing'
+    const shown = need === 'nothing' ? null : authenticate(request, ports)
+    // Known already, as a rule: then nothing is waited for.
+    const grant = shown instanceof Promise ? await shown : shown
+    const call = admit(request, route, need, grant)
     request.call = call
     const body = bodyFor(route, request.raw, ports)
     if (body !== undefined) call.body = await body
@@ -52,14 +57,8 @@ function walk(variants: readonly Route[], ports: Ports) {
 }
 
 /** Lets a request go on once it has shown what its route needs: before its body is looked at. */
-async function admit(
-  request: FastifyRequest,
-  route: Route,
-  need: Need,
-  ports: AuthPorts,
-): Promise<Call> {
-  if (need === 'nothing') return new Call(route, request, null, null)
-  const grant = await authenticate(request, ports)
+function admit(request: FastifyRequest, route: Route, need: Need, grant: Grant | null): Call {
+  if (grant === null) return new Call(route, request, null, null)
   const session = sessionOf(request)
   authorize(grant, need, session)
   return new Call(route, request, grant, session)

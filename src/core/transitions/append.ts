@@ -172,7 +172,9 @@ function knownSerial(entry: Entry, index: number, known: Known): number | null |
 }
 
 function range(first: number, length: number): number[] {
-  return Array.from({ length }, (_, index) => first + index)
+  const serials: number[] = []
+  for (let serial = first; serial < first + length; serial++) serials.push(serial)
+  return serials
 }
 
 function fill(serials: readonly (number | null | undefined)[], done: Committed): (number | null)[] {

@@ -92,6 +92,8 @@ function nextStatus(field: RunField, status: LiveStatus, shows: Shows): LiveStat
 
 /** The messages that the run has open, kept so that its end can complete them in the same commit. */
 function openMessages(known: Known, run: string, drafts: readonly Draft[]): Partial<CommitParts> {
+  // Most of what a run says goes on with a message that it has open.
+  if (drafts.every(({ message }) => message === null || message.verb === 'extend')) return {}
   const { opens, closes } = openedBy(known, drafts)
   if (opens.length === 0 && closes.length === 0) return {}
   const field = FIELD.runOpen(run)

@@ -79,12 +79,13 @@ export class WriterLink {
     return this.#failure
   }
 
-  async send<K extends keyof WriteAnswers>(
+  /** Rejects with HeldlineError `store_unavailable`, `outcome_unknown`, what the writer answers. */
+  send<K extends keyof WriteAnswers>(
     request: Extract<WriteRequest, { kind: K }>,
   ): Promise<WriteAnswers[K]> {
-    this.#assertOpen()
     const { rows, chars } = sizeOf(request)
-    this.#assertRoom(chars)
+    const refusal = this.#refusal(chars)
+    if (refusal !== null) return Promise.reject(refusal)
     const { promise, resolve, reject } = Promise.withResolvers<WriteAnswer>()
     this.#waiting.push({ request, chars, resolve, reject })
     this.#waitingChars += chars
@@ -93,7 +94,7 @@ export class WriterLink {
     this.#heldChars += chars
     this.#schedule()
     // The writer answers each kind with its own: `WriteAnswers` is its table.
-    return (await promise) as WriteAnswers[K]
+    return promise as Promise<WriteAnswers[K]>
   }
 
   /** Answers what is under way first. */
@@ -106,18 +107,16 @@ export class WriterLink {
     return this.#closed.promise
   }
 
-  #assertOpen(): void {
-    if (this.#failure !== null) throw this.#stopped()
+  /** Why nothing of this size is taken now; `null`: it is. */
+  #refusal(chars: number): HeldlineError | null {
+    if (this.#failure !== null) return this.#stopped()
     if (this.#closing) {
-      throw new HeldlineError('store_unavailable', 'unable to write; the store is closed')
+      return new HeldlineError('store_unavailable', 'unable to write; the store is closed')
     }
-  }
-
-  #assertRoom(chars: number): void {
     const waiting = this.#waiting.length
     const full = waiting >= MAX_WAITING || this.#waitingChars + chars > MAX_WAITING_CHARS
-    if (!full || waiting === 0) return
-    throw new HeldlineError('store_unavailable', 'unable to write; too much is waiting already', {
+    if (!full || waiting === 0) return null
+    return new HeldlineError('store_unavailable', 'unable to write; too much is waiting already', {
       retryAfterMs: 500,
       facts: { waiting },
     })
