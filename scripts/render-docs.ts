@@ -1,8 +1,10 @@
 // Writes the files that are rendered from tables of the source: run it after a table changes; tests hold them equal.
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { renderEnvExample } from '../src/config.ts'
 import { renderErrors } from './render-errors.ts'
+import { renderMetrics } from './render-metrics.ts'
 
 mkdirSync('docs', { recursive: true })
 writeFileSync('.env.example', renderEnvExample())
 writeFileSync('docs/errors.md', renderErrors())
+writeFileSync('docs/metrics.md', renderMetrics(readFileSync('docs/metrics.md', 'utf8')))

@@ -185,6 +185,7 @@ describe('settings', () => {
     [{ HEARTBEAT_MS: '30000' }, 'PRESENCE_TTL_MS'],
     [{ WEBHOOK_URL: 'https://example.com/hook' }, 'WEBHOOK_SECRET'],
     [{ ...PRODUCTION, ...WEBHOOK, WEBHOOK_URL: 'http://example.com/hook' }, 'WEBHOOK_URL'],
+    [{ ...PRODUCTION, METRICS_PORT: '9464', METRICS_HOST: '0.0.0.0' }, 'METRICS_KEY'],
   ])('%j is refused, since settings belong together', (env, name) => {
     expect(problemsOf(env)).toEqual([expect.stringMatching(new RegExp(`^${name} must`))])
   })
@@ -193,6 +194,21 @@ describe('settings', () => {
     expect(parseConfig({ ...PRODUCTION, ...WEBHOOK }).webhookUrl).toBe('https://example.com/hook')
     const inside = { WEBHOOK_URL: 'http://backend:3000/hook', WEBHOOK_ALLOW_PRIVATE: 'true' }
     expect(problemsOf({ ...PRODUCTION, ...WEBHOOK, ...inside })).toEqual([])
+  })
+
+  test('metrics are off, then at loopback, and elsewhere in production only with a key of 32 bytes', () => {
+    expect(parseConfig({}).metricsPort).toBeNull()
+    const metrics = { ...PRODUCTION, METRICS_PORT: '9464' }
+    expect(parseConfig(metrics)).toMatchObject({ metricsHost: '127.0.0.1', metricsKey: null })
+    expect(problemsOf({ ...metrics, METRICS_HOST: '::1' })).toEqual([])
+    expect(problemsOf({ ...PRODUCTION, METRICS_HOST: '0.0.0.0' })).toEqual([])
+    const abroad = { ...metrics, METRICS_HOST: '0.0.0.0' }
+    expect(problemsOf({ ...abroad, METRICS_KEY: KEY_SECRET })).toEqual([])
+    for (const METRICS_KEY of ['short', 'change-me-change-me-change-me-change-me']) {
+      expect(problemsOf({ ...abroad, METRICS_KEY })).toEqual([
+        expect.stringMatching(/^METRICS_KEY is /),
+      ])
+    }
   })
 
   test('a webhook may have two secrets while one is changed', () => {

@@ -33,6 +33,8 @@ export class CommittedEvents {
   }
 }
 
+const STALLED = /,"data":\{"run":"[^"]*","status":"stalled"/
+
 /** A body begins with its type. */
 const BEFORE_TYPE = '"type":"'.length
 
@@ -51,8 +53,8 @@ function meanings(numbers: Numbers): ReadonlyMap<string, (body: string) => void>
     ...RUN_ENDS.map((end) => [`run.${end}`, adder(ended.cell(end))] as const),
     ['delivery.pending', adder(deliveries.cell('pending'))],
     ['delivery.failed', adder(deliveries.cell('failed'))],
-    // These are written by the server alone, always in this form.
-    ['run.status', (body) => body.endsWith('"status":"stalled"}}') && stalled.value++],
+    // Both are written by the server, always in these forms; a quote within a text has a backslash before it.
+    ['run.status', (body) => STALLED.test(body) && stalled.value++],
     ['delivery.acked', (body) => (body.endsWith('"via":"webhook"}}') ? webhook : read).value++],
   ])
 }

@@ -1,5 +1,5 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
-import { Series } from './series.ts'
+import { combinations, Series } from './series.ts'
 import { METRICS, type HistogramName, type MetricRow, type SeriesName } from './table.ts'
 
 /** Every metric of the table, as numbers that are added to, and as the text that Prometheus reads. */
@@ -72,12 +72,18 @@ export class Numbers {
   }
 
   #histogram(name: string, { labels, about, buckets = [] }: MetricRow): Histogram {
-    return new Histogram({
+    const labelNames = Object.keys(labels)
+    const histogram = new Histogram({
       name,
       help: about,
-      labelNames: Object.keys(labels),
+      labelNames,
       buckets: [...buckets],
       registers: [this.#registry],
     })
+    const lists = Object.values(labels).filter((values) => typeof values !== 'string')
+    for (const some of combinations(lists)) {
+      histogram.zero(Object.fromEntries(labelNames.map((label, i) => [label, some[i] ?? ''])))
+    }
+    return histogram
   }
 }

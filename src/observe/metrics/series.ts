@@ -57,7 +57,8 @@ export class Series {
   }
 }
 
-function combinations(lists: readonly (readonly string[])[]): string[][] {
+/** Every choice of one value from each list. */
+export function combinations(lists: readonly (readonly string[])[]): string[][] {
   return lists.reduce<string[][]>(
     (some, list) => some.flatMap((before) => list.map((value) => [...before, value])),
     [[]],

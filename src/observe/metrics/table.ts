@@ -207,7 +207,7 @@ export const METRICS = {
   ),
   heldline_runs_stalled_total: counter(
     {},
-    'How often nothing was heard of a run’s agent for most of its lease, or its socket was lost.',
+    'How often nothing was heard of a run’s agent for most of its lease, its socket was lost, or it said of itself that it is stuck.',
     'Rises without `lost`: agents that block their event loop, or leases that are too short.',
   ),
   heldline_deliveries_total: counter(
