@@ -21,7 +21,7 @@ const limits: readonly Limit[] = [
     entry: 'src/adapters/ai-sdk/index.ts',
     beyond: 'src/client/index.ts',
     maxBytes: 4_000,
-    laterBytes: 4_900,
+    laterBytes: 5_300,
   },
   { name: 'heldline/protocol', entry: 'src/protocol/index.ts', maxBytes: 17_400, laterBytes: 0 },
 ]

@@ -31,6 +31,8 @@ export interface InputAnswer {
   readonly input: string
   /** It waits; or it has cancelled what it meant; or what it meant is over, and it is not kept. */
   readonly outcome: 'queued' | 'delivered' | 'too_late'
+  /** The serial of its last event: a view that stands there knows of it. Not where nothing was kept, or the server no longer knows. */
+  readonly last?: number
 }
 
 /** One of the two. */
@@ -94,8 +96,9 @@ export class Verbs {
   async input(body: Omit<NewInput, 'id'> & { readonly input: string }): Promise<InputAnswer> {
     // A stop that names no run would stop another one, if it came late.
     const tries = body.mode === 'interrupt' && body.run === undefined ? 1 : MAX_TRIES
-    const { input, outcome } = await this.#insist(['inputs'], body, tries)
-    if (typeof input === 'string' && isOneOf(OUTCOMES, outcome)) return { input, outcome }
+    const { input, outcome, last } = await this.#insist(['inputs'], body, tries)
+    if (typeof input === 'string' && isOneOf(OUTCOMES, outcome))
+      return { input, outcome, ...(typeof last === 'number' && { last }) }
     throw this.#unreadable('an input')
   }
 

@@ -7,6 +7,7 @@ import type { UiMessageChunk } from '../../protocol/formats/ui-message.ts'
 import { Teller } from '../../protocol/formats/ui-teller.ts'
 import type { Later } from './later.ts'
 import { answerOf, type More } from './plain.ts'
+import { follow } from './until-live.ts'
 
 /** What is followed: an input, which has a run sooner or later, or a run. */
 export interface Target {
@@ -21,7 +22,7 @@ export interface Target {
 export interface AnswerOptions {
   /** AI SDK 6 cannot take a step back. */
   readonly version?: 6 | 7
-  /** For so long a run that has lost its agent may be taken over by another one. Default 60 s. */
+  /** For so long, in milliseconds, a run that has lost its agent may be taken over by another one. Default 60 s. */
   readonly lostMs?: number
   readonly more: Later<More>
   /** Somebody corrects what the chat shows where it cannot be told as chunks. */
@@ -62,26 +63,23 @@ export class AnswerStream {
         this.#controller = controller
       },
       pull: look,
-      cancel: () => this.close(),
+      cancel: () => {
+        this.#controller = null
+        this.close()
+      },
     })
     this.#unlisten = [
-      session.on('change', look),
+      follow(session, look, (error) => this.close(error)),
       session.on('event', (event) => this.#heard(event)),
-      session.on('error', (error) => session.state === 'failed' && this.close(error)),
-      // Whoever else used it has left.
-      session.on('state', (state) => state === 'detached' && session.attach()),
     ]
-    if (sent !== undefined) void this.#lookAfter(sent, true)
+    if (sent !== undefined) this.#lookAfter(sent.then(() => (this.#sent = true)))
   }
 
-  async #lookAfter(step: Promise<unknown>, isSent: boolean): Promise<void> {
-    try {
-      await step
-      this.#sent ||= isSent
-      this.#look()
-    } catch (error) {
-      this.close(error)
-    }
+  #lookAfter(step: Promise<unknown>): void {
+    step.then(
+      () => this.#look(),
+      (error: unknown) => this.close(error),
+    )
   }
 
   /** Ends it for its reader, with an error where one is given, and stops nothing. Idempotent. */
@@ -90,20 +88,21 @@ export class AnswerStream {
     this.#closed = true
     clearTimeout(this.#lost)
     for (const stop of this.#unlisten) stop()
-    try {
-      if (error === undefined) this.#controller?.close()
-      else this.#controller?.error(error)
-    } catch {
-      // Its reader has cancelled it.
+    if (error === undefined) {
+      this.#controller?.close()
+    } else {
+      // The chat is told. What was refused, and is kept for another try, would fill the outbox.
+      this.#session.discard(this.target.input ?? '')
+      this.#controller?.error(error)
     }
     this.#options.ended()
   }
 
   #heard({ type, data }: WireEvent): void {
     if (type !== 'input.delivered' && type !== 'input.expired') return
-    // The data makes sense: the cast only names its shape.
+    // The data makes sense: the cast only names its shape. One that expired has no run.
     const { input, run = null } = data as { readonly input: string; readonly run?: string }
-    if (input === this.target.input) this.#fate = type === 'input.delivered' ? run : null
+    if (input === this.target.input) this.#fate = run
   }
 
   #look(): void {
@@ -131,10 +130,10 @@ export class AnswerStream {
     const { input } = this.target
     if (state !== 'live' || !this.#sent) return
     if (input !== undefined) {
-      const waits = view.inputs.has(input) || outbox.some(({ id }) => id === input)
+      if (view.inputs.has(input) || outbox.some(({ id }) => id === input)) return
       // A run that took it unseen tells what it is worth there.
-      const taken = (): boolean => [...view.runs.values()].some(({ status }) => !isOver(status))
-      if (waits || (this.#fate === undefined && taken())) return
+      const lives = [...view.runs.values()].some(({ status }) => !isOver(status))
+      if (this.#fate === undefined && lives) return
     }
     this.#give([{ type: 'abort' }], true)
   }
@@ -150,10 +149,10 @@ export class AnswerStream {
     const { input, before, answered } = this.target
     const { more, version } = this.#options
     const { view } = this.#session
-    // A run that goes on has it already.
-    const message = answerOf(view, run.id, more, input === undefined ? null : before)
+    // A run that goes on tells of it itself.
+    const message = answerOf(view, run.id, more, input === undefined ? undefined : before)
     if (message === undefined) {
-      void this.#lookAfter(more.get(), false)
+      this.#lookAfter(more.get())
       return
     }
     if (message === null) {
@@ -171,10 +170,10 @@ export class AnswerStream {
 
   /** What was told is not what was written in the end, and cannot be taken back here. */
   #begunAnew(): void {
-    if (this.#options.corrected()) return this.close()
-    const why = 'begun anew'
+    const { corrected, version } = this.#options
     // What AI SDK 7 takes for a disconnect, after which it resumes by itself. The hook of 6 does not pass on that a resume is a replay: there it has to end for good.
-    this.close(new TypeError(this.#options.version === 6 ? why : `network: ${why}`))
+    const why = version === 6 ? '' : 'network: '
+    this.close(corrected() ? undefined : new TypeError(`${why}begun anew`))
   }
 
   #give(chunks: readonly UiMessageChunk[], last: boolean): void {

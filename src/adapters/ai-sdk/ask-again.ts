@@ -7,7 +7,7 @@ import type { Question } from '../../protocol/fold/fold-input.ts'
 import type { isOver } from '../../protocol/fold/fold-run.ts'
 import type { Message } from '../../protocol/fold/message.ts'
 import { isChunk, type Chunk } from '../../protocol/formats/piece.ts'
-import { joined, runOf } from '../../protocol/formats/ui-join.ts'
+import { joinedPath } from '../../protocol/formats/ui-join.ts'
 import type { Part } from '../../protocol/messages.ts'
 import type { untilLive } from './until-live.ts'
 import type { About, Ask, Names, promptOf, Sent } from './ask.ts'
@@ -63,12 +63,29 @@ function again(messageId: string | undefined, question: Message, view: View, kit
 function inputOf(id: string, parent: string, kit: Kit, before?: Message, own?: Chunk): Ask {
   return {
     target: { input: id, before },
-    say: (session, more) => {
+    say: async (session, more) => {
       const all = { id, mode: 'queue', parent, ...more } as const
       const given = own === undefined ? all : { ...all, data: { ...more.data, ...own } }
-      return insist(session, kit, () => session.input(given))
+      const { last = 0 } = await insist(session, kit, () => session.input(given))
+      await untilSeen(session, last)
     },
   }
+}
+
+/** The answer to a request may come before the events that it made. In another epoch they are as good as there. */
+async function untilSeen(session: Session, serial: number): Promise<void> {
+  const { epoch } = session.view.position
+  const isSeen = (): boolean => {
+    const { position } = session.view
+    return position.serial >= serial || position.epoch !== epoch
+  }
+  let off = (): void => undefined
+  await new Promise<void>((resolve) => {
+    const look = (): void => (isSeen() ? resolve() : undefined)
+    off = session.on('change', look)
+    look()
+  })
+  off()
 }
 
 const PAUSE_MS = 1000
@@ -114,11 +131,12 @@ function isAnswered(id: string, view: View): boolean {
 
 /** People have done something with an answer's tools: given their output, or approved them. The agent may wait for it: its run goes on. */
 function goOn(last: UIMessage, known: Message | undefined, view: View, kit: Kit): Ask {
-  const run = known?.run
   const all = [...view.messages.values()]
-  const before = joined(all.filter((message) => runOf(message) === run))
+  // Other runs may have gone on with it: it is whole, and its run the last of them.
+  const before = known && joinedPath(all, known.id).find(({ id }) => id === known.id)
+  const run = before?.run
   const latest = all.findLast((message) => message.run === run)
-  if (run === undefined || before === null || latest === undefined) throw notOfIt()
+  if (before === undefined || run === undefined || latest === undefined) throw notOfIt()
   // The parts of the AI SDK, of whichever version and application.
   const results = (last.parts as readonly unknown[]).flatMap((part) => resultOf(part, before))
   const answers = [...view.questions.values()].flatMap((question) => {

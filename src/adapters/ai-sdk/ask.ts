@@ -53,7 +53,7 @@ export function askOf(
   names: Names,
 ): Ask | About {
   const last = messages.at(-1)
-  if (last === undefined) throw new TypeError('there is no message')
+  if (last === undefined) throw new TypeError('no message')
   const all = [...view.messages.values()]
   const find = (shown?: UIMessage): Message | undefined =>
     shown && view.messages.get(names.get(shown.id) ?? shown.id)

@@ -17,17 +17,16 @@ export type More = typeof more
  * @returns `null`: nothing yet; `undefined`: it takes `more`, which is not here
  */
 export function answerOf(
-  { messages, runs }: View,
+  view: View,
   run: string,
   { code }: Later<More>,
-  before?: Message | null,
+  before?: Message,
 ): Message | null | undefined {
-  const own = [...messages.values()].filter((message) => runOf(message) === run)
-  if (before) own.unshift(before)
+  const own = [...view.messages.values()].filter((message) => runOf(message) === run)
   const [first = null] = own
-  if (code === null && (own.length > 1 || (first && !isPlain(first)))) return undefined
-  const message = code === null ? first : code.joined(own)
-  return message && ended(message, runs.get(run))
+  if (code === null && (before || own.length > 1 || (first && !isPlain(first)))) return undefined
+  const message = code === null ? first : code.whole(view, own, before)
+  return message && ended(message, view.runs.get(run))
 }
 
 /**

@@ -12,7 +12,7 @@ import type { Kit } from './ask-again.ts'
 import { Later } from './later.ts'
 import type { ObserveOptions, Reconnect, Send, SessionChatTransportOptions } from './options.ts'
 import { pathOf } from './plain.ts'
-import { untilLive } from './until-live.ts'
+import { follow, untilLive } from './until-live.ts'
 
 const kit: Kit = { isOver, promptOf, untilLive }
 
@@ -26,8 +26,10 @@ export class SessionChatTransport<
   readonly resumeStreamIsReplay = true
   readonly #options: SessionChatTransportOptions<Message>
   readonly #client: Client
-  /** The chats that have streams, and those that are observed, by what stops it. */
-  readonly #answers = new Map<AnswerStream, string>()
+  readonly #answers = new Set<AnswerStream>()
+  /** What this page has asked for, or waited for, with its chat: also where nobody here watches it any more. */
+  readonly #asked = new Map<string, string>()
+  /** The chats that are observed, by what stops it. */
   readonly #observers = new Map<AbortController, string>()
   /** What has not changed is the same object as before. */
   readonly #shownAs = new WeakMap<SessionMessage, Message>()
@@ -62,16 +64,16 @@ export class SessionChatTransport<
     abortSignal,
   }: Reconnect<Message>): Promise<ReadableStream<UIMessageChunk> | null> {
     const session = await this.#live(chatId, abortSignal)
-    const { runs, inputs } = session.view
-    const all = [...runs.values()]
-    // One whose run is over may never have been taken. It is looked for before anything is waited for: what is sent meanwhile has a stream of its own.
-    const input =
-      [...inputs.keys()].findLast((id) => !all.some(({ trigger }) => trigger === id)) ??
-      session.outbox.find((entry) => entry.input && entry.state !== 'failed')?.id
-    const live = all.filter(({ status }) => !isOver(status))
-    const waits = live.some(({ status }) => status === 'waiting')
-    const run = waits ? (await this.#more.get()).speaking(session.view, live) : live.at(-1)
-    const target = run === undefined ? input && { input } : { run: run.id }
+    const { view, outbox } = session
+    const runs = [...view.runs.values()]
+    // It is looked for before anything is waited for: what is sent meanwhile has a stream of its own.
+    const inputs = [...view.inputs.keys()]
+    const run = runs.findLast(({ status }) => !isOver(status))?.id
+    const isSeldom =
+      inputs[0] ?? outbox[0] ?? runs.find(({ status }) => status === 'waiting' || status === 'lost')
+    const target = isSeldom
+      ? (await this.#more.get()).activeOf(view, inputs, outbox, { ...this.#options, isOver })
+      : run && { run }
     return target ? this.#follow(chatId, session, target, abortSignal) : null
   }
 
@@ -82,15 +84,13 @@ export class SessionChatTransport<
   async stop(chatId: string): Promise<void> {
     const session = await this.#live(chatId)
     const { stop } = await this.#seldom.get()
-    await stop(session, chatId, this.#answers, isOver)
+    await stop(session, chatId, this.#answers, this.#asked, { ...this.#options, isOver })
   }
 
   /** The messages of the session, as a chat begins with them. @throws ClientError what attaching is refused with */
   async loadMessages(chatId: string, { branch }: ObserveOptions = {}): Promise<Message[]> {
     const session = await this.#live(chatId)
-    const shown = this.#shown(session, branch)
-    if (shown !== undefined) return shown
-    await this.#more.get()
+    if (this.#shown(session, branch) === undefined) await this.#more.get()
     return this.#shown(session, branch) ?? []
   }
 
@@ -105,10 +105,9 @@ export class SessionChatTransport<
     { branch }: ObserveOptions = {},
   ): () => void {
     const stop = new AbortController()
-    let unlisten = (): void => undefined
     this.#observers.set(stop, chatId)
     const begin = async (): Promise<void> => {
-      const session = await this.#live(chatId, stop.signal)
+      const session = await this.#session(chatId)
       const tell = (): void => {
         if (session.state !== 'live' || stop.signal.aborted) return
         const shown = this.#shown(session, branch)
@@ -116,21 +115,21 @@ export class SessionChatTransport<
         if (shown === undefined) this.#more.get().then(tell, () => undefined)
         else listener(shown)
       }
-      unlisten = session.on('change', tell)
+      if (stop.signal.aborted) return
+      stop.signal.addEventListener('abort', follow(session, tell))
       tell()
     }
-    // What attaching is refused with is told by the client, too; and that nobody observes any more is nobody's concern.
+    // Whoever sends is told where there is no session, or no client any more; what attaching is refused with, the client tells.
     begin().catch(() => undefined)
     return () => {
       this.#observers.delete(stop)
       stop.abort()
-      unlisten()
     }
   }
 
   /** Ends the streams, and the connection where it is the transport's own. Stops no agent. */
   close(): void {
-    for (const answer of this.#answers.keys()) answer.close()
+    for (const answer of this.#answers) answer.close()
     if (!('client' in this.#options)) this.#client.close()
   }
 
@@ -145,11 +144,10 @@ export class SessionChatTransport<
     })
   }
 
-  /** With a call whose input is still coming, a resume of AI SDK 6 would go on with the message, and show it twice. */
   #ui(message: SessionMessage): UiMessage {
-    const shown = uiMessageOf(message, (part) => this.#more.code?.moreWords(part))
-    if (this.#options.version !== 6) return shown
-    return { ...shown, parts: shown.parts.filter(({ state }) => state !== 'input-streaming') }
+    const { code } = this.#more
+    const shown = uiMessageOf(message, (part) => code?.moreWords(part))
+    return (this.#options.version === 6 && code?.shownBy6(shown)) || shown
   }
 
   #follow(
@@ -161,7 +159,7 @@ export class SessionChatTransport<
   ): ReadableStream<UIMessageChunk> {
     const leave = (): void => {
       if (!this.#answers.has(answer)) return
-      if (this.#options.cancelOnAbort === true) this.stop(chatId).catch(() => undefined)
+      if (this.#options.cancelOnAbort) this.stop(chatId).catch(() => undefined)
       answer.close()
     }
     const options = {
@@ -176,20 +174,24 @@ export class SessionChatTransport<
     const answer = new AnswerStream(session, target, options, sent)
     // A connection that is lost comes back; one that somebody closed does not, and a chat would wait for ever.
     const unlisten = this.#client.on('state', (state) => state === 'closed' && answer.close())
-    this.#answers.set(answer, chatId)
+    this.#answers.add(answer)
+    if (target.input !== undefined) this.#asked.set(target.input, chatId)
     signal?.addEventListener('abort', leave)
-    if (signal?.aborted === true) leave()
+    if (signal?.aborted) leave()
     return answer.readable
   }
 
   /** @throws ClientError what attaching is refused with; the reason of the signal, which the AI SDK takes for what it is */
   async #live(chatId: string, signal?: AbortSignal): Promise<Session> {
-    const id = (await this.#options.session?.(chatId)) ?? chatId
+    const session = await this.#session(chatId)
     signal?.throwIfAborted()
-    const session = this.#client.session(id)
     await untilLive(session, signal)
     signal?.throwIfAborted()
     return session
+  }
+
+  async #session(chatId: string): Promise<Session> {
+    return this.#client.session((await this.#options.session?.(chatId)) ?? chatId)
   }
 }
 

@@ -22,6 +22,25 @@ export function joined(messages: readonly Message[]): Message | null {
   return { ...first, ...(run !== undefined && { run }), parts, metadata, status, updatedAt, serial }
 }
 
+/** What a run has said, in order. */
+export function ownOf(messages: ReadonlyMap<string, Message>, run: string): readonly Message[] {
+  return [...messages.values()].filter((message) => runOf(message) === run)
+}
+
+/** The answer that a run goes on with, whole, where it tells what became of that one's tools; `null`: it goes on with none. */
+export function earlierOf(
+  messages: ReadonlyMap<string, Message>,
+  own: readonly Message[],
+): Message | null {
+  const [first] = own
+  const above = messages.get(first?.parent ?? '')
+  // What was started later is no parent, and leads nowhere back.
+  if (first === undefined || above?.role !== 'assistant' || above.first >= first.first) return null
+  const said = above.run === undefined ? [above] : ownOf(messages, above.run)
+  const before = joined([earlierOf(messages, said), ...said].filter((one) => one !== null))
+  return before !== null && own.some((one) => continues(before, one)) ? before : null
+}
+
 /** The active path: messages of a run joined in the place of its first, and those of a run that goes on with an answer in that answer's. Their run is the last. */
 export function joinedPath(
   messages: readonly Message[],
