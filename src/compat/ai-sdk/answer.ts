@@ -3,6 +3,7 @@ import type { Message } from '../../protocol/fold/message.ts'
 import type { View } from '../../protocol/fold/view.ts'
 import { isChunk } from '../../protocol/formats/piece.ts'
 import { answerOf } from '../../protocol/formats/ui-answer.ts'
+import { earlierOf } from '../../protocol/formats/ui-join.ts'
 
 /** What a run has said so far, as the AI SDK has it: one message, which may begin with an earlier answer that the run goes on with. [P-18.4] */
 export class RunAnswer {
@@ -26,7 +27,7 @@ export class RunAnswer {
     }
     const own = new Map(this.#own.flatMap((id) => entryOf(view, id)))
     if (own.size === 0) return null
-    const before = this.#before ?? beforeOf(view, [...own.values()])
+    const before = this.#before ?? earlierOf(view.messages, [...own.values()])
     return answerOf({ messages: own, runs: view.runs }, this.#run, before)
   }
 }
@@ -53,13 +54,4 @@ function ownOf(view: View, run: string): readonly string[] {
 function entryOf(view: View, id: string): [string, Message][] {
   const message = view.messages.get(id)
   return message === undefined ? [] : [[id, message]]
-}
-
-/** A run that tells what became of an earlier answer's tools goes on with that answer. */
-function beforeOf(view: View, own: readonly Message[]): Message | null {
-  const goesOn = own.some(({ parts }) => parts.some((part) => part['continues'] === true))
-  const parent = view.messages.get(own[0]?.parent ?? '')
-  if (!goesOn || parent?.role !== 'assistant') return null
-  if (parent.run === undefined || parent.run === own[0]?.run) return parent
-  return new RunAnswer(parent.run).in(view)
 }

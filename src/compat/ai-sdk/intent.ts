@@ -6,7 +6,7 @@ import type { View } from '../../protocol/fold/view.ts'
 import type { ChatRequest, UiMessageIn } from '../../protocol/http-ai-sdk.ts'
 import { partSchema, type Part } from '../../protocol/messages.ts'
 import { ID_PATTERN } from '../../protocol/ids.ts'
-import { RunAnswer } from './answer.ts'
+import { uiPath } from '../../protocol/formats/ui-answer.ts'
 import { answersTo, noSuchAnswer, resultsOf, type QuestionAnswer } from './tool-results.ts'
 
 /** People did something with the tools of an answer, which goes on with it. */
@@ -59,10 +59,10 @@ export function askOf(request: ChatRequest, view: View | null): Ask {
 export function goOnOf(request: ChatRequest, view: View | null): GoOn | null {
   const last = request.messages.at(-1)
   if (last?.role !== 'assistant') return null
-  const shown = view?.messages.get(last.id)
-  const run = lastRun(view, shown)
-  const before = run === null || view === null ? null : new RunAnswer(run).in(view)
-  if (view === null || run === null || before === null) throw noSuchAnswer()
+  // Other runs may have gone on with it: it is whole, and its run the last of them.
+  const before = view && uiPath(view, last.id).find(({ id }) => id === last.id)
+  const run = before?.run
+  if (view === null || !before || run === undefined) throw noSuchAnswer()
   const results = resultsOf(last.parts, before)
   const answers = answersTo(view.questions.values(), run, results)
   const status = view.runs.get(run)?.status
@@ -74,18 +74,6 @@ export function goOnOf(request: ChatRequest, view: View | null): GoOn | null {
   const parent = [...view.messages.values()].findLast((one) => one.run === run)?.id ?? last.id
   const rawData = dataOf(request, last, { results })
   return { run, before, answers, ask: { input: name, rawParts: null, rawData, parent } }
-}
-
-/** The run that spoke last in an answer: another one may have gone on with it. */
-function lastRun(view: View | null, shown: Message | undefined): string | null {
-  let run = shown?.run ?? null
-  if (view === null || run === null) return null
-  for (const message of view.messages.values()) {
-    const goesOn = message.parts.some((part) => part['continues'] === true)
-    const above = view.messages.get(message.parent ?? '')
-    if (goesOn && message.run !== undefined && above?.run === run) run = message.run
-  }
-  return run
 }
 
 /** The same question, answered once more: an input without words of its own. */
