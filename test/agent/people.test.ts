@@ -11,7 +11,7 @@ describe('people and a run, against a real server', () => {
   afterAll(() => room.close())
 
   const say = (session: string, text: string, more: Json = { mode: 'steer' }): Promise<Json> =>
-    room.ask('POST', `/sessions/${session}/inputs`, { parts: [{ type: 'text', text }], ...more })
+    room.say(session, text, more)
 
   const waiting = async (session: string): Promise<readonly unknown[]> => {
     const { inputs } = await room.ask('GET', `/sessions/${session}/inputs`)

@@ -10,20 +10,9 @@ describe('agents that serve a session, against a real server', () => {
   })
   afterAll(() => room.close())
 
-  const say = (session: string, text: string): Promise<Json> =>
-    room.ask('POST', `/sessions/${session}/inputs`, {
-      mode: 'queue',
-      parts: [{ type: 'text', text }],
-    })
-
-  const answers = async (session: string): Promise<readonly string[]> => {
-    const messages = await room.messages(session)
-    return messages.filter(({ role }) => role === 'assistant').map(textOf)
-  }
-
   test('answer each input once, whoever is first [R8]', async () => {
     await room.agent.session('served').open()
-    await say('served', 'q0')
+    await room.say('served', 'q0')
     const errors: unknown[] = []
     const stop = new AbortController()
     let atOnce = 0
@@ -43,16 +32,16 @@ describe('agents that serve a session, against a real server', () => {
         if (trigger === 'bad') throw new Error('this one fails')
       })
     })
-    for (let n = 1; n < 8; n++) await say('served', `q${n}`)
+    for (let n = 1; n < 8; n++) await room.say('served', `q${n}`)
     await room.ask('POST', '/sessions/served/inputs', { input: 'bad', mode: 'queue', data: {} })
-    await until('all are answered', async () => (await answers('served')).length === 9)
+    await until('all are answered', async () => (await room.answers('served')).length === 9)
     await until('all are over', async () => {
       const { runs } = await room.ask('GET', '/sessions/served/runs?status=live')
       return (runs as unknown[]).length === 0
     })
     stop.abort()
     await Promise.all(serving)
-    expect(new Set(await answers('served')).size).toBe(9)
+    expect(new Set(await room.answers('served')).size).toBe(9)
     // One after the other, whoever serves.
     expect(most).toBe(1)
     expect(errors).toMatchObject([{ message: 'this one fails' }])
@@ -66,7 +55,7 @@ describe('agents that serve a session, against a real server', () => {
     const serving = room.agent
       .session('to-sender')
       .serve(options, (run) => run.text(`by ${run.id}`))
-    const sent = await say('to-sender', 'for me')
+    const sent = await room.say('to-sender', 'for me')
     await until('it is delivered', async () => {
       const { deliveries } = await room.ask('GET', '/sessions/to-sender/deliveries?status=pending')
       return (deliveries as unknown[]).length === 1
@@ -95,11 +84,11 @@ describe('agents that serve a session, against a real server', () => {
         if (texts.length === 1) await new Promise<void>((resolve) => (release = resolve))
       }),
     )
-    await say('meant', 'first')
+    await room.say('meant', 'first')
     await until('it works', () => texts.length === 1)
     const parts = [{ type: 'text', text: 'to that one' }]
     await room.ask('POST', '/sessions/meant/inputs', { mode: 'steer', parts })
-    await say('meant', 'second')
+    await room.say('meant', 'second')
     const { inputs } = await room.ask('GET', '/sessions/meant/inputs')
     expect(inputs).toHaveLength(2)
     expect(texts).toEqual(['first'])
@@ -148,7 +137,7 @@ describe('agents that serve a session, against a real server', () => {
       await new Promise<void>((resolve) => releases.push(resolve))
       working--
     })
-    for (let n = 0; n < 6; n++) await say('at-once', `q${n}`)
+    for (let n = 0; n < 6; n++) await room.say('at-once', `q${n}`)
     await until('two are worked at', () => releases.length === 2)
     await until('all are answered', () => {
       for (const release of releases.splice(0, 1)) release()
@@ -162,7 +151,7 @@ describe('agents that serve a session, against a real server', () => {
 
   test('take over what a process that died had begun [R6]', async () => {
     await room.agent.session('died').open()
-    await say('died', 'a hard one')
+    await room.say('died', 'a hard one')
     let dead = false
     const dying: Fetch = (url, init) =>
       dead ? Promise.reject(new TypeError('fetch failed')) : fetch(url, init)
@@ -197,7 +186,7 @@ describe('agents that serve a session, against a real server', () => {
     })
     const taken = (await room.events('died')).filter(({ type }) => type === 'run.resumed')
     expect(taken).toHaveLength(1)
-    expect(await answers('died')).toEqual(['I finish.'])
+    expect(await room.answers('died')).toEqual(['I finish.'])
     await Promise.all([soon.close(), late.close()])
     await Promise.all(serving)
     await first.close()

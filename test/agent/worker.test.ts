@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createAgent, type Run } from '../../src/agent/index.ts'
 import { until } from '../support/until.ts'
 import { WEBHOOK_SECRET, WebhookReceiver } from '../support/webhook-receiver.ts'
-import { openRoom, textOf, type Json, type Room } from './support/setup.ts'
+import { openRoom, type Room } from './support/setup.ts'
 
 describe('workers that are told of sessions, against a real server', () => {
   let room: Room
@@ -24,17 +24,6 @@ describe('workers that are told of sessions, against a real server', () => {
     await receiver.down()
   })
 
-  const say = (session: string, text: string): Promise<Json> =>
-    room.ask('POST', `/sessions/${session}/inputs`, {
-      mode: 'queue',
-      parts: [{ type: 'text', text }],
-    })
-
-  const answers = async (session: string): Promise<readonly string[]> => {
-    const messages = await room.messages(session)
-    return messages.filter(({ role }) => role === 'assistant').map(textOf)
-  }
-
   async function opened(prefix: string, count: number): Promise<readonly string[]> {
     const ids = Array.from({ length: count }, (_, i) => `${prefix}-${i}`)
     for (const id of ids) await room.agent.session(id).open()
@@ -43,7 +32,7 @@ describe('workers that are told of sessions, against a real server', () => {
 
   test('answer all that waits there, and are done; so many at once, one a session [P-11.3]', async () => {
     const ids = await opened('bounded', 5)
-    for (const id of ids) for (const text of ['a', 'b']) await say(id, text)
+    for (const id of ids) for (const text of ['a', 'b']) await room.say(id, text)
     const working = new Map<string, number>()
     const most = { all: 0, inOne: 0 }
     const releases: (() => void)[] = []
@@ -67,7 +56,7 @@ describe('workers that are told of sessions, against a real server', () => {
       return done
     })
     await all
-    for (const id of ids) expect(await answers(id)).toEqual([`in ${id}`, `in ${id}`])
+    for (const id of ids) expect(await room.answers(id)).toEqual([`in ${id}`, `in ${id}`])
     expect(most).toEqual({ all: 2, inOne: 1 })
   })
 
@@ -88,16 +77,16 @@ describe('workers that are told of sessions, against a real server', () => {
     await room.ask('POST', `/sessions/${id}/inputs`, { input: 'first', mode: 'queue', data: {} })
     await worker.take(id)
     await told
-    expect(await answers(id)).toEqual(['first', 'last'])
+    expect(await room.answers(id)).toEqual(['first', 'last'])
     expect(errors).toMatchObject([{ message: 'this one fails' }])
     // Nothing waits: nothing is done.
     await worker.take(id)
-    expect(await answers(id)).toHaveLength(2)
+    expect(await room.answers(id)).toHaveLength(2)
   })
 
   test('wait while another process works there, and take over what it leaves [R6]', async () => {
     const [id = ''] = await opened('left', 1)
-    await say(id, 'a hard one')
+    await room.say(id, 'a hard one')
     const other = room.another()
     const held = other
       .session(id)
@@ -125,7 +114,7 @@ describe('workers that are told of sessions, against a real server', () => {
 
   test('keep nothing of a session that they are done with, whatever the number of sessions', async () => {
     const [id = ''] = await opened('forgotten', 1)
-    await say(id, 'hello')
+    await room.say(id, 'hello')
     const worker = room.agent.worker({ agent: 'answerer' }, (run) => run.text('hello'))
     await worker.take(id)
     const kept = new WeakRef(room.agent.session(id))
@@ -135,7 +124,7 @@ describe('workers that are told of sessions, against a real server', () => {
       collect()
       return kept.deref() === undefined
     })
-    expect(await answers(id)).toEqual(['hello'])
+    expect(await room.answers(id)).toEqual(['hello'])
   })
 
   test('say why a session cannot be asked', async () => {
@@ -166,10 +155,10 @@ describe('workers that are told of sessions, against a real server', () => {
       const { session } = JSON.parse(receiver.heard.at(-1)?.body ?? '') as { session: string }
       workers[nth % 2]?.take(session).catch((error: unknown) => failed.push(error))
     }
-    for (const id of ids) await say(id, 'hello')
+    for (const id of ids) await room.say(id, 'hello')
     for (const id of ids) {
-      await until(`${id} is answered`, async () => (await answers(id)).length === 1)
-      expect(await answers(id)).toEqual([`to ${id}`])
+      await until(`${id} is answered`, async () => (await room.answers(id)).length === 1)
+      expect(await room.answers(id)).toEqual([`to ${id}`])
     }
     await until('nothing lives', async () => {
       const all = await Promise.all(

@@ -1,21 +1,16 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { FakeClock } from '../client/support/fake-clock.ts'
 import { until } from '../support/until.ts'
 import { Wiretap } from '../support/wiretap.ts'
-import { eventsOf, type Nodes, pictureOf, Talk, textsOf } from './people-kit.ts'
+import { eventsOf, type Nodes, pictureOf, type Talk, talkInEach, textsOf } from './people-kit.ts'
 
 /** What those find who were away, or come from somewhere else. */
 export function describePeopleAway(name: string, open: () => Promise<Nodes>): void {
   describe(`people who were away, over ${name}`, { timeout: 30_000 }, () => {
-    let opened: Nodes
     let talk: Talk
-    beforeAll(async () => {
-      opened = await open()
+    talkInEach(open, (begun) => {
+      talk = begun
     })
-    beforeEach(() => {
-      talk = new Talk(opened.nodes)
-    })
-    afterAll(() => opened?.close())
 
     const left = async (member: string): Promise<boolean> =>
       (await talk.log()).some(

@@ -1,4 +1,4 @@
-import { onTestFinished } from 'vitest'
+import { afterAll, beforeAll, beforeEach, onTestFinished } from 'vitest'
 import { createAgent } from '../../src/agent/index.ts'
 import type { Client } from '../../src/client/client.ts'
 import { createClient, type ClientOptions } from '../../src/client/create-client.ts'
@@ -124,6 +124,16 @@ export class Talk {
       sessions.every(({ position }) => position === head),
     )
   }
+}
+
+/** Opens servers for the tests around it, and begins a talk over them before each. */
+export function talkInEach(open: () => Promise<Nodes>, begin: (talk: Talk) => void): void {
+  let opened: Nodes
+  beforeAll(async () => {
+    opened = await open()
+  })
+  beforeEach(() => begin(new Talk(opened.nodes)))
+  afterAll(() => opened?.close())
 }
 
 /** The serial and tag of every event that a session takes from now on. */

@@ -1,21 +1,16 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { FakeClock } from '../client/support/fake-clock.ts'
 import { until } from '../support/until.ts'
 import { Wiretap } from '../support/wiretap.ts'
-import { eventsOf, type Nodes, pictureOf, Talk, textsOf } from './people-kit.ts'
+import { eventsOf, type Nodes, pictureOf, type Talk, talkInEach, textsOf } from './people-kit.ts'
 
 /** What people have of a session, with the clients that they use, whatever it is stored in. */
 export function describePeople(name: string, open: () => Promise<Nodes>): void {
   describe(`people in a session, over ${name}`, { timeout: 30_000 }, () => {
-    let opened: Nodes
     let talk: Talk
-    beforeAll(async () => {
-      opened = await open()
+    talkInEach(open, (begun) => {
+      talk = begun
     })
-    beforeEach(() => {
-      talk = new Talk(opened.nodes)
-    })
-    afterAll(() => opened?.close())
 
     test('[S0-14] after every serial there is, and after each position, comes what follows it: in order, without loss or duplicate', async () => {
       await talk.agent()

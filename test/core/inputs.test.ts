@@ -1,27 +1,16 @@
 import { describe, expect, test } from 'vitest'
-import type { Inputs } from '../../src/core/inputs.ts'
 import { FIELD } from '../../src/core/record.ts'
 import { parseRunText } from '../../src/core/transitions/run-record.ts'
 import { HeldlineError } from '../../src/protocol/errors.ts'
 import type { SimNode } from '../support/sim-node.ts'
-import { ADA, agentAt, begun, delta, open as openRuns } from './run-kit.ts'
+import { ADA, agentAt, begun, delta, open as openRuns, sendAt } from './run-kit.ts'
 import { BY, drafted, refusal, SESSION, World } from './world.ts'
 
-type Words = Parameters<Inputs['receive']>[0]
-
 /** What people and agents do with inputs at a node. */
-function inputsAt({ inputs }: SimNode) {
+function inputsAt(node: SimNode) {
+  const { inputs } = node
   return {
-    receive: (change: Partial<Words> = {}) =>
-      inputs.receive({
-        session: SESSION,
-        by: ADA,
-        input: 'i1',
-        mode: 'queue',
-        rawParts: null,
-        rawData: null,
-        ...change,
-      }),
+    receive: sendAt(node),
     deliver: (input = 'i1', run = 'r1', epoch = 1, step?: string) =>
       inputs.deliver({
         session: SESSION,

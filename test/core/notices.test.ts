@@ -1,13 +1,12 @@
 import { describe, expect, test, vi } from 'vitest'
 import { run } from '../../src/core/commit.ts'
-import type { Inputs } from '../../src/core/inputs.ts'
 import { claimNotice } from '../../src/core/transitions/notice.ts'
 import { WEBHOOK_EVENTS, type WebhookEvent } from '../../src/core/webhook.ts'
 import { endRun } from '../support/ended-run.ts'
 import { failed, FakeSender } from '../support/fake-sender.ts'
 import { RETRY_MS } from '../support/sim-node.ts'
 import type { FakeSocket } from '../support/sim-socket.ts'
-import { ADA, agentAt } from './run-kit.ts'
+import { ADA, agentAt, sendAt } from './run-kit.ts'
 import { BY, grant, SESSION, World } from './world.ts'
 
 const MINUTE = 60_000
@@ -23,16 +22,7 @@ async function open({ events = WEBHOOK_EVENTS }: { events?: readonly WebhookEven
   const node = start()
   await world.session()
   const { clock, store, random } = world
-  const send = (change: Partial<Parameters<Inputs['receive']>[0]> = {}) =>
-    node.inputs.receive({
-      session: SESSION,
-      by: ADA,
-      input: 'i1',
-      mode: 'queue',
-      rawParts: null,
-      rawData: null,
-      ...change,
-    })
+  const send = sendAt(node)
   const take = async (input = 'i1'): Promise<void> => {
     const { epoch } = await agentAt(node).start({ run: `for-${input}` })
     const claim = { run: `for-${input}`, epoch: epoch ?? 0 }

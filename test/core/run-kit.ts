@@ -1,3 +1,4 @@
+import type { Inputs } from '../../src/core/inputs.ts'
 import type { Runs } from '../../src/core/runs.ts'
 import { FIELD } from '../../src/core/record.ts'
 import type { SimNode } from '../support/sim-node.ts'
@@ -39,6 +40,20 @@ export function agentAt({ runs }: { readonly runs: Runs }) {
       runs.cancel({ session: SESSION, by: ADA, run, ...(reason !== undefined && { reason }) }),
   }
 }
+
+/** What a person sends to agents at a node. */
+export const sendAt =
+  ({ inputs }: { readonly inputs: Inputs }) =>
+  (change: Partial<Parameters<Inputs['receive']>[0]> = {}) =>
+    inputs.receive({
+      session: SESSION,
+      by: ADA,
+      input: 'i1',
+      mode: 'queue',
+      rawParts: null,
+      rawData: null,
+      ...change,
+    })
 
 /** What the log tells. */
 function told(world: World) {

@@ -12,6 +12,10 @@ export interface Room {
   ask(method: string, path: string, body?: unknown): Promise<Json>
   events(session: string): Promise<readonly WireEvent[]>
   messages(session: string): Promise<readonly Message[]>
+  /** Somebody sends it, as a message of the user. @param more what else the input says */
+  readonly say: (session: string, text: string, more?: Json) => Promise<Json>
+  /** The texts of what agents said. */
+  readonly answers: (session: string) => Promise<readonly string[]>
   close(): Promise<void>
 }
 
@@ -36,6 +40,10 @@ export async function openRoom(env: Readonly<Record<string, string>> = {}): Prom
     if (!response.ok) throw new Error(`${method} ${path}: ${JSON.stringify(answer)}`)
     return answer
   }
+  const messages: Room['messages'] = async (session) => {
+    const answer = await ask('GET', `/sessions/${session}/messages?limit=100`)
+    return answer['messages'] as Message[]
+  }
   return {
     server,
     agent: another(),
@@ -45,10 +53,11 @@ export async function openRoom(env: Readonly<Record<string, string>> = {}): Prom
       const { events } = await ask('GET', `/sessions/${session}/events?after=0&limit=1000`)
       return events as WireEvent[]
     },
-    messages: async (session) => {
-      const { messages } = await ask('GET', `/sessions/${session}/messages?limit=100`)
-      return messages as Message[]
-    },
+    messages,
+    say: (session, text, more = { mode: 'queue' }) =>
+      ask('POST', `/sessions/${session}/inputs`, { parts: [{ type: 'text', text }], ...more }),
+    answers: async (session) =>
+      (await messages(session)).filter(({ role }) => role === 'assistant').map(textOf),
     close: async () => {
       await Promise.allSettled(agents.map((agent) => agent.close()))
       await server.close()

@@ -1,16 +1,17 @@
 import type { Page } from 'playwright-core'
 import { until } from '../../support/until.ts'
-import { readConversation, readReport, readShown, type Report, type Shown } from './read-page.ts'
+import { ReadPage } from './read-page.ts'
 
 const WITHIN_MS = 90_000
 
 /** One window of the chat, used as a person does: by what is written on it. */
-export class ChatPage {
+export class ChatPage extends ReadPage {
   readonly page: Page
   /** What went wrong in it. */
   readonly problems: string[] = []
 
   constructor(page: Page) {
+    super()
     this.page = page
     page.on('pageerror', (error) => this.problems.push(error.message))
   }
@@ -34,17 +35,8 @@ export class ChatPage {
     await box.press('Enter')
   }
 
-  /** All that is written in the conversation, message by message; drawings and marks of the page aside. */
-  messages(): Promise<Shown[]> {
-    return this.page.evaluate(readShown)
-  }
-
-  conversation(): Promise<string> {
-    return this.page.evaluate(readConversation)
-  }
-
-  report(): Promise<Report> {
-    return this.page.evaluate(readReport)
+  protected read<Result>(look: () => Result): Promise<Result> {
+    return this.page.evaluate(look)
   }
 
   /** The length of all that the assistant has said. */

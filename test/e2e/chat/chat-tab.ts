@@ -1,14 +1,15 @@
 import { until } from '../../support/until.ts'
 import type { RealTab, RealWindow } from '../../support/real-tabs.ts'
-import { readConversation, readReport, readShown, type Report, type Shown } from './read-page.ts'
+import { ReadPage } from './read-page.ts'
 
 const BYTES_PER_SECOND = 200_000 / 8
 
 /** The chat in a tab that is in front, behind or frozen as a person's is. */
-export class ChatTab {
+export class ChatTab extends ReadPage {
   readonly tab: RealTab
 
   private constructor(tab: RealTab) {
+    super()
     this.tab = tab
   }
 
@@ -54,16 +55,8 @@ export class ChatTab {
     })
   }
 
-  shown(): Promise<Shown[]> {
-    return this.tab.evaluate(readShown)
-  }
-
-  conversation(): Promise<string> {
-    return this.tab.evaluate(readConversation)
-  }
-
-  report(): Promise<Report> {
-    return this.tab.evaluate(readReport)
+  protected read<Result>(look: () => Result): Promise<Result> {
+    return this.tab.evaluate(look)
   }
 
   async #has(selector: string): Promise<void> {

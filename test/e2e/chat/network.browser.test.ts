@@ -4,9 +4,8 @@ import { FakeRandom } from '../../support/fake-random.ts'
 import { RealWindow } from '../../support/real-tabs.ts'
 import { pause, until } from '../../support/until.ts'
 import { useChatApp } from './chat-app.ts'
-import { ChatPage } from './chat-page.ts'
 import { ChatTab } from './chat-tab.ts'
-import type { Report } from './read-page.ts'
+import type { ReadPage } from './read-page.ts'
 import { runsOf, serverShows } from './server-words.ts'
 
 const QUESTION = 'Which night has the calmest sea?'
@@ -15,17 +14,11 @@ const WITHIN = { withinMs: 90_000 }
 /** `HELDLINE_LONG_RUN_MS=180000` freezes a tab for three minutes. */
 const FROZEN_MS = Number(process.env['HELDLINE_LONG_RUN_MS'] ?? 8000)
 
-/** A window or a tab. */
-interface Looked {
-  conversation(): Promise<string>
-  report(): Promise<Report>
-}
-
 describe('the chat on bad networks, in Chromium', () => {
   const stage = useChatApp({ pace: 80 })
   const { enter } = stage
 
-  const writes = async (chat: Looked, more: number): Promise<void> => {
+  const writes = async (chat: ReadPage, more: number): Promise<void> => {
     const { written } = await chat.report()
     await until(
       `${more} letters more are there`,
@@ -51,14 +44,12 @@ describe('the chat on bad networks, in Chromium', () => {
   const expectSame = async (
     session: string,
     prompts: number,
-    chats: readonly (Looked & (ChatPage | ChatTab))[],
+    chats: readonly ReadPage[],
   ): Promise<void> => {
     await allOver(session, prompts)
     const has = await serverShows(stage.app, session)
     for (const chat of chats) {
-      const show = (): Promise<unknown> =>
-        chat instanceof ChatPage ? chat.messages() : chat.shown()
-      await expect.poll(show, { timeout: 60_000 }).toEqual(has)
+      await expect.poll(() => chat.messages(), { timeout: 60_000 }).toEqual(has)
     }
     const words = await Promise.all(chats.map((chat) => chat.conversation()))
     expect(words).toEqual(chats.map(() => words[0]))
@@ -149,7 +140,7 @@ describe('the chat on bad networks, in Chromium', () => {
     ])
     for (const chat of [one, other]) {
       await chat.tab.front()
-      await until('it is there', async () => (await chat.shown()).length === prompts * 2, WITHIN)
+      await until('it is there', async () => (await chat.messages()).length === prompts * 2, WITHIN)
     }
     await expectSame(session, prompts, [other])
     await one.tab.front()

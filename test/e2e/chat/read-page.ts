@@ -1,4 +1,4 @@
-// What a window of the chat shows, read within it: each of these functions stands for itself.
+// What a window of the chat shows, read within it: each of the functions stands for itself.
 
 export interface Shown {
   readonly role: string
@@ -7,7 +7,7 @@ export interface Shown {
   readonly text: string
 }
 
-export function readShown(): Shown[] {
+function readShown(): Shown[] {
   return [...document.querySelectorAll<HTMLElement>('.message')].map((row) => ({
     role: row.dataset['role'] ?? '',
     status: row.dataset['status'] ?? '',
@@ -16,7 +16,7 @@ export function readShown(): Shown[] {
 }
 
 /** Everything of the conversation, tools and thoughts as well, to the letter. */
-export function readConversation(): string {
+function readConversation(): string {
   return document.querySelector('.messages')?.textContent ?? ''
 }
 
@@ -33,7 +33,7 @@ export interface Report {
   readonly alerts: string[]
 }
 
-export function readReport(): Report {
+function readReport(): Report {
   const count = (what: string): number =>
     Number(document.querySelector(`[data-what="${what}"]`)?.textContent ?? 0)
   const texts = (selector: string): string[] =>
@@ -45,5 +45,24 @@ export function readReport(): Report {
     line: document.querySelector<HTMLElement>('.pill.line')?.dataset['state'] ?? '',
     written: texts('[data-role="assistant"] .parts').join('').length,
     alerts: texts('[role="alert"], [data-status="failed"] .mark'),
+  }
+}
+
+/** A window or a tab with the chat, by what can be read in it. */
+export abstract class ReadPage {
+  /** Runs it within the page. */
+  protected abstract read<Result>(look: () => Result): Promise<Result>
+
+  /** All that is written in the conversation, message by message; drawings and marks of the page aside. */
+  messages(): Promise<Shown[]> {
+    return this.read(readShown)
+  }
+
+  conversation(): Promise<string> {
+    return this.read(readConversation)
+  }
+
+  report(): Promise<Report> {
+    return this.read(readReport)
   }
 }
