@@ -26,6 +26,10 @@ const MAX_BYTES = 4 * 1024 * 1024
 const DEFAULT_MESSAGES = 100
 const MAX_MESSAGES = 1000
 
+const VERSION = {
+  version:
+    '`6`: the client is of AI SDK 6, and is told the chunks alone that it knows. Default `7`.',
+}
 const STREAM = {
   about:
     'The answer as UI message chunks, one a server-sent event, from its first on; it ends with `[DONE]`.',
@@ -41,6 +45,7 @@ export function aiSdkRoutes(ports: Ports, limits: HttpLimits, streams: Streams):
       summary: 'Send a message, as the AI SDK does',
       description:
         'The last message becomes an input of the session `id`, and the answer is what its run says. The same message again starts nothing: it is answered by the same run.',
+      query: VERSION,
       body: { schema: chatBody, required: true, maxBytes: MAX_BYTES },
       answers: { 200: STREAM },
       errors: [
@@ -62,6 +67,7 @@ export function aiSdkRoutes(ports: Ports, limits: HttpLimits, streams: Streams):
       summary: 'Resume the answer that is being given',
       description: 'From its first chunk, and then as it goes on.',
       query: {
+        ...VERSION,
         last: '`true`: where nothing is being answered, the latest answer, over as it is; for who was cut off and comes back after its end.',
       },
       answers: { 200: STREAM, 204: { about: 'Nothing is being answered.' } },
@@ -110,6 +116,7 @@ async function send(
   streams: Streams,
 ): Promise<typeof STREAMED> {
   const body = call.object(chatBody)
+  const version = versionOf(call)
   demandRoom(ports, streams)
   const session = parseSessionId(body.id)
   if (session === null) {
@@ -119,7 +126,7 @@ async function send(
     )
   }
   const target = await ports.aiSdk.send(call.grant, session, requestOf(body))
-  return follow(call, reply, ports, streams, session, target)
+  return follow(call, reply, ports, streams, { session, target, version })
 }
 
 async function resume(
@@ -132,10 +139,26 @@ async function resume(
   if (last !== 'true' && last !== 'false') {
     throw new HeldlineError('invalid_request', 'unable to resume; last is true or false')
   }
+  const version = versionOf(call)
   demandRoom(ports, streams)
   const target = await ports.aiSdk.active(call.grant, call.session, last === 'true')
   if (target === null) return NO_CONTENT
-  return follow(call, reply, ports, streams, call.session, target)
+  return follow(call, reply, ports, streams, { session: call.session, target, version })
+}
+
+/** @throws HeldlineError `invalid_request` */
+function versionOf(call: Call): 6 | 7 {
+  const version = call.query().get('version') ?? '7'
+  if (version === '6') return 6
+  if (version === '7') return 7
+  throw new HeldlineError('invalid_request', 'unable to answer; version is 6 or 7')
+}
+
+/** What is told, and to whom. */
+interface Told {
+  readonly session: SessionId
+  readonly target: ChatTarget
+  readonly version: 6 | 7
 }
 
 async function follow(
@@ -143,13 +166,12 @@ async function follow(
   reply: FastifyReply,
   ports: Ports,
   streams: Streams,
-  session: SessionId,
-  target: ChatTarget,
+  { session, target, version }: Told,
 ): Promise<typeof STREAMED> {
   const stream = new ChunkStream(call, reply, ports)
   streams.add(stream)
   stream.onClose(() => streams.delete(stream))
-  await stream.begin(ports.aiSdk.response(session, target, stream))
+  await stream.begin(ports.aiSdk.response(session, target, stream, version))
   return STREAMED
 }
 

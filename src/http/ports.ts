@@ -128,7 +128,8 @@ export interface AiSdkFace {
    * @throws HeldlineError `forbidden`
    */
   active(grant: Grant, session: SessionId, last: boolean): Promise<ChatTarget | null>
-  response(session: SessionId, target: ChatTarget, stream: ChunkStream): ChunkSource
+  /** @param version of the AI SDK that reads the chunks: 6 is told those alone that it knows */
+  response(session: SessionId, target: ChatTarget, stream: ChunkStream, version: 6 | 7): ChunkSource
   /** @throws HeldlineError `session_not_found` */
   stop(grant: Grant, session: SessionId): Promise<object>
   /** @throws HeldlineError `session_not_found` */

@@ -11,6 +11,7 @@ import { RunAnswer, waitsForClient } from './answer.ts'
 import { askOf, goOnOf, type Ask, type GoOn } from './intent.ts'
 import { LOST_MS, type AiSdkPorts } from './ports.ts'
 import { ResponseStream, type ChunkSink, type Target } from './response-stream.ts'
+import type { AiSdkVersion } from './version.ts'
 
 /** The session that a chat id names. @throws HeldlineError `invalid_session_id` */
 export function sessionOf(chatId: string): SessionId {
@@ -74,9 +75,17 @@ export class AiSdkChat {
     return last && latest !== undefined ? { run: latest } : null
   }
 
-  /** @param sink where the chunks go, once it is open */
-  response(session: SessionId, target: Target, sink: ChunkSink): ResponseStream {
-    return new ResponseStream(session, target, this.#ports, sink)
+  /**
+   * @param sink where the chunks go, once it is open
+   * @param version of the AI SDK that reads them
+   */
+  response(
+    session: SessionId,
+    target: Target,
+    sink: ChunkSink,
+    version?: AiSdkVersion,
+  ): ResponseStream {
+    return new ResponseStream(session, target, this.#ports, sink, version)
   }
 
   /** Stops what `active` would tell: the runs that live; where none does, what this subject has waiting. [P-18.6] */

@@ -8,6 +8,7 @@ import { UiMessageTeller, type UiMessageChunk } from '../../protocol/formats/to-
 import type { SessionId } from '../../protocol/ids.ts'
 import { RunAnswer, waitsForClient } from './answer.ts'
 import { LOST_MS, type AiSdkPorts } from './ports.ts'
+import { chunkFor, type AiSdkVersion } from './version.ts'
 import { Watch } from './watch.ts'
 
 /** What is followed: the run, or the input that will have one. */
@@ -42,6 +43,7 @@ export class ResponseStream {
   readonly #session: SessionId
   readonly #ports: Ports
   readonly #sink: ChunkSink
+  readonly #version: AiSdkVersion
   readonly #teller: UiMessageTeller
   readonly #before: Message | null
   readonly #input: string | null
@@ -58,11 +60,18 @@ export class ResponseStream {
   /** While a run waits for an agent that takes it over. */
   #lost: Timer | null = null
 
-  constructor(session: SessionId, target: Target, ports: Ports, sink: ChunkSink) {
+  constructor(
+    session: SessionId,
+    target: Target,
+    ports: Ports,
+    sink: ChunkSink,
+    version: AiSdkVersion = 7,
+  ) {
     this.#session = session
     this.#ports = ports
     this.#sink = sink
-    this.#teller = new UiMessageTeller({ from: target.before ?? null })
+    this.#version = version
+    this.#teller = new UiMessageTeller({ from: target.before ?? null, resetStep: version !== 6 })
     this.#input = 'input' in target ? target.input : null
     // The run whose answer it is tells of it itself.
     this.#before = 'input' in target ? (target.before ?? null) : null
@@ -178,8 +187,9 @@ export class ResponseStream {
 
   #flush(): void {
     while (this.#pending.length > 0 && this.#sink.ready()) {
-      const chunk = this.#pending.shift()
-      if (chunk !== undefined) this.#sink.chunk(chunk)
+      const next = this.#pending.shift()
+      const chunk = next === undefined ? null : chunkFor(this.#version, next)
+      if (chunk !== null) this.#sink.chunk(chunk)
     }
     if (this.#state !== 'complete' || this.#pending.length > 0 || this.#told) return
     this.#told = true

@@ -458,6 +458,7 @@ describe('a request that is refused [P-18.8]', () => {
 
   test.for([
     ['GET', '/s1/stream?last=maybe', 'invalid_request'],
+    ['GET', '/s1/stream?version=8', 'invalid_request'],
     ['GET', '/s1/stream?after=1', 'unknown_field'],
     ['GET', '/a%2Fb/stream', 'invalid_session_id'],
     ['GET', '/s1/messages?limit=0', 'invalid_limit'],
