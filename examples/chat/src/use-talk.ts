@@ -51,17 +51,20 @@ export function useActions(
   useEffect(() => {
     latest.current = { chat, session }
   })
+  const { status } = chat
+  const { select: lookAt } = session.branch
+  useEffect(() => {
+    // What is asked is what one wants to look at; not before the chat has it, which would take what was there for what is.
+    if (status === 'submitted') lookAt(null)
+  }, [status, lookAt])
   return useMemo(() => {
     const chat = (): UseChatHelpers<UIMessage> => latest.current.chat
     const select = (message: string | null): void => latest.current.session.branch.select(message)
     return {
       edit(messageId, text) {
-        // What is asked anew is what one wants to look at.
-        select(null)
         void chat().sendMessage({ text, messageId })
       },
       again(messageId) {
-        select(null)
         void chat().regenerate({ messageId })
       },
       select,
