@@ -12,13 +12,16 @@ export interface AgentHealth {
   readonly run: string | null
 }
 
+/** What is needed of a run to know how its agent is. */
+export type Heard = Pick<Run, 'id' | 'status' | 'updatedAt'>
+
 export const IDLE: AgentHealth = { state: 'idle', since: null, run: null }
 
 /**
  * How the agent is, by the run that lives; of several, the one that was started last.
  * @param before what was told before, which knows since when
  */
-export function agentHealth(runs: readonly Run[], before: AgentHealth): AgentHealth {
+export function agentHealth(runs: readonly Heard[], before: AgentHealth): AgentHealth {
   const run = runs.findLast(({ status }) => !isOver(status)) ?? runs.at(-1)
   if (run === undefined) return IDLE
   const { id, status, updatedAt } = run

@@ -1,11 +1,8 @@
 /** One level deep: an array or object with the same things in it. */
 function keep<T>(before: T, next: T): T {
   if (!isObject(before) || !isObject(next)) return next
-  const fields = Object.entries(next)
-  const same =
-    fields.length === Object.keys(before).length &&
-    fields.every(([name, value]) => before[name] === value)
-  return same ? before : next
+  const names = Object.keys({ ...before, ...next })
+  return names.every((name) => before[name] === next[name]) ? before : next
 }
 
 /** The same for each field, and then for the whole. */

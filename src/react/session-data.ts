@@ -47,7 +47,7 @@ export interface SessionData {
 export type SessionHandle = SessionData & SessionActions
 
 export interface Sources {
-  readonly snapshot: SessionSnapshot | null
+  readonly snapshot: SessionSnapshot
   readonly connection: LinkState
   readonly error: ClientError | null
   /** What was selected here; `null`: nothing. */
@@ -87,8 +87,7 @@ export class Shown {
   /** @returns whether something changed */
   take({ snapshot, selected, ...more }: Sources): boolean {
     const before = this.data
-    const next = { ...before, ...(snapshot !== null && this.#of(snapshot, selected)), ...more }
-    const kept = keepFields(before, next)
+    const kept = keepFields(before, { ...this.#of(snapshot, selected), ...more })
     if (kept === before) return false
     this.data = kept
     return true

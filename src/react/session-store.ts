@@ -46,15 +46,13 @@ export class SessionStore {
 
   /** Bound. */
   readonly subscribe = (listener: () => void): (() => void) => {
-    // One function that listens twice is told twice, and leaves twice.
-    const own = (): void => listener()
-    this.#listeners.add(own)
+    this.#listeners.add(listener)
     clearTimeout(this.#linger)
     if (this.#session === null) this.#attach()
     // While nobody listened, nobody was told.
     else if (this.#listeners.size === 1) this.#refresh()
     return () => {
-      this.#listeners.delete(own)
+      this.#listeners.delete(listener)
       if (this.#listeners.size > 0) return
       clearTimeout(this.#linger)
       this.#linger = setTimeout(() => this.leave(), this.#holder.lingerMs)
@@ -97,8 +95,9 @@ export class SessionStore {
   }
 
   #refresh(): void {
-    const snapshot = this.#session?.getSnapshot() ?? null
-    const error = snapshot?.state === 'failed' ? this.#error : null
+    const snapshot = this.#session?.getSnapshot()
+    if (snapshot === undefined) return
+    const error = snapshot.state === 'failed' ? this.#error : null
     const connection = this.#holder.connection()
     if (!this.#shown.take({ snapshot, connection, error, selected: this.#selected })) return
     this.#handle = { ...this.#shown.data, ...this.#actions }

@@ -117,6 +117,58 @@ test('who comes back within the linger finds the attachment as it was, and every
   expect(traffic).toMatchObject({ sockets: 1, ops: ['attach'] })
 })
 
+test('who comes back within the linger stays, when it is over, too', async () => {
+  const [id, other] = [await room.newSession(), await room.newSession()]
+  const client = room.client()
+  const provided = (...ids: string[]) => (
+    <HeldlineProvider client={client} lingerMs={100}>
+      {ids.map((one) => (
+        <Reader key={one} id={one} />
+      ))}
+    </HeldlineProvider>
+  )
+  const page = await render(provided(id, other))
+  await until('there', () => page.text() === 'live:;live:;')
+  await page.render(provided())
+  await page.render(provided(id))
+  // Left later, so that the time of the first is over with its own.
+  await page.render(provided(id, other))
+  await page.render(provided(id))
+  await until('the other is left', () => client.session(other).state === 'detached')
+  expect(client.session(id).state).toBe('live')
+})
+
+test('a provider that is hidden and shown again at once keeps its client', async () => {
+  const [id, other] = [await room.newSession(), await room.newSession()]
+  const token = await room.token('ada')
+  const { WebSocket, traffic } = room.watched()
+  const page = await render(null)
+  const shown = (mode: 'visible' | 'hidden', ids: readonly string[]) =>
+    page.render(
+      <Activity mode={mode}>
+        {ids.map((one) => (
+          <HeldlineProvider
+            key={one}
+            url={room.url}
+            token={token}
+            WebSocket={WebSocket}
+            lingerMs={100}
+          >
+            <Reader id={one} />
+          </HeldlineProvider>
+        ))}
+      </Activity>,
+    )
+  await shown('visible', [id, other])
+  await until('live', () => page.text() === 'live:;live:;')
+  await shown('hidden', [id, other])
+  await shown('visible', [id])
+  await until('the other is closed', () => room.proxy.connections === 1)
+  await say(id, 'still')
+  await until('it goes on', () => page.text() === 'live:still;', { instead: page.text })
+  expect(traffic.sockets).toBe(2)
+})
+
 test('who comes back later attaches again, and sees what was there at once', async () => {
   const id = await room.newSession()
   await say(id, 'before')
@@ -207,17 +259,21 @@ test('the presence of a component is seen while it is there, and what changes of
   })
 })
 
-test('a session that is not there is shown as failed, with the reason', async () => {
+test('a session that is not there is shown as failed, with the reason; once it is there, that is gone', async () => {
+  const client = room.client()
   function Failing() {
     const { status, error } = useSession('react-nowhere')
     return `${status} ${error?.code ?? ''}`
   }
   const page = await render(
-    <HeldlineProvider client={room.client()}>
+    <HeldlineProvider client={client}>
       <Failing />
     </HeldlineProvider>,
   )
   await until('failed', () => page.text() === 'failed session_not_found', { instead: page.text })
+  await room.ask('PUT', '/sessions/react-nowhere', {})
+  client.session('react-nowhere').attach()
+  await until('there', () => page.text() === 'live ', { instead: page.text })
 })
 
 test('what is hidden for longer than the linger lets go of its socket, and what is shown again has a new one', async () => {

@@ -71,6 +71,11 @@ test('regenerate: another answer beside the first, which can be looked at again;
   expect(now().branch.siblings('answer-1')).toEqual(alternatives)
   await whole(() => now().branch.select('answer-2'))
   await shows('Hello', 'Answer 2')
+  await now().regenerate()
+  await shows('Hello', 'Answer 5')
+  await whole(() => now().branch.select('answer-2'))
+  await now().edit(now().messages[0]?.id ?? '', 'Good day')
+  await shows('Good day', 'Answer 6')
 })
 
 test('edit: another message in the place of what was said, answered by itself [P-16.5]', async () => {
@@ -136,6 +141,26 @@ test('interrupt stops the run that lives, and what is said waits for the next [P
   expect(now().runs[0]?.status).toBe('cancelled')
   answering(room, id)
   await shows('Wait!', 'Answer 1')
+})
+
+test('what interrupts goes on from where one looks, as what is sent does [P-16.5]', async () => {
+  const id = await room.newSession()
+  const { now, shows } = await page(id)
+  for (const [message, parent] of [
+    ['first', null],
+    ['second', null],
+  ]) {
+    const parts = [{ type: 'text', text: message }]
+    const data = { message, role: 'assistant', parent, parts }
+    await room.ask('POST', `/sessions/${id}/events`, { type: 'message.completed', data })
+  }
+  await shows('second')
+  await whole(() => now().branch.select('first'))
+  await shows('first')
+  await startRun(room, id)
+  await until('it lives', () => now().agent.state === 'thinking')
+  await now().interrupt('Wait!')
+  await shows('first', 'Wait!')
 })
 
 test('a question is answered, the state is set, and both are seen', async () => {
