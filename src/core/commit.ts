@@ -26,9 +26,9 @@ export type Decision<Result> =
 /** What the attempts so far have shown. */
 export interface Known {
   /** A name that is missing here is not known; `null` is known to be absent. */
-  readonly fields: Map<string, string | null>
-  readonly deadlines: Map<string, number | null>
-  readonly duplicates: Map<string, KnownId>
+  fields: ReadonlyMap<string, string | null>
+  deadlines: ReadonlyMap<string, number | null>
+  duplicates: ReadonlyMap<string, KnownId>
   /** Serials of the claimed seqs that were accepted before, in order. */
   replayed: readonly (number | null)[]
   epoch: Epoch | null
@@ -77,11 +77,14 @@ export async function run<Result>(
   )
 }
 
+/** Of most commits nothing is ever learnt: they share what is empty. */
+const NONE: ReadonlyMap<string, never> = new Map<string, never>()
+
 function nothingKnown(): Known {
   return {
-    fields: new Map(),
-    deadlines: new Map(),
-    duplicates: new Map(),
+    fields: NONE,
+    deadlines: NONE,
+    duplicates: NONE,
     replayed: [],
     epoch: null,
     exists: false,
@@ -96,7 +99,7 @@ async function readFields(
 ): Promise<void> {
   const fields = await store.fields(session, names)
   if (fields === null) throw sessionNotFound()
-  for (const [name, value] of fields) known.fields.set(name, value)
+  known.fields = new Map([...known.fields, ...fields])
 }
 
 function learn(known: Known, result: Exclude<CommitResult, Committed>): void {
@@ -129,11 +132,14 @@ function learn(known: Known, result: Exclude<CommitResult, Committed>): void {
       return
     case 'duplicate':
       known.epoch = result.epoch
-      for (const entry of result.known) known.duplicates.set(entry.id, entry)
+      known.duplicates = new Map([
+        ...known.duplicates,
+        ...result.known.map((entry) => [entry.id, entry] as const),
+      ])
       return
     case 'conflict':
-      for (const [name, value] of result.fields) known.fields.set(name, value)
-      for (const [name, at] of result.deadlines) known.deadlines.set(name, at)
+      known.fields = new Map([...known.fields, ...result.fields])
+      known.deadlines = new Map([...known.deadlines, ...result.deadlines])
   }
 }
 

@@ -194,19 +194,17 @@ function messageGuards(
   // That nobody has control is guessed in the same way.
   const equals = known.fields.get(FIELD.controller) ?? null
   const controller = parseController(equals)
-  const states = new MessageStates(known.fields)
-  let says = false
+  let states: MessageStates | null = null
   let extended: string | null = null
   for (const { draft } of entries) {
     const change = heard(draft, controller, by)
     // What goes on with a message that the event before went on with relies on nothing else than that one.
     if (change === null || (change.verb === 'extend' && change.id === extended)) continue
+    states ??= new MessageStates(known.fields)
     states.change(change)
-    says = true
     extended = change.verb === 'extend' ? change.id : null
   }
+  if (states === null) return { guards: [], writes: [] }
   const { guards, writes } = states.outcome()
-  return says
-    ? { guards: [...guards, { field: FIELD.controller, equals }], writes }
-    : { guards, writes }
+  return { guards: [...guards, { field: FIELD.controller, equals }], writes }
 }

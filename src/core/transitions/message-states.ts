@@ -45,10 +45,12 @@ export class MessageStates {
   }
 
   outcome(): { readonly guards: readonly Guard[]; readonly writes: readonly FieldWrite[] } {
-    const guards = [...this.#guards].map(([field, equals]) => ({ field, equals }))
-    const writes = [...this.#states]
-      .filter(([field, state]) => this.#guards.get(field) !== state)
-      .map(([field, value]) => ({ field, value }))
+    const guards: Guard[] = []
+    const writes: FieldWrite[] = []
+    for (const [field, equals] of this.#guards) guards.push({ field, equals })
+    for (const [field, value] of this.#states) {
+      if (this.#guards.get(field) !== value) writes.push({ field, value })
+    }
     return { guards, writes }
   }
 
