@@ -9,19 +9,22 @@ export function withOwn<Message extends UIMessage>(
   const last = messages.at(-1)
   const mine = own.find(({ id }) => id === last?.id)
   if (last?.role !== 'assistant' || mine === undefined) return messages
-  const done = new Map((mine.parts as readonly unknown[]).flatMap(doneCall))
+  /** The same parts, further on, by their calls. */
+  const done = new Map<unknown, Message['parts'][number]>()
+  for (const part of mine.parts) {
+    const { state, toolCallId } = fieldsOf(part)
+    if (DONE.has(state)) done.set(toolCallId, part)
+  }
   const parts = last.parts.map((part) => {
-    const known: unknown = part
-    const call = isChunk(known) && WAITS.has(known['state']) ? known['toolCallId'] : undefined
-    const further = done.get(call)
-    // The same part, further on.
-    return further === undefined ? part : (further as unknown as typeof part)
+    const { state, toolCallId } = fieldsOf(part)
+    return (WAITS.has(state) ? done.get(toolCallId) : undefined) ?? part
   })
   return [...messages.slice(0, -1), { ...last, parts }]
 }
 
-function doneCall(part: unknown): [unknown, Chunk][] {
-  return isChunk(part) && DONE.has(part['state']) ? [[part['toolCallId'], part]] : []
+/** Of whichever version and application the part is. */
+function fieldsOf(part: unknown): Chunk {
+  return isChunk(part) ? part : {}
 }
 
 const WAITS: ReadonlySet<unknown> = new Set(['input-available', 'approval-requested'])
