@@ -38,6 +38,8 @@ export class Feed implements Source {
   readonly #signalled = new Set<(payload: string) => void>()
   /** Batches made since the tail last grew, by the position that they follow. */
   readonly #batches = new Map<string, Batch>()
+  /** The one of them that was given last: most readers stand at one position, which is then one object. */
+  #given: { readonly after: Position; readonly batch: Batch } | null = null
   readonly #pages = new Map<number, Promise<Page | null>>()
   readonly #pageBatches = new WeakMap<Page, Batch>()
   readonly #recent: RecentBatches
@@ -108,11 +110,19 @@ export class Feed implements Source {
 
   held(position: Position): Batch | null {
     if (position.serial === this.head.serial) return null
+    if (this.#given?.after === position) return this.#given.batch
+    const batch = this.#made(position)
+    if (batch === null) return this.#recent.after(position)
+    this.#given = { after: position, batch }
+    return batch
+  }
+
+  #made(position: Position): Batch | null {
     const key = `${position.serial}.${position.tag}`
     const made = this.#batches.get(key)
     if (made !== undefined && made.reaches.epoch === position.epoch) return made
     const events = this.recent(position)
-    if (events === null) return this.#recent.after(position)
+    if (events === null) return null
     const batch = this.#batch(events, position)
     this.#batches.set(key, batch)
     return batch
@@ -166,9 +176,14 @@ export class Feed implements Source {
     return taken !== 'gap'
   }
 
+  #forgetBatches(): void {
+    this.#batches.clear()
+    this.#given = null
+  }
+
   /** What arrives within one turn of the event loop goes out as one frame. */
   #flushSoon(): void {
-    this.#batches.clear()
+    this.#forgetBatches()
     if (this.#flushing) return
     this.#flushing = true
     this.#ports.clock.defer(() => {
@@ -213,7 +228,7 @@ export class Feed implements Source {
 
   /** Every cursor asks the store about its own place, even one that stands where the tail does. */
   #lookAgain(): void {
-    this.#batches.clear()
+    this.#forgetBatches()
     this.#recent.clear()
     for (const cursor of this.#cursors) cursor.recheck()
   }
