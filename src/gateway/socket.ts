@@ -4,6 +4,7 @@ import { Connection, type ConnectionPorts } from '../core/connection.ts'
 import type { Grant } from '../core/access.ts'
 import type { Frame } from '../core/frame.ts'
 import type { Transport } from '../core/outbox.ts'
+import { atEndOfTurn } from './end-of-turn.ts'
 import { frameBytes } from './frame-bytes.ts'
 import { GOING_DOWN, type Held } from './held.ts'
 import { Pulse } from './pulse.ts'
@@ -63,7 +64,7 @@ export class Socket implements Transport, Held {
     if (!this.#corked) {
       this.#corked = true
       this.#raw.cork()
-      process.nextTick(this.#uncork)
+      atEndOfTurn(this.#uncork)
     }
     const bytes = frameBytes(frame)
     this.#raw.write(bytes)
