@@ -91,11 +91,20 @@ class ChatSocket implements Visitor {
 
   async #begin(frame: Exclude<ChatFrame, { type: 'abort' }>): Promise<void> {
     const { requestId } = frame
-    const request = new SocketRequest({
+    const isOpen = (): boolean => this.#requests.get(requestId) === request
+    const end = (last: object): void => {
+      if (!isOpen()) return
+      this.#requests.delete(requestId)
+      request.close()
+      this.#send({ ...last, requestId })
+    }
+    // What its client has left is nobody's: its id may be in use again.
+    const fail = (error: HeldlineError): void => this.#refuse(error, isOpen, end)
+    const request: SocketRequest = new SocketRequest({
       ready: () => this.#outbox.ready(),
       chunk: (chunk, sequence) => this.#send({ type: 'chunk', requestId, sequence, chunk }),
-      end: () => this.#end(requestId, { type: 'end', requestId }),
-      fail: (error) => this.#refuse(requestId, error),
+      end: () => end({ type: 'end' }),
+      fail,
       cut: () => this.#line.close(1012, 'resume: the answer was begun anew'),
     })
     this.#requests.set(requestId, request)
@@ -105,14 +114,14 @@ class ChatSocket implements Visitor {
       const target = isSend
         ? await this.#chat.send(this.#grant, session, requestOf(frame))
         : await this.#chat.active(this.#grant, session, frame.body['last'] === true)
-      if (target === null) return this.#end(requestId, { type: 'no-active', requestId })
+      if (target === null) return end({ type: 'no-active' })
       const cancel = () => this.#chat.cancel(this.#grant, session, request.target ?? target)
       request.found(target, () => this.#settle(cancel()))
       if (request.closed) return
       if (!isSend) this.#send({ type: 'start', requestId })
       await request.follow(this.#chat.response(session, target, request))
     } catch (error) {
-      this.#refuse(requestId, expected(error))
+      fail(expected(error))
     }
   }
 
@@ -129,20 +138,13 @@ class ChatSocket implements Visitor {
     cancelled.catch((error: unknown) => this.#ports.log.warn('ai_sdk.cancel_failed', { error }))
   }
 
-  #refuse(requestId: string, error: HeldlineError): void {
+  #refuse(error: HeldlineError, isOpen: () => boolean, end: (last: object) => void): void {
     if (error.code === 'internal') this.#ports.log.error('ai_sdk.request_failed', { error })
+    if (!isOpen()) return
     const { retryable } = errorRow(error.code)
     const mayResume = retryable || error.code === 'internal'
     if (mayResume) return this.#line.close(error.code === 'draining' ? 1012 : 1013, error.code)
-    this.#end(requestId, { type: 'error', requestId, errorText: error.message })
-  }
-
-  #end(requestId: string, frame: object): void {
-    const request = this.#requests.get(requestId)
-    if (request === undefined) return
-    this.#requests.delete(requestId)
-    request.close()
-    this.#send(frame)
+    end({ type: 'error', errorText: error.message })
   }
 
   #send(frame: object): void {
