@@ -69,8 +69,7 @@ export function actionsOf({ session, data, select }: ActionPorts): SessionAction
     interrupt: (content, options) =>
       session().interrupt(content, { ...(content !== undefined && end()), ...options }),
     async cancel(target) {
-      const targets =
-        target === undefined ? data().activeRuns.map(({ id }) => ({ run: id })) : [target]
+      const targets = target ? [target] : data().activeRuns.map(({ id }) => ({ run: id }))
       const answers = await Promise.all(targets.map((one) => session().cancel(one)))
       return answers.some(({ cancelled }) => cancelled)
     },

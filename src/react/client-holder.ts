@@ -13,7 +13,8 @@ export class ClientHolder {
   readonly lingerMs: number
   readonly #make: () => Client
   readonly #own: boolean
-  readonly #stores = new Map<string, SessionStore>()
+  /** For as long as a component has it, or it is attached: a page may see, and a server render, any number of sessions. */
+  readonly #stores = new Map<string, WeakRef<SessionStore>>()
   #client: Client | null = null
   #holds = 0
   #linger: ReturnType<typeof setTimeout> | undefined
@@ -37,8 +38,10 @@ export class ClientHolder {
     this.client().on('state', listener)
 
   store(id: string): SessionStore {
-    const store = this.#stores.get(id) ?? new SessionStore(id, this)
-    this.#stores.set(id, store)
+    const known = this.#stores.get(id)?.deref()
+    if (known !== undefined) return known
+    const store = new SessionStore(id, this)
+    this.#stores.set(id, new WeakRef(store))
     return store
   }
 
@@ -53,7 +56,7 @@ export class ClientHolder {
   }
 
   #close(): void {
-    for (const store of this.#stores.values()) store.leave()
+    for (const store of this.#stores.values()) store.deref()?.leave()
     this.#client?.close()
     this.#client = null
   }

@@ -7,7 +7,10 @@ import type { SessionData, SessionHandle } from './session-data.ts'
 import type { SessionStore } from './session-store.ts'
 
 export interface UseSessionOptions {
-  /** To be seen by others for as long as a component is there; `true`: as this tab, with nothing more to say. What changes of it is told. */
+  /**
+   * To be seen by others, until the session is left for good; `true`: as this tab, with nothing more to say. What changes of it is told, but that nobody
+   * wishes it any more is not: the client's session keeps it.
+   */
   readonly presence?: boolean | PresenceRequest
 }
 

@@ -37,6 +37,6 @@ export function HeldlineProvider(props: HeldlineProviderProps): ReactNode {
 /** @throws Error outside of a provider */
 export function useHolder(): ClientHolder {
   const holder = useContext(Context)
-  if (holder === null) throw new Error('there is no <HeldlineProvider> above')
+  if (!holder) throw new Error('no <HeldlineProvider> above')
   return holder
 }

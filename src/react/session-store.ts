@@ -59,14 +59,14 @@ export class SessionStore {
     }
   }
 
-  /** How this tab is seen, for as long as somebody listens. */
+  /** How this tab is seen, whenever the session is attached. */
   present(wish: PresenceRequest): void {
     this.#wish = wish
     // A session keeps what it is not told of; here, what is not said is not wished any more.
     void this.#session?.presence({ status: undefined, data: undefined, ...wish })
   }
 
-  /** Detaches. What was seen last stays, for whoever comes back. */
+  /** Detaches. What was seen last stays with whoever has this, and with the client's session. */
   leave(): void {
     clearTimeout(this.#linger)
     for (const stop of this.#unlisten.splice(0)) stop()
