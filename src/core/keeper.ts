@@ -128,6 +128,14 @@ export class Keeper {
     }
   }
 
+  /** Lets go of what this node holds of a session that was removed. Other nodes let go of it in time, as of whatever is not used. */
+  forget(session: SessionId): void {
+    this.#waiting.delete(session)
+    this.#sizes.delete(session)
+    this.#calm.delete(session)
+    this.#ports.views.forget(session)
+  }
+
   close(): void {
     this.#closed = true
     this.#waiting.clear()
@@ -180,7 +188,7 @@ export class Keeper {
       })
     } else if (closed !== null) {
       await store.remove(session, { deadline, at })
-      this.#ports.views.forget(session)
+      this.forget(session)
     } else {
       const writes = [{ field: FIELD.closed, value: CLOSED.expiring }]
       const all = [...guards, { field: FIELD.closed, equals: closed }]

@@ -79,7 +79,9 @@ export class Sessions {
   }
 
   async remove(session: SessionId): Promise<void> {
-    if (!(await this.#ports.store.remove(session))) throw sessionNotFound()
+    const { store, keeper } = this.#ports
+    if (!(await store.remove(session))) throw sessionNotFound()
+    keeper.forget(session)
   }
 
   append(request: AppendRequest): Promise<Appended> {

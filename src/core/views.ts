@@ -13,6 +13,9 @@ import { SnapshotFrames } from './snapshot-frames.ts'
 import { loadSnapshot, saveSnapshot, storedHeader, type StoredHeader } from './snapshots.ts'
 import type { Page, Store, StoredEvent } from './store.ts'
 
+/** What a view takes that holds next to nothing: objects and tables. */
+const VIEW_BYTES = 2048
+
 /** How often another node may save and trim in the middle of a fold. */
 const MAX_ATTEMPTS = 5
 
@@ -121,7 +124,7 @@ export class Views {
       const stored = await loadSnapshot(this.#store, session)
       const view = stored?.view ?? (await this.#atFloor(session))
       if (view === null) continue
-      const size = sizeOf(view)
+      const size = VIEW_BYTES + sizeOf(view)
       const bytes = await this.#follow(session, view, stored?.ahead ?? null)
       if (bytes !== null) return this.#keep(session, view, size + bytes)
     }

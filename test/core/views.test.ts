@@ -57,7 +57,7 @@ describe('the views that a node keeps', () => {
   })
 
   test('those that were not used for longest are let go when together they are too large', async () => {
-    const { node, reads } = await talkative(12_000)
+    const { node, reads } = await talkative(16_000)
     for (const session of ids) await node.views.at(session)
     reads.length = 0
     await node.views.at('d' as SessionId)
@@ -74,6 +74,20 @@ describe('the views that a node keeps', () => {
     )
     expect(new Set(views).size).toBe(1)
     expect(reads).toEqual(['a:0'])
+  })
+
+  test('one of a session that is removed is let go at once', async () => {
+    const { node } = await talkative(1e9)
+    const [a] = ids as [SessionId]
+    const drafts = [
+      drafted('message.started', { message: 'm', role: 'assistant' }),
+      drafted('message.delta', { message: 'm', text: 'words' }),
+    ]
+    await node.sessions.append({ session: a, drafts, by: BY })
+    await node.views.at(a)
+    expect(node.views.lastTextLength(a)).toBe(5)
+    await node.sessions.remove(a)
+    expect(node.views.lastTextLength(a)).toBe(0)
   })
 
   test('one of a session that is gone is not found; one made again is of the new log', async () => {
