@@ -30,8 +30,12 @@ export function askAgain(
 ): Ask {
   const { last, known, before, parts } = about
   if (last.role === 'assistant') return goOn(last, known, view, kit)
-  if (known !== undefined && trigger === 'regenerate-message')
-    return again(messageId, known, view, kit)
+  if (known !== undefined && trigger === 'regenerate-message') {
+    // Under the id of a message that was edited, the chat may show what it was before.
+    const first = view.messages.get(last.id)
+    const question = first !== undefined && isSame(first.parts, parts) ? first : known
+    return again(messageId, question, view, kit)
+  }
   if (known === undefined || messageId !== last.id)
     return kit.promptOf(last.id, parts, elsewhere(before, view))
   const id = editOf(known, parts, view, kit)
@@ -119,10 +123,13 @@ function attemptOf(name: string, view: View, { isOver }: Kit): string {
 
 /** Other words in the place of a message: an id of their own, the same for the same words until they are answered. */
 function editOf({ id, parts }: Message, now: readonly Part[], view: View, kit: Kit): string {
-  const text = JSON.stringify(now)
-  return JSON.stringify(parts) === text && !isAnswered(id, view)
+  return isSame(parts, now) && !isAnswered(id, view)
     ? id
-    : attemptOf(`${id.replace(/~e[a-z0-9]+$/, '')}~e${hash(text)}`, view, kit)
+    : attemptOf(`${id.replace(/~e[a-z0-9]+$/, '')}~e${hash(JSON.stringify(now))}`, view, kit)
+}
+
+function isSame(some: readonly Part[], others: readonly Part[]): boolean {
+  return JSON.stringify(some) === JSON.stringify(others)
 }
 
 function isAnswered(id: string, view: View): boolean {

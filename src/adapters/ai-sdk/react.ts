@@ -10,7 +10,7 @@ export interface ObservedChat<Message extends UIMessage> {
   readonly id: string
   readonly status: 'submitted' | 'streaming' | 'ready' | 'error'
   readonly messages: Message[]
-  readonly setMessages: (messages: Message[]) => void
+  readonly setMessages: (change: (messages: Message[]) => Message[]) => void
 }
 
 export interface ObserverOptions<Message extends UIMessage> extends ObserveOptions {
@@ -32,8 +32,13 @@ export function useObserver<Message extends UIMessage>({
   const show = useRef(() => {
     const { status, messages, setMessages } = latest.current
     if (seen.current === null || (status !== 'ready' && status !== 'error')) return
-    setMessages(withOwn(seen.current, messages))
-    seen.current = null
+    setMessages((now) => {
+      // Something was asked that is not drawn yet, nor its status: it is looked at again when it is.
+      if (seen.current === null || now !== messages) return now
+      const shown = withOwn(seen.current, now)
+      seen.current = null
+      return shown
+    })
   })
   useEffect(() => {
     latest.current = chat

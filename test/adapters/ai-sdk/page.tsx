@@ -1,7 +1,7 @@
 import { useChat as useChat7 } from '@ai-sdk/react'
 import { useChat as useChat6 } from '@ai-sdk/react-v6'
 import type { UIMessage } from 'ai'
-import { StrictMode } from 'react'
+import { StrictMode, useState } from 'react'
 import { useObserver } from '../../../src/adapters/ai-sdk/react.ts'
 import type { SessionChatTransport } from '../../../src/adapters/ai-sdk/index.ts'
 import { render } from '../../react/support/render.ts'
@@ -30,6 +30,7 @@ export async function openPage(
   { strict = false, messages = [], observe = true, more = {} }: PageOptions = {},
 ) {
   let chat: Chat | undefined
+  let look = (_branch: string | null): void => undefined
   const errors: Error[] = []
   function Page() {
     chat = useChat({
@@ -40,7 +41,9 @@ export async function openPage(
       onError: (error) => errors.push(error),
       ...more,
     })
-    return observe ? <Observer chat={chat} transport={transport} /> : null
+    const [branch, setBranch] = useState<string | null>(null)
+    look = setBranch
+    return observe ? <Observer chat={chat} transport={transport} branch={branch} /> : null
   }
   const page = await render(
     strict ? (
@@ -59,6 +62,8 @@ export async function openPage(
     errors,
     now,
     unmount: () => page.unmount(),
+    /** Looks at the path that leads to this message. */
+    look: (branch: string | null) => look(branch),
     /** What is said, message by message. */
     said: () => now().messages.map(textOf),
     async shows(...expected: readonly string[]) {
@@ -79,11 +84,13 @@ export async function openPage(
 function Observer({
   chat,
   transport,
+  branch,
 }: {
   readonly chat: Chat
   readonly transport: SessionChatTransport
+  readonly branch: string | null
 }) {
-  useObserver({ chat, transport })
+  useObserver({ chat, transport, branch })
   return null
 }
 

@@ -252,6 +252,40 @@ describe.each(HOOKS)('useChat of %s over a session [S3-10] [S4-09]', (_name, ver
     },
   )
 
+  test(
+    'what is asked in the moment in which a page looks at another branch stays in the chat, and is answered',
+    within,
+    async () => {
+      const id = await house.newSession()
+      const answers: string[] = []
+      house.agent(id, (run) => {
+        answers.push(`answer ${answers.length + 1}`)
+        return run.text(answers.at(-1) ?? '')
+      })
+      const page = await openPage(useChat, id, house.transport({ version }))
+      await page.is('ready')
+      await page.now().sendMessage({ text: 'One' })
+      await page.shows('One', 'answer 1')
+      const answer = page.now().messages[1]?.id ?? ''
+      await page.now().regenerate()
+      await page.shows('One', 'answer 2')
+      page.look(answer)
+      await page.shows('One', 'answer 1')
+      const first = page.now().messages[0]?.id ?? ''
+      page.look(null)
+      await page.now().sendMessage({ text: 'Other', messageId: first })
+      await page.shows('Other', 'answer 3')
+      page.look(answer)
+      await page.shows('One', 'answer 1')
+      page.look(null)
+      console.log('REGEN')
+      await page.now().regenerate({ messageId: answer })
+      await page.is('ready')
+      await page.shows('One', 'answer 4')
+      expect(page.errors).toEqual([])
+    },
+  )
+
   test('an agent that fails is an error of the chat, which goes on', within, async () => {
     const id = await house.newSession()
     let answers = 0
