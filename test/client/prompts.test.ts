@@ -146,7 +146,7 @@ describe('a stop is never a stop of something else', () => {
     await ask('POST', `/sessions/${id}/runs/r1/finish`, {}, epoch)
     await running(session, id, 'r2')
     state.away = false
-    expect(await stopping).toEqual({ input: 'stop', outcome: 'too_late' })
+    expect(await stopping).toEqual({ input: 'stop', outcome: 'too_late', last: expect.any(Number) })
     expect(session.runs.map((run) => [run.id, run.status])).toEqual([
       ['r1', 'finished'],
       ['r2', 'thinking'],
