@@ -101,7 +101,8 @@ export const nats: Dialect = {
     if (text.startsWith('HMSG ')) return answerStatus(reader, text)
     if (!text.startsWith('MSG made.')) return undefined
     if (text.includes('"error"')) return reader.fail(new Error(`the server says ${text}`))
-    return reader.begin(reader.options.after ?? 0)
+    // The first events may come before the answer.
+    return reader.begin(Math.max(reader.last, reader.options.after ?? 0))
   },
 }
 

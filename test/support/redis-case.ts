@@ -84,10 +84,14 @@ export async function hearsFrom(
     signals.send(session, text)
     expect(heard.at(-1)).toEqual({ kind: 'signal', payload: text })
   })
-  const { last } = await commit(store, { session, events: events(1) })
-  // A signal that was sent once more may come behind it.
-  const committed = expect.objectContaining({ kind: 'committed', last })
-  await eventually(() => expect(heard).toContainEqual(committed))
+  const hears = async (): Promise<void> => {
+    const { last } = await commit(store, { session, events: events(1) })
+    // A signal that was sent once more may come behind it.
+    const committed = expect.objectContaining({ kind: 'committed', last })
+    await eventually(() => expect(heard).toContainEqual(committed))
+  }
+  // One wake-up may be lost: where the subscription follows its slot to another node just then.
+  await hears().catch(hears)
 }
 
 export const codeOf = (error: unknown): string =>
