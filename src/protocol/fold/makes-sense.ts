@@ -38,7 +38,7 @@ const SHAPES: Readonly<Record<string, Check>> = {
   'effect.reserved': shape('effect run tool~'),
   'effect.unknown': shape('effect run'),
   'effect.done': shape('effect'),
-  'effect.retried': shape('effect'),
+  'effect.retried': shape('effect run'),
   control: shape('subject'),
   'control.taken': shape('subject kind member~'),
   delivery: shape('delivery'),

@@ -278,7 +278,6 @@ describe.each(HOOKS)('useChat of %s over a session [S3-10] [S4-09]', (_name, ver
       page.look(answer)
       await page.shows('One', 'answer 1')
       page.look(null)
-      console.log('REGEN')
       await page.now().regenerate({ messageId: answer })
       await page.is('ready')
       await page.shows('One', 'answer 4')
