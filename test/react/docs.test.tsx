@@ -14,31 +14,38 @@ const docs = readPage('docs/react.md')
 const click = (element: Element | null | undefined): Promise<void> =>
   whole(() => element?.dispatchEvent(new MouseEvent('click', { bubbles: true })))
 
-test('the first example: what is said is there, is answered, and who is there is seen', async () => {
-  vi.stubGlobal('WebSocket', Socket)
-  vi.stubGlobal('fetchTokenFromYourBackend', () => room.token('ada'))
-  const id = await room.newSession()
-  const { App } = await importExample<{ readonly App: ComponentType }>(docs, 'chat', (text) =>
-    text.replace('http://127.0.0.1:4400', room.url).replace('chat-1', id),
-  )
-  const page = await render(<App />)
-  await until('there', () => page.text() === '1 here, the agent is idle', {
-    instead: () => page.text(),
-  })
-  const { container } = page
-  const field = container.querySelector('input')
-  if (field === null) throw new Error('there is no field')
-  field.value = 'Hello'
-  await whole(() => container.querySelector('form')?.requestSubmit())
-  await until('said', () => container.querySelector('p')?.textContent === 'Hello')
-  answering(room, id)
-  await until('answered', () => container.querySelectorAll('p')[1]?.textContent === 'Answer 1')
+test(
+  'the first example: what is said is there, is answered, and who is there is seen',
+  { timeout: 120_000 },
+  async () => {
+    vi.stubGlobal('WebSocket', Socket)
+    vi.stubGlobal('fetchTokenFromYourBackend', () => room.token('ada'))
+    const id = await room.newSession()
+    const { App } = await importExample<{ readonly App: ComponentType }>(docs, 'chat', (text) =>
+      text.replace('http://127.0.0.1:4400', room.url).replace('chat-1', id),
+    )
+    const page = await render(<App />)
+    const { container } = page
+    const instead = (): string => container.innerHTML
+    await until('there', () => page.text() === '1 here, the agent is idle', { instead })
+    const field = container.querySelector('input')
+    if (field === null) throw new Error('there is no field')
+    field.value = 'Hello'
+    await whole(() => container.querySelector('form')?.requestSubmit())
+    await until('said', () => container.querySelector('p')?.textContent === 'Hello', { instead })
+    answering(room, id)
+    await until('answered', () => container.querySelectorAll('p')[1]?.textContent === 'Answer 1', {
+      instead,
+    })
+    // Else it would be the run before that works, and is stopped.
+  await until('that is over', () => page.text().includes('idle'), { instead })
   await room.ask('POST', `/sessions/${id}/runs`, { run: 'r' })
-  await until('it works', () => page.text().includes('thinking'))
-  await click(container.querySelector('button'))
-  await until('stopped', () => page.text().includes('idle'))
-  expect(container.querySelector('button')).toBeNull()
-})
+    await until('it works', () => page.text().includes('thinking'), { instead })
+    await click(container.querySelector('button'))
+    await until('stopped', () => page.text().includes('idle'), { instead })
+    expect(container.querySelector('button')).toBeNull()
+  },
+)
 
 test('the arrows: from one answer to the other and back', async () => {
   const id = await room.newSession()
