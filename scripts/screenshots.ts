@@ -63,6 +63,8 @@ try {
   await ana.agent('idle')
   await ben.say('Book the two cabins on the night ferry')
   await ana.agent('waiting')
+  // The state is there before what is asked.
+  await ana.page.getByRole('button', { name: 'Yes, do it' }).waitFor()
   await shoot(ana.page, 'question')
   await ana.page.getByRole('button', { name: 'No', exact: true }).click()
   await ana.agent('idle')
