@@ -38,8 +38,8 @@ test(
       instead,
     })
     // Else it would be the run before that works, and is stopped.
-  await until('that is over', () => page.text().includes('idle'), { instead })
-  await room.ask('POST', `/sessions/${id}/runs`, { run: 'r' })
+    await until('that is over', () => page.text().includes('idle'), { instead })
+    await room.ask('POST', `/sessions/${id}/runs`, { run: 'r' })
     await until('it works', () => page.text().includes('thinking'), { instead })
     await click(container.querySelector('button'))
     await until('stopped', () => page.text().includes('idle'), { instead })
