@@ -1,24 +1,18 @@
-import {
-  AbstractChat,
-  type ChatState,
-  type ChatStatus,
-  type ChatTransport,
-  type UIMessage,
-} from 'ai'
+import { AbstractChat, type ChatStatus, type ChatTransport, type UIMessage } from 'ai'
 import { createAgent, type Agent, type Run } from '../../../src/agent/index.ts'
 import { until } from '../../support/until.ts'
 
-/** What `useChat` keeps in React, without React. */
-class State implements ChatState<UIMessage> {
+/** What `useChat` keeps in React, without React; of AI SDK 7 as of 6. */
+export class State<Message extends object = UIMessage> {
   status: ChatStatus = 'ready'
   error: Error | undefined
-  messages: UIMessage[]
+  messages: Message[]
 
-  constructor(messages: UIMessage[]) {
+  constructor(messages: Message[]) {
     this.messages = messages
   }
 
-  pushMessage = (message: UIMessage): void => {
+  pushMessage = (message: Message): void => {
     this.messages = [...this.messages, message]
   }
 
@@ -26,7 +20,7 @@ class State implements ChatState<UIMessage> {
     this.messages = this.messages.slice(0, -1)
   }
 
-  replaceMessage = (index: number, message: UIMessage): void => {
+  replaceMessage = (index: number, message: Message): void => {
     this.messages = this.messages.with(index, structuredClone(message))
   }
 

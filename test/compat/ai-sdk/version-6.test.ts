@@ -3,8 +3,6 @@ import {
   AbstractChat,
   DefaultChatTransport,
   uiMessageChunkSchema,
-  type ChatState,
-  type ChatStatus,
   type UIMessage,
 } from '../../../node_modules/@ai-sdk/react-v6/node_modules/ai/dist/index.mjs'
 import type { Run } from '../../../src/agent/index.ts'
@@ -12,7 +10,7 @@ import { chunkFor } from '../../../src/compat/ai-sdk/version.ts'
 import { startLocalServer, type LocalServer } from '../../support/local-server.ts'
 import { startProxy, type TcpProxy } from '../../support/tcp-proxy.ts'
 import { until } from '../../support/until.ts'
-import { apiOf, serveSession, type Serving } from './kit.ts'
+import { apiOf, serveSession, State, type Serving } from './kit.ts'
 
 let server: LocalServer
 let proxy: TcpProxy
@@ -32,27 +30,6 @@ afterAll(async () => {
   expect(server.errors).toEqual([])
 })
 
-/** What `useChat` of AI SDK 6 keeps in React, without React. */
-class State implements ChatState<UIMessage> {
-  status: ChatStatus = 'ready'
-  error: Error | undefined
-  messages: UIMessage[] = []
-
-  pushMessage = (message: UIMessage): void => {
-    this.messages = [...this.messages, message]
-  }
-
-  popMessage = (): void => {
-    this.messages = this.messages.slice(0, -1)
-  }
-
-  replaceMessage = (index: number, message: UIMessage): void => {
-    this.messages = this.messages.with(index, structuredClone(message))
-  }
-
-  snapshot = <T>(value: T): T => structuredClone(value)
-}
-
 class Chat extends AbstractChat<UIMessage> {
   readonly errors: Error[] = []
 
@@ -62,7 +39,7 @@ class Chat extends AbstractChat<UIMessage> {
     const headers = { authorization: `Bearer ${server.key}` }
     super({
       id,
-      state: new State(),
+      state: new State<UIMessage>([]),
       transport: new DefaultChatTransport({ api, headers }),
       onError: (error) => errors.push(error),
     })
