@@ -2,6 +2,7 @@ import { useChat } from '@ai-sdk/react'
 import { useObserver } from 'heldline/ai-sdk/react'
 import { useSession, type SessionHandle } from 'heldline/react'
 import { useRef, useState } from 'react'
+import { useStickToBottom } from 'use-stick-to-bottom'
 import { announce } from './announce.ts'
 import { Away } from './away.tsx'
 import { BreakIt } from './break-it.tsx'
@@ -15,8 +16,8 @@ import { overBecause } from './over.ts'
 import { Floor, Queue } from './panel.tsx'
 import { Faces } from './people.tsx'
 import { QuestionCard } from './question.tsx'
+import { Scroller } from './scroller.tsx'
 import { Share } from './share.tsx'
-import { useStickToEnd } from './stick-to-end.ts'
 import { Unsent } from './unsent.tsx'
 import { useActions, useReadMarker, useTold, useUnsent } from './use-talk.ts'
 import { useTrouble } from './use-trouble.ts'
@@ -65,7 +66,8 @@ function Talk({ room, onAway, onLeave }: Props & { readonly onAway: () => void }
   const running = session.activeRuns.length > 0
   const told = useTold(session)
   const actions = useActions(chat, session)
-  const box = useStickToEnd<HTMLDivElement>(chat.messages)
+  // The end is kept in view while it grows, unless one has scrolled up to read.
+  const end = useStickToBottom({ initial: 'instant', resize: 'instant' })
   const [open, setOpen] = useState(false)
   const toggle = useRef<HTMLButtonElement>(null)
   const closePanel = (): void => {
@@ -83,6 +85,8 @@ function Talk({ room, onAway, onLeave }: Props & { readonly onAway: () => void }
 
   /** What is not kept until it has arrived says whether it did; what is, shows it. */
   const send = (text: string, way: Way): Promise<boolean> | null => {
+    // What one says oneself, one wants to see.
+    void end.scrollToBottom()
     if (!controlling && way === 'interrupt')
       return attempt('It was not interrupted', () => interrupt(session, text))
     if (controlling) void session.session().send(text, { role: 'assistant' })
@@ -126,7 +130,7 @@ function Talk({ room, onAway, onLeave }: Props & { readonly onAway: () => void }
         </button>
       </header>
       <main className="talk">
-        <div className="scroll" ref={box}>
+        <Scroller end={end} asked={session.questions.some(({ status }) => status === 'open')}>
           {chat.messages.length === 0 && <Empty onAsk={(text) => void send(text, 'ask')} />}
           <ol className="messages" aria-label="The conversation">
             {chat.messages.map((message) => {
@@ -166,7 +170,7 @@ function Talk({ room, onAway, onLeave }: Props & { readonly onAway: () => void }
                 </p>
               ),
           )}
-        </div>
+        </Scroller>
         <Composer
           running={running}
           controlling={controlling}

@@ -37,6 +37,11 @@ export const Right = () => (
     <path d="m8 5 5 5-5 5" className="stroke" />
   </Icon>
 )
+export const Down = () => (
+  <Icon>
+    <path d="m5 8 5 5 5-5" className="stroke" />
+  </Icon>
+)
 export const Again = () => (
   <Icon>
     <path d="M15.5 10a5.5 5.5 0 1 1-1.7-4M14 2.5V6h-3.5" className="stroke" />

@@ -1,3 +1,4 @@
+import type { Locator } from 'playwright-core'
 import { describe, expect, test } from 'vitest'
 import { until } from '../../support/until.ts'
 import { useChatApp } from './chat-app.ts'
@@ -59,6 +60,39 @@ describe('the chat, in Chromium', () => {
     await ends(ben, 'would not have paid again.')
     expect(await ana.page.getByRole('button', { name: 'Yes, do it' }).count()).toBe(0)
     expect(await ben.page.locator('.by').first().textContent()).toBe('Ana')
+  }, 120_000)
+
+  test('what others say and what the agent asks is in view at once; who has scrolled up stays there, is told what waits at the end, and gets back to it', async () => {
+    const ana = await enter('Ana')
+    const ben = await enter('Ben', ana.session)
+    await ana.page.setViewportSize({ width: 700, height: 420 })
+    const yes = ana.page.getByRole('button', { name: 'Yes, do it' })
+    const inView = (locator: Locator): Promise<void> =>
+      until('it is in view', async () => {
+        const box = await ana.page.locator('.scroll').boundingBox()
+        const it = (await locator.isVisible()) ? await locator.boundingBox() : null
+        return (
+          box !== null && it !== null && it.y >= box.y && it.y + it.height <= box.y + box.height
+        )
+      })
+    await ben.say(BOOK)
+    await ana.agent('waiting')
+    await inView(yes)
+    const first = ana.page.locator('.message[data-role="user"] .text')
+    await ana.page.locator('.scroll').hover()
+    await ana.page.mouse.wheel(0, -3000)
+    await inView(first)
+    await ana.page.getByRole('button', { name: 'The agent asks you something' }).click()
+    await inView(yes)
+    await ana.page.mouse.wheel(0, -3000)
+    await inView(first)
+    await ben.page.getByRole('button', { name: 'Yes, do it' }).click()
+    await ends(ben, 'would not have paid again.')
+    await ends(ana, 'would not have paid again.')
+    await inView(first)
+    await ana.page.getByRole('button', { name: 'To the end' }).click()
+    await inView(ana.page.getByText('would not have paid again.'))
+    expect(await ana.page.getByRole('button', { name: 'To the end' }).count()).toBe(0)
   }, 120_000)
 
   test('what is said while it answers is queued, taken in at the next step, or taken back (R10)', async () => {

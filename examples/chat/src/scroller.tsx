@@ -1,0 +1,27 @@
+import type { ReactNode } from 'react'
+import type { StickToBottomInstance } from 'use-stick-to-bottom'
+import { Down } from './icons.tsx'
+
+interface Props {
+  readonly end: StickToBottomInstance
+  /** The agent waits at the end for an answer. */
+  readonly asked: boolean
+  readonly children: ReactNode
+}
+
+/** What scrolls, and the way back to its end for who has scrolled away from it. */
+export function Scroller({ end, asked, children }: Props) {
+  const { scrollRef, contentRef, isAtBottom, scrollToBottom } = end
+  return (
+    <div className="scroller">
+      <div className="scroll" ref={scrollRef}>
+        <div ref={contentRef}>{children}</div>
+      </div>
+      {!isAtBottom && (
+        <button type="button" className="to-end" onClick={() => void scrollToBottom()}>
+          <Down /> {asked ? 'The agent asks you something' : 'To the end'}
+        </button>
+      )}
+    </div>
+  )
+}
