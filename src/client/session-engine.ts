@@ -22,7 +22,7 @@ import type {
   SessionState,
 } from './session-types.ts'
 import type { Verbs } from './verbs.ts'
-import { refusal } from './wire.ts'
+import { refusal, type Wire } from './wire.ts'
 
 const ANSWER_MS = 10_000
 
@@ -98,6 +98,7 @@ export class SessionEngine {
     this.#host.update()
   }
 
+  /** For good. Who waits for a view is told that none comes; what waits to be sent is kept. */
   close(): void {
     this.#closed = true
     this.unwired()
@@ -106,7 +107,13 @@ export class SessionEngine {
     this.outbox.close()
     this.#marker?.close()
     this.#notifier.cancel()
+    if (this.#state === 'attaching') this.#fail(clientClosed())
     this.emitter.clear()
+  }
+
+  /** @returns `false`: it is on its way, not there, or kept beyond the end of the client */
+  discard(id: string): boolean {
+    return !this.#closed && this.outbox.discard(id)
   }
 
   wired({ wire }: Connected): void {
@@ -171,17 +178,15 @@ export class SessionEngine {
     if (this.#closed) throw clientClosed()
     if (this.#marker === null) {
       this.#marker = code.marker(this.id)
-      const wire = this.#host.connection()?.wire
-      if (wire !== undefined && this.reader.attached) this.#marker.resume(wire)
+      const wire = this.#wire
+      if (wire !== undefined) this.#marker.resume(wire)
     }
     return this.#marker.mark(serial)
   }
 
   signal(name: string, data: unknown): boolean {
     this.attach()
-    const wire = this.#host.connection()?.wire
-    if (wire === undefined || !this.reader.attached) return false
-    return wire.tell({ op: 'signal', session: this.id, name, data })
+    return this.#wire?.tell({ op: 'signal', session: this.id, name, data }) ?? false
   }
 
   /** @throws ClientError by the promise: what the server refuses. Without a connection it is said with the next attach. */
@@ -210,11 +215,15 @@ export class SessionEngine {
     return this.#snapshot
   }
 
+  /** What the session is attached over. */
+  get #wire(): Wire | undefined {
+    return this.reader.attached ? this.#host.connection()?.wire : undefined
+  }
+
   #tellPresence(): Promise<void> {
     const presence = this.#wish()
-    const wire = this.#host.connection()?.wire
-    if (presence === undefined || wire === undefined || !this.reader.attached)
-      return Promise.resolve()
+    const wire = this.#wire
+    if (presence === undefined || wire === undefined) return Promise.resolve()
     return new Promise((resolve, reject) => {
       wire.ask({ op: 'presence', session: this.id, presence }, ANSWER_MS, (answer) => {
         if (answer instanceof ClientError && !answer.retryable) reject(answer)
@@ -257,10 +266,14 @@ export class SessionEngine {
 
   #refused(error: ClientError): void {
     this.unwired()
-    this.#enter('failed')
     this.outbox.refuseAll(error)
-    this.emitter.emit('error', error)
+    this.#fail(error)
     this.#host.update()
+  }
+
+  #fail(error: ClientError): void {
+    this.#enter('failed')
+    this.emitter.emit('error', error)
   }
 
   #enter(state: SessionState): void {

@@ -10,7 +10,7 @@ import type { Reset } from './reader.ts'
 
 /**
  * `idle`: not used yet. `attaching`: no view yet. `live`: there is a view, and it follows the log whenever the client is live.
- * `failed`: the attach was refused; `attach()` tries again. `detached`.
+ * `failed`: the attach was refused; `attach()` tries again (or, where the client was closed before there was a view, says so). `detached`.
  */
 export type SessionState = 'idle' | 'attaching' | 'live' | 'failed' | 'detached'
 

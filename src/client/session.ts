@@ -193,9 +193,9 @@ export class Session {
     this.#engine.outbox.retry(id)
   }
 
-  /** Forgets what has not been sent or has failed. @returns `false`: it is on its way, or not there */
+  /** Forgets what has not been sent or has failed. @returns `false`: it is on its way, not there, or kept beyond the end of the client */
   discard(id: string): boolean {
-    return this.#engine.outbox.discard(id)
+    return this.#engine.discard(id)
   }
 
   /**

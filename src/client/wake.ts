@@ -44,20 +44,9 @@ export class Wake {
 
   #take(event: PageEvent): void {
     const stale = this.#hiddenMs >= STALE_MS
-    switch (event) {
-      case 'hidden':
-        this.#hiddenSince ??= this.#clock.now()
-        return
-      case 'visible':
-        this.#hiddenSince = null
-        return this.#events.wake(stale, false)
-      case 'wake':
-        return this.#events.wake(stale, false)
-      case 'online':
-        return this.#events.wake(stale, true)
-      case 'offline':
-        return this.#events.offline()
-      case 'leaving':
-    }
+    if (event === 'visible') this.#hiddenSince = null
+    if (event === 'hidden') this.#hiddenSince ??= this.#clock.now()
+    else if (event === 'offline') this.#events.offline()
+    else if (event !== 'leaving') this.#events.wake(stale, event === 'online')
   }
 }

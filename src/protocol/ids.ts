@@ -36,10 +36,10 @@ const parser =
     typeof text === 'string' && pattern.test(text) ? (text as T) : null
 
 /** Each returns the branded id, or `null` when the text does not have the form. */
-export const parseSessionId = parser<SessionId>(ID_PATTERN)
-export const parseEventId = parser<EventId>(ID_PATTERN)
-export const parseMessageId = parser<MessageId>(ID_PATTERN)
-export const parseMemberId = parser<MemberId>(ID_PATTERN)
-export const parseProducerId = parser<ProducerId>(ID_PATTERN)
-export const parseEpoch = parser<Epoch>(EPOCH_PATTERN)
-export const parseTag = parser<Tag>(TAG_PATTERN)
+export const parseSessionId = /* @__PURE__ */ parser<SessionId>(ID_PATTERN)
+export const parseEventId = /* @__PURE__ */ parser<EventId>(ID_PATTERN)
+export const parseMessageId = /* @__PURE__ */ parser<MessageId>(ID_PATTERN)
+export const parseMemberId = /* @__PURE__ */ parser<MemberId>(ID_PATTERN)
+export const parseProducerId = /* @__PURE__ */ parser<ProducerId>(ID_PATTERN)
+export const parseEpoch = /* @__PURE__ */ parser<Epoch>(EPOCH_PATTERN)
+export const parseTag = /* @__PURE__ */ parser<Tag>(TAG_PATTERN)

@@ -139,3 +139,33 @@ test('sessions that were left are kept for a while, the last twenty of them', as
   expect(client.session('left-24').state).toBe('detached')
   expect(client.session('left-0')).not.toBe(first)
 })
+
+test('who waits for a view when the client is closed hears that none comes; what waits to be sent is kept', async () => {
+  const { open, server, local } = makeWorld()
+  server.welcomes = false
+  const client = open()
+  const session = client.session('s')
+  const sent = session.send('Keep me.', { id: 'kept' })
+  const told: string[] = []
+  session.on('state', (state) => told.push(state))
+  session.on('error', ({ code }) => {
+    told.push(code)
+    session.discard('kept')
+  })
+  client.close()
+  expect(told).toEqual(['failed', 'client_closed'])
+  expect(session.getSnapshot().state).toBe('failed')
+  await expect(sent).rejects.toMatchObject({ code: 'client_closed' })
+  expect(local.text).toContain('Keep me.')
+  expect(() => session.attach()).toThrow('closed')
+})
+
+test('who has a view when the client is closed keeps it, and has not failed', async () => {
+  const { session, client } = await live()
+  const told: string[] = []
+  session.on('state', (state) => told.push(state))
+  session.on('error', ({ code }) => told.push(code))
+  client.close()
+  expect(told).toEqual([])
+  expect(session.state).toBe('live')
+})

@@ -3,6 +3,7 @@ import { createAgent } from '../../../src/agent/index.ts'
 import { SessionChatTransport } from '../../../src/adapters/ai-sdk/index.ts'
 import { createClient } from '../../../src/client/create-client.ts'
 import { API_KEY } from '../../support/server-process.ts'
+import { until } from '../../support/until.ts'
 import { useHouse } from './house.ts'
 
 const house = useHouse()
@@ -31,3 +32,20 @@ test('a stream ends for its reader when somebody closes the client under it, and
   const { runs } = await house.ask('GET', `/sessions/${id}/runs`)
   expect(runs).toMatchObject([{ status: 'finished' }])
 }, 60_000)
+
+test('what waits for a session fails when somebody closes the client under it', async () => {
+  const storage = { local: null, tab: null }
+  // Nobody is there.
+  const client = createClient({ url: 'http://127.0.0.1:9', storage })
+  const transport = new SessionChatTransport({ client })
+  const asked = [
+    transport.loadMessages('chat'),
+    transport.reconnectToStream({ chatId: 'chat' }),
+    transport.stop('chat'),
+  ]
+  const outcomes = Promise.allSettled(asked)
+  await until('they wait', () => client.session('chat').state === 'attaching')
+  client.close()
+  const failed = { status: 'rejected', reason: { code: 'client_closed' } }
+  expect(await outcomes).toMatchObject([failed, failed, failed])
+}, 10_000)
