@@ -35,8 +35,9 @@ export async function answer(run: Run, how: Answering): Promise<string> {
     // Fires when somebody stops the run, from whatever device.
     abortSignal: run.signal,
   })
-  const { text } = await run.pipe(toUIMessageStream({ stream: result.stream }))
-  return text
+  const { parts } = await run.pipe(toUIMessageStream({ stream: result.stream }))
+  // For the mail: what was said before a tool was called and what was said after it are two paragraphs.
+  return parts.flatMap(({ type, text }) => (type === 'text' && text ? [text] : [])).join('\n\n')
 }
 
 function toModel({ role, parts }: Said): ModelMessage[] {

@@ -2,6 +2,7 @@
 import { getToolName, isToolUIPart, type UIMessage } from 'ai'
 import { memo, type ReactNode } from 'react'
 import Markdown from 'react-markdown'
+import remend from 'remend'
 import gfm from 'remark-gfm'
 import { Tool } from './icons.tsx'
 
@@ -21,11 +22,14 @@ export const MessagePart = memo(function MessagePart({
   return null
 })
 
+/** What is not closed yet looks as it will, instead of its marks. */
+const UNFINISHED = { linkMode: 'text-only' } as const
+
 function Text({ text, growing }: { readonly text: string; readonly growing: boolean }) {
   return (
     <div className="text" data-growing={growing}>
       <Markdown remarkPlugins={[gfm]} components={{ th: HeadCell }}>
-        {text}
+        {growing ? remend(text, UNFINISHED) : text}
       </Markdown>
     </div>
   )
