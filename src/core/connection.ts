@@ -272,7 +272,9 @@ export class Connection implements Out {
     const { expiresAt } = grant
     if (expiresAt === null) return
     const { clock } = this.ports
-    this.#timer = clock.after(Math.max(0, expiresAt - EXPIRING_BEFORE_MS - clock.now()), () => {
+    const left = Math.max(0, expiresAt - clock.now())
+    // Told at once of a short one, a client would ask for the next, and of that be told at once.
+    this.#timer = clock.after(Math.max(left - EXPIRING_BEFORE_MS, left / 2), () => {
       this.send(frame({ type: 'expiring', expiresAt }))
       this.#timer = clock.after(Math.max(0, expiresAt + EXPIRED_GRACE_MS - clock.now()), () => {
         this.close(4401, 'the token is over')

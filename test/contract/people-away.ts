@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest'
+import type { Client } from '../../src/client/client.ts'
 import { FakeClock } from '../client/support/fake-clock.ts'
+import { FakeStorage } from '../client/support/fake-storage.ts'
 import { until } from '../support/until.ts'
 import { Wiretap } from '../support/wiretap.ts'
 import { eventsOf, type Nodes, pictureOf, type Talk, talkInEach, textsOf } from './people-kit.ts'
@@ -84,6 +86,43 @@ export function describePeopleAway(name: string, open: () => Promise<Nodes>): vo
       expect(count(tap.sent) + count(tap.requests)).toBe(1)
       expect((await talk.log()).filter(({ type }) => type === 'run.started')).toHaveLength(1)
     })
+
+    test(
+      '[R2] an answer is the same in a tab that is reloaded at every one of its 200 chunks, whenever the chunk comes',
+      { timeout: 60_000 },
+      async () => {
+        const agent = await talk.agent()
+        const device = {
+          token: await talk.token('ada'),
+          storage: { local: new FakeStorage(), tab: new FakeStorage() },
+        }
+        const run = await agent.start({ trigger: 'prompt' })
+        let words = ''
+        let before: Client | undefined
+        for (let n = 0; n < 200; n++) {
+          words += `w${n} `
+          const written = run?.text(`w${n} `).then(() => run.flush())
+          before?.close()
+          const client = await talk.client('ada', device)
+          before = client
+          const session = client.session(talk.id, { catchup: 'events' })
+          const serials: number[] = []
+          session.on('event', ({ serial }) => serials.push(serial))
+          session.attach()
+          await written
+          await until('it is all there', () => textsOf(session)[0] === words, {
+            instead: () => textsOf(session),
+          })
+          // What came one by one in this life of the page is whatever its view did not begin with, without a hole.
+          const { serial: last } = session.view.position
+          expect(serials).toEqual(serials.map((_, at) => last - serials.length + 1 + at))
+        }
+        await run?.finish()
+        const stayed = await talk.tab('ada', device)
+        expect(textsOf(stayed)).toEqual([words])
+        expect(stayed.messages[0]?.status).toBe('completed')
+      },
+    )
 
     test('[S1-09] announce, put a tool’s result into the state, close the tab, open another, subscribe, get the state, go on', async () => {
       const agent = await talk.agent()

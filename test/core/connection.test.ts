@@ -80,9 +80,9 @@ describe('credentials', () => {
 
   test('expiring comes 60 s before the end, frames are refused from the end on, 4401 comes 30 s later [P-6.4]', async () => {
     const world = new World()
-    const expiresAt = world.clock.now() + 100_000
+    const expiresAt = world.clock.now() + 200_000
     const { socket, clock } = await connected(world, grant({ expiresAt }))
-    await clock.advance(39_999)
+    await clock.advance(139_999)
     expect(socket.all('expiring')).toEqual([])
     await clock.advance(1)
     expect(socket.all('expiring')).toEqual([{ type: 'expiring', expiresAt }])
@@ -92,6 +92,22 @@ describe('credentials', () => {
     expect(socket.closedWith).toBeNull()
     await clock.advance(1)
     expect(socket.closedWith?.code).toBe(4401)
+  })
+
+  test('tokens of 60 s are asked for twenty times in ten minutes, each when half of the one before is over [P-6.4] [R18]', async () => {
+    const world = new World()
+    const lasting = () => grant({ expiresAt: world.clock.now() + 60_000 })
+    const { socket, clock } = await connected(world, lasting())
+    for (let tokens = 1; tokens <= 20; tokens++) {
+      await clock.advance(29_999)
+      expect(socket.all('expiring')).toHaveLength(tokens - 1)
+      await clock.advance(1)
+      expect(socket.all('expiring')).toHaveLength(tokens)
+      world.authenticator.allow(`t${tokens}`, lasting())
+      await ask(world, socket, { op: 'auth', token: `t${tokens}` })
+    }
+    expect(socket.closedWith).toBeNull()
+    expect(await ask(world, socket, { op: 'ping' })).toMatchObject({ type: 'pong' })
   })
 
   test('new credentials of the same subject go on without a gap, even within the grace [P-6.4]', async () => {
