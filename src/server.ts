@@ -56,6 +56,12 @@ export interface HeldlineServer {
   close(): Promise<void>
 }
 
+/**
+ * Connections that the kernel may hold until they are accepted, as far as `net.core.somaxconn` lets it. With Node's 511, most of ten thousand clients that come back at
+ * once are not heard, and ask again a second later, then two, then four.
+ */
+const BACKLOG = 65_535
+
 /** For so long a node in production answers on after it has said that it is not ready. */
 const NOTICE_MS = 5000
 
@@ -123,7 +129,7 @@ export async function startServer(config: LoadedConfig, lines: Log): Promise<Hel
     draining: () => draining,
   })
   const shown = await show(config, observed)
-  await http.listen({ port: config.port, host: config.host })
+  await http.listen({ port: config.port, host: config.host, backlog: BACKLOG })
   const url = urlOf(config.host, http.server.address())
   demo?.start(url)
 

@@ -12,18 +12,20 @@ import { Connections } from './connections.ts'
 import { Guest } from './guest.ts'
 import { doorOf, handshake, type HandshakePorts } from './handshake.ts'
 import type { Held } from './held.ts'
+import { Places } from './places.ts'
 import { Socket } from './socket.ts'
 
 export interface GatewayPorts extends ConnectionPorts, HandshakePorts {
   readonly random: Random
   readonly maxConnections: number
-  /** Handshakes whose credentials are being checked. */
+  /** Handshakes whose credentials are being checked at one time; others wait, and are not refused. 500 unless said. */
   readonly maxHandshakes?: number
   /** What else is spoken, each at its own path. */
   readonly doors?: readonly Door[]
 }
 
 const PING_FLOOD = 30
+const MAX_HANDSHAKES = 500
 
 /** The WebSocket face: takes upgrades of an HTTP server at `/v1/connect` and at its doors, and looks after the sockets until they are gone. */
 export class Gateway {
@@ -35,6 +37,8 @@ export class Gateway {
   readonly #onUpgrade = (request: IncomingMessage, raw: Duplex, head: Buffer): void => {
     void this.#upgrade(request, raw, head)
   }
+  readonly #checks: Places
+  /** Under way, those that wait for a check included: a node is full with them, too. */
   #handshakes = 0
   #draining = false
 
@@ -42,6 +46,7 @@ export class Gateway {
     this.#ports = ports
     this.#server = server
     this.#connections = new Connections(ports.clock, ports.limits.heartbeatMs)
+    this.#checks = new Places(ports.maxHandshakes ?? MAX_HANDSHAKES)
     const own = socketOptions(ports.limits.maxFrameBytes, () => PROTOCOL)
     this.#wss = new Map([
       [null, new WebSocketServer(own)],
@@ -88,7 +93,7 @@ export class Gateway {
     raw.on('error', ignoreSocketError)
     try {
       const door = doorOf(request, this.#ports.doors ?? [])
-      const grant = await this.#admit(request, door)
+      const grant = await this.#admit(request, raw, door)
       if (raw.destroyed) return
       this.#wss.get(door)?.handleUpgrade(request, raw, head, (ws) => {
         this.#hold(ws, this.#socket(ws, raw, request, door, grant), door)
@@ -98,22 +103,22 @@ export class Gateway {
     }
   }
 
-  async #admit(request: IncomingMessage, door: Door | null): Promise<Grant | null> {
-    const { maxConnections, maxHandshakes = 500 } = this.#ports
-    if (this.#draining) {
-      throw new HeldlineError('draining', 'unable to connect; this node goes down', {
-        retryAfterMs: 1000,
-      })
-    }
-    if (this.#connections.size >= maxConnections || this.#handshakes >= maxHandshakes) {
+  async #admit(request: IncomingMessage, raw: Duplex, door: Door | null): Promise<Grant | null> {
+    if (this.#draining) throw draining()
+    if (this.#connections.size + this.#handshakes >= this.#ports.maxConnections) {
       throw new HeldlineError('connection_limit', 'unable to connect; this node is full', {
         retryAfterMs: 5000,
       })
     }
     this.#handshakes++
     try {
-      const grant = await handshake(request, this.#ports, door)
-      if (grant !== null || door === null) return grant
+      const grant = await this.#checks.run(async () => {
+        // Whoever had to wait may have gone, and so may this node.
+        if (raw.destroyed) return null
+        if (this.#draining) throw draining()
+        return handshake(request, this.#ports, door)
+      })
+      if (grant !== null || door === null || raw.destroyed) return grant
       throw new HeldlineError('unauthenticated', 'unable to connect; show credentials')
     } finally {
       this.#handshakes--
@@ -197,6 +202,12 @@ function socketOptions(
     handleProtocols,
   }
   return options
+}
+
+function draining(): HeldlineError {
+  return new HeldlineError('draining', 'unable to connect; this node goes down', {
+    retryAfterMs: 1000,
+  })
 }
 
 /** The `close` event that follows says all there is to say. */

@@ -48,6 +48,7 @@ export interface GatewayServerOptions {
   /** In the place of the real one: to hold a handshake. */
   readonly authenticator?: Authenticator
   readonly maxConnections?: number
+  readonly maxHandshakes?: number
 }
 
 /** The WebSocket face over a real port and a store in memory, without the HTTP face. */
@@ -82,6 +83,7 @@ export async function startGateway(options: GatewayServerOptions = {}): Promise<
     runs: new Runs({ ...ports, views, keeper }),
     authenticator,
     maxConnections: options.maxConnections ?? 1000,
+    ...(options.maxHandshakes !== undefined && { maxHandshakes: options.maxHandshakes }),
     allowsOrigin: originRule([ORIGIN], true),
     addressOf: clientAddress([]),
   })
