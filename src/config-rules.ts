@@ -101,6 +101,19 @@ export const CONFIG_RULES: readonly ConfigRule[] = [
       'REDIS_CLUSTER and REDIS_SENTINELS exclude each other; a Cluster fails over by itself',
     ),
   ),
+  rule(['redisUrl', 'redisSentinels', 'redisCa', 'redisClientCert'], (config) =>
+    when(
+      (config.redisCa !== null || config.redisClientCert !== null) &&
+        ![...(config.redisUrl ?? []), ...(config.redisSentinels ?? [])].some(isTls),
+      'REDIS_CA and REDIS_CLIENT_CERT are for TLS: REDIS_URL must be rediss:// where they are set',
+    ),
+  ),
+  rule(['redisClientCert', 'redisClientKey'], ({ redisClientCert, redisClientKey }) =>
+    when(
+      (redisClientCert === null) !== (redisClientKey === null),
+      'REDIS_CLIENT_CERT and REDIS_CLIENT_KEY must be set together',
+    ),
+  ),
   rule(['webhookUrl', 'webhookSecret'], ({ webhookUrl, webhookSecret }) =>
     when(
       webhookUrl !== null && webhookSecret === null,
@@ -145,6 +158,10 @@ export const CONFIG_RULES: readonly ConfigRule[] = [
 const LOOPBACK = /^(?:127(?:\.\d{1,3}){3}|::1|localhost)$/
 const MIN_SECRET_BYTES = 32
 const EXAMPLE = /change.?me|example|placeholder|replace|secret|password|your.?key/i
+
+function isTls(url: Secret): boolean {
+  return url.reveal().startsWith('rediss:')
+}
 
 /** Why a secret is not fit for production, or `null`. */
 function weaknessOf(secret: Secret): string | null {

@@ -1,3 +1,4 @@
+import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { BlockList, isIP } from 'node:net'
 import * as z from 'zod'
 import { Secret } from './core/secret.ts'
@@ -88,6 +89,22 @@ export const sentinels = form((input): readonly Secret[] | undefined => {
   return entries.map((entry) => new Secret(entry))
 }, 'must be host:port with commas between, or redis://user:password@host:port (rediss:// for TLS), all with the same user and password')
 
+/** One or more certificates, as texts in PEM have them. */
+export const certificates = form((input): string | undefined => {
+  const found = input.match(CERTIFICATE) ?? []
+  return found.length > 0 && found.every((each) => attempt(() => new X509Certificate(each)))
+    ? input
+    : undefined
+}, 'must be certificates in PEM (-----BEGIN CERTIFICATE-----)')
+
+const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g
+
+export const privateKey = form(
+  (input): Secret | undefined =>
+    attempt(() => createPrivateKey(input)) ? new Secret(input) : undefined,
+  'must be a private key in PEM (-----BEGIN PRIVATE KEY-----) without a passphrase',
+)
+
 export const httpsUrl = form((input) => {
   const url = URL.canParse(input) ? new URL(input) : null
   const local = url?.hostname === 'localhost' || url?.hostname === '127.0.0.1'
@@ -164,7 +181,7 @@ function isRedisUrl(entry: string): boolean {
   return hostname !== '' && /^(\/[0-9]*)?$/.test(pathname)
 }
 
-function attempt(action: () => void): boolean {
+function attempt(action: () => unknown): boolean {
   try {
     action()
     return true

@@ -1,6 +1,7 @@
 import type * as z from 'zod'
 import {
   apiKeys,
+  certificates,
   delays,
   flag,
   httpsUrl,
@@ -9,6 +10,7 @@ import {
   networks,
   oneOf,
   origins,
+  privateKey,
   redisUrls,
   secret,
   sentinels,
@@ -160,6 +162,15 @@ export const SETTINGS = {
       '0',
       'How many replicas must have an event before it is acknowledged, where REDIS_DURABILITY is replicated.',
     ),
+    REDIS_CA: credential(
+      certificates,
+      'The authorities that may vouch for Redis where REDIS_URL is rediss://, in PEM, and no others then; unset: those that Node.js knows.',
+    ),
+    REDIS_CLIENT_CERT: credential(
+      certificates,
+      'The certificate that Heldline shows to a Redis that asks for one (tls-auth-clients), in PEM.',
+    ),
+    REDIS_CLIENT_KEY: credential(privateKey, 'The private key of REDIS_CLIENT_CERT, in PEM.'),
   },
   Retention: {
     RETENTION_MAX_AGE_MS: setting(

@@ -5,6 +5,7 @@ import { inspect } from 'node:util'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { renderEnvExample, SETTINGS } from '../src/config.ts'
 import { ConfigError, loadConfig, parseConfig, type Environment } from '../src/load-config.ts'
+import { createAuthority } from './support/certificates.ts'
 
 const KEY_SECRET = 'n7Jq0wVbXcR2tYpLs9KdFgHaZxM4uE6i'
 const TOKEN_SECRET = 'Qm3Wn8Rb5Vt1Yc7Ux2Zl9Kp4Jh6Gf0Sd'
@@ -253,6 +254,40 @@ describe('settings', () => {
     expect(problemsOf(env)).toEqual([
       'REDIS_CLUSTER and REDIS_SENTINELS exclude each other; a Cluster fails over by itself',
     ])
+  })
+})
+
+describe('TLS to Redis', () => {
+  const authority = createAuthority()
+  const { cert, key } = authority.issue('heldline')
+  const url = { REDIS_URL: 'rediss://main' }
+
+  test('has authorities, and a certificate of ours with its key, all in PEM', () => {
+    const two = `${authority.cert}${createAuthority().cert}`
+    const config = parseConfig({
+      ...url,
+      REDIS_CA: two,
+      REDIS_CLIENT_CERT: cert,
+      REDIS_CLIENT_KEY: key,
+    })
+    expect(config.redisCa).toBe(two.trim())
+    expect(config.redisClientCert).toBe(cert.trim())
+    expect(config.redisClientKey?.reveal()).toBe(key.trim())
+    expect(inspect(config, { depth: 9 })).not.toContain('PRIVATE KEY')
+  })
+
+  test.each([
+    [{ ...url, REDIS_CA: '/etc/ssl/ca.pem' }, /^REDIS_CA must be certificates in PEM/],
+    [{ ...url, REDIS_CA: cert.replace('MII', 'AAA') }, /^REDIS_CA must be certificates in PEM/],
+    [
+      { ...url, REDIS_CLIENT_CERT: cert, REDIS_CLIENT_KEY: cert },
+      /^REDIS_CLIENT_KEY must be a private key in PEM/,
+    ],
+    [{ ...url, REDIS_CLIENT_CERT: cert }, /^REDIS_CLIENT_CERT and REDIS_CLIENT_KEY must be set/],
+    [{ REDIS_URL: 'redis://main', REDIS_CA: cert }, /REDIS_URL must be rediss:\/\//],
+    [{ REDIS_CA: cert }, /REDIS_URL must be rediss:\/\//],
+  ])('is refused where it makes no sense (%#)', (env, problem) => {
+    expect(problemsOf(env)).toEqual([expect.stringMatching(problem)])
   })
 })
 

@@ -16,6 +16,10 @@ export interface StoreSettings {
   readonly redisSentinelName: string | null
   readonly redisDurability: 'async' | 'fsync' | 'replicated'
   readonly redisReplicas: number
+  /** What TLS to Redis goes by, each in PEM; `null`: Node's own authorities, and no certificate of ours. */
+  readonly redisCa: string | null
+  readonly redisClientCert: string | null
+  readonly redisClientKey: Secret | null
   readonly production: boolean
 }
 
@@ -54,7 +58,7 @@ async function openRedis(
 ): Promise<OpenedStore> {
   const { openRedisStore } = await import('./redis/open.ts')
   const [url = '', ...more] = urls.map((each) => each.reveal())
-  const { redisSentinels, redisSentinelName } = settings
+  const { redisSentinels, redisSentinelName, redisCa, redisClientCert, redisClientKey } = settings
   return openRedisStore({
     url,
     cluster: settings.redisCluster && more,
@@ -65,6 +69,11 @@ async function openRedis(
           urls: redisSentinels.map((each) => each.reveal()),
         },
       }),
+    tls: {
+      ...(redisCa !== null && { ca: redisCa }),
+      ...(redisClientCert !== null && { cert: redisClientCert }),
+      ...(redisClientKey !== null && { key: redisClientKey.reveal() }),
+    },
     durability: settings.redisDurability,
     replicas: settings.redisReplicas,
     strict: settings.production,

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net'
 import { Cluster, Redis, type RedisOptions } from 'ioredis'
 
 /** Where Redis is. */
@@ -10,6 +11,16 @@ export interface RedisPlace {
    * Sentinels that know the primary, as URLs with the same user, password and scheme. What is Redis' own is taken from `url`, but for its host.
    */
   readonly sentinel?: { readonly name: string; readonly urls: readonly string[] }
+  /** For every `rediss://`: who vouches for Redis, and how we show who we are. */
+  readonly tls?: TlsSettings
+}
+
+/** Texts in PEM. */
+export interface TlsSettings {
+  /** The authorities that certificates may come from; without: those of Node. */
+  readonly ca?: string
+  readonly cert?: string
+  readonly key?: string
 }
 
 export type Client = Redis | Cluster
@@ -63,16 +74,21 @@ export function newClient(place: RedisPlace, name: string): Client {
 
 /** A connection to one node of a Cluster. */
 export function newNodeClient(place: RedisPlace, host: string, port: number, name: string): Redis {
-  return new Redis({ ...common(name), ...credentials(new URL(place.url)), host, port })
+  const access = credentials(place, new URL(place.url), host)
+  return outlived(new Redis({ ...common(name), ...access, host, port }))
 }
 
 function newRedis(place: RedisPlace, name: string): Redis {
   const url = new URL(place.url)
-  const base = { ...common(name), ...credentials(url), db: Number(url.pathname.slice(1) || 0) }
-  if (place.sentinel === undefined) return new Redis({ ...base, ...address(url) })
+  const shared = { ...common(name), db: Number(url.pathname.slice(1) || 0) }
+  if (place.sentinel === undefined) {
+    const { host, port } = address(url)
+    return outlived(new Redis({ ...shared, ...credentials(place, url, host), host, port }))
+  }
+  const base = { ...shared, ...credentials(place, url) }
   const sentinels = place.sentinel.urls.map((each) => new URL(each))
-  const { username, password, tls } = credentials(sentinels[0] ?? url)
-  return new Redis({
+  const { username, password, tls } = credentials(place, sentinels[0] ?? url)
+  const client = new Redis({
     ...base,
     name: place.sentinel.name,
     sentinels: sentinels.map((sentinel) => address(sentinel, SENTINEL_PORT)),
@@ -86,15 +102,21 @@ function newRedis(place: RedisPlace, name: string): Redis {
     sentinelCommandTimeout: CONNECT_TIMEOUT_MS,
     failoverDetector: true,
   })
+  return outlived(client)
 }
 
 function newCluster(place: RedisPlace, name: string): Cluster {
   const more = Array.isArray(place.cluster) ? (place.cluster as readonly string[]) : []
   const { retryStrategy: _, enableOfflineQueue: __, ...redisOptions } = common(name)
-  return new Cluster(
+  const access = credentials(place, new URL(place.url))
+  const cluster = new Cluster(
     [place.url, ...more].map((url) => address(new URL(url))),
     {
-      redisOptions: { ...redisOptions, ...credentials(new URL(place.url)) },
+      redisOptions: { ...redisOptions, ...access },
+      // A certificate is for a name: ioredis would look for the address instead.
+      ...(access.tls !== undefined && {
+        dnsLookup: (host, found) => found(null, host),
+      }),
       clusterRetryStrategy: backoff,
       enableOfflineQueue: false,
       enableReadyCheck: true,
@@ -103,17 +125,39 @@ function newCluster(place: RedisPlace, name: string): Cluster {
       lazyConnect: true,
     },
   )
+  return cluster.on('+node', outlived)
 }
 
-const address = (url: URL, usualPort = REDIS_PORT) => ({
+/**
+ * A client that nothing a dead connection still says can end the process: ioredis hears the first error of a TLS socket, and Node has a second one
+ * where the other side answers that our farewell, in the middle of the handshake, made no sense.
+ */
+function outlived(client: Redis): Redis {
+  return client.on('error', () => {
+    // There is none where it could not be made.
+    const stream = client.stream as Redis['stream'] | null | undefined
+    stream?.on('error', () => undefined)
+  })
+}
+
+/** Where a URL leads. */
+export const address = (url: URL, usualPort = REDIS_PORT) => ({
   host: url.hostname.replace(/^\[|\]$/g, ''),
   port: Number(url.port || usualPort),
 })
 
-function credentials(url: URL): Pick<RedisOptions, 'username' | 'password' | 'tls'> {
+/** @param host where the connection goes, where that is known: a server of many names is told which one is meant */
+function credentials(
+  place: RedisPlace,
+  url: URL,
+  host = '',
+): Pick<RedisOptions, 'username' | 'password' | 'tls'> {
+  const named = host !== '' && isIP(host) === 0
   return {
     ...(url.username !== '' && { username: decodeURIComponent(url.username) }),
     ...(url.password !== '' && { password: decodeURIComponent(url.password) }),
-    ...(url.protocol === 'rediss:' && { tls: {} }),
+    ...(url.protocol === 'rediss:' && {
+      tls: { ...place.tls, ...(named && { servername: host }) },
+    }),
   }
 }

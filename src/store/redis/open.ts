@@ -3,14 +3,16 @@ import { Cluster, type Redis } from 'ioredis'
 import type { Log } from '../../core/log.ts'
 import { HeldlineError } from '../../protocol/errors.ts'
 import type { Durability, StoreHealth } from '../../core/store.ts'
-import { newClient, newNodeClient, type RedisPlace } from './connect.ts'
+import { address, newClient, newNodeClient, type RedisPlace } from './connect.ts'
 import { assess, type Assessment } from './durability.ts'
+import { failureOf } from './failures.ts'
 import { slotOf } from './keys.ts'
 import { Link } from './link.ts'
 import { SCRIPTS } from './scripts.ts'
 import { RedisSignals } from './signals.ts'
 import { RedisStore } from './store.ts'
 import type { Route } from './subscribers.ts'
+import { whyUnreachable } from './unreachable.ts'
 
 export interface RedisStoreOptions extends RedisPlace {
   /** What a commit that was answered shall survive; see `Durability`. */
@@ -54,7 +56,7 @@ export async function openRedisStore(
   }
   signal?.addEventListener('abort', abort, { once: true })
   try {
-    await Promise.all([up(commits, signal), up(reads, signal)])
+    await Promise.all([up(commits, options), up(reads, options)])
     const assessment = await assess(reads, options.durability, options.replicas ?? 1)
     report(assessment, options)
     // Spares the first call of each script a round trip; a server that forgets them is told again then.
@@ -126,20 +128,40 @@ function assemble(options: RedisStoreOptions, commits: Link, reads: Link, first:
   return { store, signals }
 }
 
-async function up(link: Link, signal: AbortSignal | undefined): Promise<void> {
+async function up(link: Link, options: RedisStoreOptions): Promise<void> {
+  const { promise: hopeless, resolve: giveUp } = Promise.withResolvers<void>()
   let reason: unknown
-  link.connect().catch((error: unknown) => {
-    reason = error // Goes on trying.
-  })
-  await link.whenReady(CONNECT_WITHIN_MS)
-  if (link.ready && signal?.aborted !== true) return
+  const note = (error: unknown): void => {
+    reason = error
+    if (whyUnreachable(error).hopeless) giveUp()
+  }
+  link.client.on('error', note)
+  link.connect().catch(() => undefined) // Goes on trying, and has told `note` why.
+  await Promise.race([link.whenReady(CONNECT_WITHIN_MS), hopeless])
+  link.client.off('error', note)
+  if (link.ready && options.signal?.aborted !== true) return
+  // A Cluster keeps to itself why its nodes cannot be reached; one of them is asked once more.
+  const cause = link.client instanceof Cluster ? await failureOfNode(options) : reason
   throw new HeldlineError(
     'store_unavailable',
-    'unable to open the store; Redis cannot be reached',
-    {
-      cause: reason,
-    },
+    `unable to open the store; Redis cannot be reached: ${whyUnreachable(cause).text}`,
+    // Not the error itself: one of Redis carries the command that it refused, and so the password.
+    { cause: failureOf(cause) },
   )
+}
+
+/** Why the first node of a Cluster cannot be reached; `undefined` where it can. */
+async function failureOfNode(options: RedisStoreOptions): Promise<unknown> {
+  const { host, port } = address(new URL(options.url))
+  const client = newNodeClient(options, host, port, `heldline-${options.nodeId}-probe`)
+  try {
+    return await new Promise((resolve) => {
+      client.on('error', resolve)
+      client.connect().then(() => resolve(undefined), resolve)
+    })
+  } finally {
+    client.disconnect()
+  }
 }
 
 function report(
