@@ -1,9 +1,9 @@
 import { useChat as useChat7 } from '@ai-sdk/react'
 import { useChat as useChat6 } from '@ai-sdk/react-v6'
-import type { UIMessage } from 'ai'
+import type { ChatTransport, UIMessage } from 'ai'
 import { StrictMode, useState } from 'react'
 import { useObserver } from '../../../src/adapters/ai-sdk/react.ts'
-import type { SessionChatTransport } from '../../../src/adapters/ai-sdk/index.ts'
+import { SessionChatTransport } from '../../../src/adapters/ai-sdk/index.ts'
 import { render } from '../../react/support/render.ts'
 import { until } from '../../support/until.ts'
 
@@ -18,6 +18,7 @@ export type Chat = ReturnType<typeof useChat7>
 export interface PageOptions {
   readonly strict?: boolean
   readonly messages?: UIMessage[]
+  /** Where the transport can tell what others say. */
   readonly observe?: boolean
   readonly more?: Parameters<typeof useChat7>[0]
 }
@@ -26,7 +27,7 @@ export interface PageOptions {
 export async function openPage(
   useChat: Hook,
   id: string,
-  transport: SessionChatTransport,
+  transport: ChatTransport<UIMessage>,
   { strict = false, messages = [], observe = true, more = {} }: PageOptions = {},
 ) {
   let chat: Chat | undefined
@@ -43,7 +44,9 @@ export async function openPage(
     })
     const [branch, setBranch] = useState<string | null>(null)
     look = setBranch
-    return observe ? <Observer chat={chat} transport={transport} branch={branch} /> : null
+    return observe && transport instanceof SessionChatTransport ? (
+      <Observer chat={chat} transport={transport} branch={branch} />
+    ) : null
   }
   const page = await render(
     strict ? (
