@@ -151,21 +151,19 @@ export class AnswerStream {
     const { view } = this.#session
     // A run that goes on tells of it itself.
     const message = answerOf(view, run.id, more, input === undefined ? undefined : before)
-    if (message === undefined) {
-      this.#lookAfter(more.get())
-      return
-    }
+    if (message === undefined) return this.#lookAfter(more.get())
     if (message === null) {
       if (isOver(run.status)) this.#give(endOf(run), true)
       return
     }
-    const resetStep = version !== 6
-    const from = before ?? null
-    this.#teller ??= new Teller((part) => more.code?.moreWords(part), { resetStep, from })
-    const chunks = this.#teller.tell(message, whyOf(run))
+    const teller = (this.#teller ??= new Teller((part) => more.code?.moreWords(part), {
+      resetStep: version !== 6,
+      from: before,
+    }))
+    const chunks = teller.tell(message, whyOf(run))
     if (chunks === null) return this.#begunAnew()
     const pause = more.code?.pauseFor(view, run, message, answered) ?? []
-    this.#give([...chunks, ...pause], pause.length > 0 || this.#teller.over)
+    this.#give([...chunks, ...pause], pause.length > 0 || teller.over)
   }
 
   /** What was told is not what was written in the end, and cannot be taken back here. */
@@ -181,7 +179,7 @@ export class AnswerStream {
     // Whoever waits for a chunk pulls from within `enqueue`: what follows it is told here.
     this.#giving = true
     for (const chunk of chunks) {
-      if (!this.#closed) this.#controller?.enqueue(chunk as unknown as UIMessageChunk)
+      if (!this.#closed) this.#controller?.enqueue(chunk as UIMessageChunk)
     }
     this.#giving = false
     if (last) this.close()

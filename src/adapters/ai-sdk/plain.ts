@@ -39,9 +39,8 @@ export function pathOf(
   { code }: Later<More>,
 ): readonly Message[] | undefined {
   const all = [...messages.values()]
-  if (code === null && !isSimple(all)) return undefined
-  const path = code === null ? all : code.joinedPath(all, branch)
-  return path.map((message) => ended(message, runs.get(runOf(message) ?? '')))
+  const path = code?.joinedPath(all, branch) ?? (isSimple(all) ? all : undefined)
+  return path?.map((message) => ended(message, runs.get(runOf(message) ?? '')))
 }
 
 /** One after the other, each run's but one: the path is what there is. */
@@ -59,6 +58,6 @@ function isSimple(messages: readonly Message[]): boolean {
 }
 
 /** The run whose answer a message belongs to. */
-function runOf({ role, run }: Message): Run['id'] | null {
-  return role === 'assistant' ? (run ?? null) : null
+function runOf({ role, run }: Message): Run['id'] | undefined {
+  return role === 'assistant' ? run : undefined
 }

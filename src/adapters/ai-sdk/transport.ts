@@ -14,6 +14,9 @@ import type { ObserveOptions, Reconnect, Send, SessionChatTransportOptions } fro
 import { pathOf } from './plain.ts'
 import { follow, untilLive } from './until-live.ts'
 
+/** As many answers as a view keeps of those that are over: what was asked before them was answered, or waits with too many others to be stopped one by one. */
+const MAX_ASKED = 50
+
 const kit: Kit = { isOver, promptOf, untilLive }
 
 /**
@@ -27,7 +30,7 @@ export class SessionChatTransport<
   readonly #options: SessionChatTransportOptions<Message>
   readonly #client: Client
   readonly #answers = new Set<AnswerStream>()
-  /** What this page has asked for, or waited for, with its chat: also where nobody here watches it any more. */
+  /** What this page has asked for last, or waited for, with its chat: also where nobody here watches it any more. */
   readonly #asked = new Map<string, string>()
   /** The chats that are observed, by what stops it. */
   readonly #observers = new Map<AbortController, string>()
@@ -105,18 +108,19 @@ export class SessionChatTransport<
     { branch }: ObserveOptions = {},
   ): () => void {
     const stop = new AbortController()
+    const { signal } = stop
     this.#observers.set(stop, chatId)
     const begin = async (): Promise<void> => {
       const session = await this.#session(chatId)
       const tell = (): void => {
-        if (session.state !== 'live' || stop.signal.aborted) return
+        if (session.state !== 'live' || signal.aborted) return
         const shown = this.#shown(session, branch)
         // It is tried again with the next change.
         if (shown === undefined) this.#more.get().then(tell, () => undefined)
         else listener(shown)
       }
-      if (stop.signal.aborted) return
-      stop.signal.addEventListener('abort', follow(session, tell))
+      if (signal.aborted) return
+      signal.addEventListener('abort', follow(session, tell))
       tell()
     }
     // Whoever sends is told where there is no session, or no client any more; what attaching is refused with, the client tells.
@@ -138,7 +142,7 @@ export class SessionChatTransport<
     const path = pathOf(session.view, branch, this.#more)
     return path?.map((message) => {
       // What the application's own agent piped into the session has the types of its own parts.
-      const shown = this.#shownAs.get(message) ?? (this.#ui(message) as unknown as Message)
+      const shown = this.#shownAs.get(message) ?? (this.#ui(message) as Message)
       this.#shownAs.set(message, shown)
       return shown
     })
@@ -176,6 +180,7 @@ export class SessionChatTransport<
     const unlisten = this.#client.on('state', (state) => state === 'closed' && answer.close())
     this.#answers.add(answer)
     if (target.input !== undefined) this.#asked.set(target.input, chatId)
+    for (const old of [...this.#asked.keys()].slice(0, -MAX_ASKED)) this.#asked.delete(old)
     signal?.addEventListener('abort', leave)
     if (signal?.aborted) leave()
     return answer.readable

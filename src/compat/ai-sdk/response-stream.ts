@@ -71,7 +71,7 @@ export class ResponseStream {
     this.#ports = ports
     this.#sink = sink
     this.#version = version
-    this.#teller = new UiMessageTeller({ from: target.before ?? null, resetStep: version !== 6 })
+    this.#teller = new UiMessageTeller({ from: target.before, resetStep: version !== 6 })
     this.#input = 'input' in target ? target.input : null
     // The run whose answer it is tells of it itself.
     this.#before = 'input' in target ? (target.before ?? null) : null

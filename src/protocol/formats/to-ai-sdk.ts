@@ -13,7 +13,7 @@ export function toUiMessage(message: Message): UiMessage {
 
 /** A teller that knows every part, to a reader that knows `reset-step` and nothing of the message, unless it is told otherwise. */
 export class UiMessageTeller extends Teller {
-  constructor({ resetStep = true, from = null }: Partial<TellerOptions> = {}) {
+  constructor({ resetStep = true, from }: Partial<TellerOptions> = {}) {
     super(moreWords, { resetStep, from })
   }
 

@@ -15,7 +15,7 @@ export interface TellerOptions {
   /** Whether the reader knows `reset-step`. AI SDK 7 does; 6 does not. */
   readonly resetStep: boolean
   /** The reader has the message so far, and what was open in it is over there: only what follows is told, after a `start`. */
-  readonly from: Message | null
+  readonly from?: Message | undefined
 }
 
 /**
@@ -38,7 +38,7 @@ export class Teller {
   constructor(more: MoreWords, { resetStep, from }: TellerOptions) {
     this.#more = more
     this.#resetStep = resetStep
-    this.#told = from === null ? [] : unitsOf({ ...from, status: 'completed' }, more)
+    this.#told = from ? unitsOf({ ...from, status: 'completed' }, more) : []
   }
 
   /** The end was told. */

@@ -1,6 +1,6 @@
 import type { UIMessage, UIMessageChunk } from 'ai'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { createClient } from '../../../src/client/create-client.ts'
+import { createClient, type ClientOptions } from '../../../src/client/create-client.ts'
 import type { WebSocketConstructor } from '../../../src/client/transport/websocket.ts'
 import { SessionChatTransport } from '../../../src/adapters/ai-sdk/index.ts'
 import { Socket } from '../../react/support/socket.ts'
@@ -50,10 +50,10 @@ function read(stream: ReadableStream<UIMessageChunk> | null) {
 }
 
 /** A page whose client the test has. */
-function pageWith(WebSocket: WebSocketConstructor = Socket) {
+function pageWith(WebSocket: WebSocketConstructor = Socket, more: Partial<ClientOptions> = {}) {
   const storage = { local: null, tab: null }
   const token = (): Promise<string> => house.token()
-  const client = createClient({ url: house.server.url, token, WebSocket, storage })
+  const client = createClient({ url: house.server.url, token, WebSocket, storage, ...more })
   onTestFinished(() => client.close())
   return { client, transport: new SessionChatTransport({ client }) }
 }
@@ -77,6 +77,31 @@ describe('a stop [R4] [S3-10]', () => {
       await until('nothing waits any more', async () => (await waiting(id)) === 0)
     }
   })
+
+  test('asks nothing about what was answered long ago, however much that was', async () => {
+    const id = await house.newSession()
+    const asked: string[] = []
+    const { transport } = pageWith(Socket, {
+      fetch: (url, init) => {
+        if (init.method !== 'GET') asked.push(url)
+        return fetch(url, init)
+      },
+    })
+    const answer = async (trigger: string): Promise<void> => {
+      const { run, epoch } = await house.ask('POST', `/sessions/${id}/runs`, { trigger })
+      await house.ask('POST', `/sessions/${id}/runs/${String(run)}/finish`, {}, Number(epoch))
+    }
+    // The view keeps the 50 that ended last.
+    for (let n = 0; n < 52; n++) {
+      const stream = await transport.sendMessages(sending(id, [user(`u${n}`, 'Tell me')]))
+      await until('it is sent', () => asked.length === n + 1)
+      await answer(`u${n}`)
+      await read(stream).end()
+    }
+    asked.length = 0
+    await transport.stop(id)
+    expect(asked).toEqual([])
+  }, 60_000)
 
   test('reaches a run that has lost its agent, which a resume waits for until it is over [R6]', async () => {
     const id = await house.newSession()
