@@ -14,7 +14,7 @@ export function Scroller({ end, asked, children }: Props) {
   const { scrollRef, contentRef, isAtBottom, scrollToBottom } = end
   return (
     <div className="scroller">
-      <div className="scroll" ref={scrollRef}>
+      <div className="scroll" ref={scrollRef} tabIndex={-1}>
         <div ref={contentRef}>{children}</div>
       </div>
       {!isAtBottom && (

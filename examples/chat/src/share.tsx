@@ -1,13 +1,19 @@
 import { useState } from 'react'
-import { addressOf, type Role, type Room } from './join.ts'
+import { addressOf, type Room } from './join.ts'
 import { Card } from './panel.tsx'
 
 /** The same session elsewhere: another tab, a phone, another person, a supervisor. */
 export function Share({ room }: { readonly room: Room }) {
-  const [copied, setCopied] = useState<Role | null>(null)
-  const copy = (role: Role): void => {
-    const link = new URL(addressOf(room.session, role), location.href).href
-    void navigator.clipboard?.writeText(link).then(() => setCopied(role))
+  const [copied, setCopied] = useState<'not yet' | 'done' | 'refused'>('not yet')
+  const link = new URL(addressOf(room.session, 'human'), location.href).href
+  const copy = async (): Promise<void> => {
+    try {
+      await navigator.clipboard.writeText(link)
+      setCopied('done')
+    } catch {
+      // There is none where the page came without TLS from elsewhere, and a browser may forbid it.
+      setCopied('refused')
+    }
   }
   return (
     <Card title="Somewhere else, too">
@@ -18,9 +24,18 @@ export function Share({ room }: { readonly room: Room }) {
         <a href={addressOf(room.session, 'supervisor')} target="_blank" rel="noopener">
           As a supervisor
         </a>
-        <button type="button" onClick={() => copy('human')}>
-          {copied === 'human' ? 'Copied' : 'Copy the link'}
+        <button type="button" onClick={() => void copy()}>
+          {copied === 'done' ? 'Copied' : 'Copy the link'}
         </button>
+        {copied === 'refused' && (
+          <input
+            readOnly
+            value={link}
+            aria-label="The link, to be copied by hand"
+            onFocus={({ target }) => target.select()}
+            ref={(field) => field?.focus()}
+          />
+        )}
       </div>
     </Card>
   )

@@ -52,6 +52,9 @@ describe('the chat by keyboard alone', () => {
     await page.keyboard.press('Enter')
     await chat.agent('waiting')
     await press(page, 'Yes, do it')
+    await until('one is where the answer comes', () =>
+      page.evaluate(() => document.activeElement?.className === 'scroll'),
+    )
     await page.getByText('would not have paid again.').waitFor()
     await chat.agent('idle')
 

@@ -87,6 +87,19 @@ describe('the chat says what does not come about', () => {
     expect(await runsOf(stage.app, ana.session)).toHaveLength(2)
   }, 180_000)
 
+  test('the link is there to be copied by hand where the browser does not let a page copy it', async () => {
+    const ana = await stage.device()
+    const { page } = ana
+    await page.addInitScript(() =>
+      Object.defineProperty(navigator, 'clipboard', { value: undefined }),
+    )
+    await ana.enter(stage.app.url, 'Ana')
+    await page.getByRole('button', { name: 'Copy the link' }).click()
+    const field = page.getByLabel('The link, to be copied by hand')
+    expect(await field.inputValue()).toBe(page.url())
+    expect(await page.evaluate(() => getSelection()?.toString())).toBe(page.url())
+  }, 60_000)
+
   test('who changes nothing after all, or shuts the drawer, is where they were', async () => {
     const ana = await enter('Ana')
     await ana.page.setViewportSize({ width: 390, height: 780 })
