@@ -107,6 +107,7 @@ export class AgentSession {
   /**
    * Answers every input that waits with a run of its own, one after the other, until the agent or the signal ends it. Any number of processes may do the
    * same: each input has one run. A run of this agent that another process lost is taken over. What `act` throws ends its run, and not this.
+   * @throws AgentError `session_not_found`: the session was removed
    */
   serve(options: ServeOptions, act: (run: Run) => unknown): Promise<void> {
     return serve(this.#served, options, act)

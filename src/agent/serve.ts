@@ -1,4 +1,6 @@
+import { AgentError } from './agent-error.ts'
 import type { AgentSession, RunOptions } from './agent-session.ts'
+import { backoffMs } from './insist.ts'
 import { sleep } from './sleep.ts'
 import type { Run } from './run.ts'
 import type { SessionApi } from './session-api.ts'
@@ -14,7 +16,7 @@ export interface ServeOptions extends Omit<RunOptions, 'run' | 'trigger' | 'adop
   readonly deliverTo?: readonly string[] | 'sender'
   /** Ends it, between two runs. */
   readonly signal?: AbortSignal
-  /** What a run threw, or why the session could not be asked; it goes on. */
+  /** What a run threw, or why the session could not be asked: it goes on, and asks less often the longer that lasts. */
   readonly onError?: (error: unknown) => void
 }
 
@@ -28,6 +30,8 @@ interface ListedRun {
 
 /** After a failure, and so that processes that hear of the same do not all come at once. */
 const PAUSE_MS = 1000
+/** The longest pause after the session could not be asked, many times in a row. */
+const ASK_AGAIN_MS = 30_000
 
 /** What serving needs of the session. */
 export interface Served {
@@ -43,6 +47,7 @@ export type Turn = (act: () => Promise<Next>) => Promise<Next>
 /**
  * Answers what waits, and goes on with what was lost, until one of the signals fires.
  * @param turn given, it ends when there is nothing left to do either, and throws why the session could not be asked
+ * @throws AgentError `session_not_found`: it was there, and was removed
  */
 export async function serve(
   served: Served,
@@ -66,7 +71,15 @@ async function serveOne(
   const over = AbortSignal.any([closed, signal])
   const { clock, random } = api.ports
   let looking = true
-  const look = (): Promise<Next> => nextOf(api, serving, concurrency, tried, over)
+  let known = false
+  /** Times in a row that the session could not be asked. */
+  let failures = 0
+  const look = async (): Promise<Next> => {
+    const next = await nextOf(api, serving, concurrency, tried, over)
+    known = true
+    failures = 0
+    return next
+  }
   const step = async (): Promise<Next> => {
     let next = await look()
     if (typeof next === 'object' && next.adopt !== undefined) {
@@ -87,13 +100,18 @@ async function serveOne(
       if (typeof done === 'string') await heard.come
     } catch (error) {
       if (over.aborted) return
-      if (looking && turn !== undefined) throw error
+      if (looking && (turn !== undefined || (known && isRemoval(error)))) throw error
       onError(error)
-      await sleep(clock, random() * PAUSE_MS, over)
+      const pauseMs = looking ? backoffMs(failures++, random, ASK_AGAIN_MS) : random() * PAUSE_MS
+      await sleep(clock, pauseMs, over)
     } finally {
       heard.forget()
     }
   }
+}
+
+function isRemoval(error: unknown): boolean {
+  return error instanceof AgentError && error.code === 'session_not_found'
 }
 
 /** What could not even be started is tried again. */

@@ -62,7 +62,9 @@ export class DemoAgent {
     if (this.#stop.signal.aborted) return
     if (this.#following.has(session) || this.#following.size >= MAX_SESSIONS) return
     const work = this.#serve(session)
-      .catch((error: unknown) => this.#log.warn('demo.left', { session, error }))
+      .catch((error: unknown) => {
+        if (!isRemoval(error)) this.#log.warn('demo.left', { session, error })
+      })
       .finally(() => this.#following.delete(session))
     this.#following.set(session, work)
   }
@@ -79,7 +81,7 @@ export class DemoAgent {
     const session = this.#agent.session(id)
     const gone = new AbortController()
     const onError = (error: unknown): void => {
-      if (error instanceof AgentError && error.code === 'session_not_found') gone.abort()
+      if (isRemoval(error)) gone.abort()
       else if (!this.#stop.signal.aborted) this.#log.info('demo.failed', { session: id, error })
     }
     const signal = AbortSignal.any([this.#stop.signal, gone.signal])
@@ -117,6 +119,10 @@ export class DemoAgent {
     }
     return this.#model.answer(history, AbortSignal.any([stop, run.signal]))
   }
+}
+
+function isRemoval(error: unknown): boolean {
+  return error instanceof AgentError && error.code === 'session_not_found'
 }
 
 /** The stream, which comes to a halt when the signal fires: a stream that broke would end its message as failed. */

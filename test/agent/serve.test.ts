@@ -1,7 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Fetch } from '../../src/agent/index.ts'
+import { systemClock, type Clock } from '../../src/sdk/clock.ts'
 import { until } from '../support/until.ts'
 import { openRoom, textOf, type Json, type Room } from './support/setup.ts'
+
+/** For so long one request is waited for. */
+const REQUEST_MS = 20_000
 
 describe('agents that serve a session, against a real server', () => {
   let room: Room
@@ -148,6 +152,67 @@ describe('agents that serve a session, against a real server', () => {
     stop.abort()
     await serving
   }, 30_000)
+
+  test('end with what they are told once their session is removed', async () => {
+    await room.agent.session('removed').open()
+    const failed: unknown[] = []
+    const options = { agent: 'answerer', onError: (error: unknown) => failed.push(error) }
+    const serving = room
+      .another()
+      .session('removed')
+      .serve(options, (run) => run.text('Yes.'))
+    const outcome = serving.catch((error: unknown) => error)
+    await room.say('removed', 'Anybody?')
+    await until('it is answered', async () => {
+      const { runs } = await room.ask('GET', '/sessions/removed/runs?status=over')
+      return (runs as unknown[]).length === 1
+    })
+    const { url, key } = room.server
+    const headers = { authorization: `Bearer ${key}` }
+    await fetch(`${url}/v1/sessions/removed`, { method: 'DELETE', headers })
+    expect(await outcome).toMatchObject({ name: 'AgentError', code: 'session_not_found' })
+    expect(failed).toEqual([])
+  })
+
+  test('serve a session that is not there yet once it is, and ask for it less and less often', async () => {
+    const pauses: number[] = []
+    const clock: Clock = {
+      now: () => Date.now(),
+      after: (ms, run) => {
+        if (ms === REQUEST_MS) return systemClock.after(ms, run)
+        pauses.push(ms)
+        return systemClock.after(0, run)
+      },
+    }
+    const failed: unknown[] = []
+    const stop = new AbortController()
+    const options = {
+      agent: 'answerer',
+      signal: stop.signal,
+      onError: (error: unknown) => failed.push(error),
+    }
+    const hasty = room.another({ clock, random: () => 0.999 }).session('later')
+    const asking = hasty.serve(options, () => undefined)
+    await until('it has asked often', () => failed.length > 12)
+    stop.abort()
+    await asking
+    expect(failed[0]).toMatchObject({ code: 'session_not_found' })
+    expect(pauses.slice(0, 3)).toEqual([99, 199, 399])
+    expect(pauses.slice(9, 12)).toEqual([29_970, 29_970, 29_970])
+
+    failed.length = 0
+    const serving = new AbortController()
+    const served = room
+      .another()
+      .session('later')
+      .serve({ ...options, signal: serving.signal }, (run) => run.text('Yes.'))
+    await until('it has asked', () => failed.length > 0)
+    await room.agent.session('later').open()
+    await room.say('later', 'Anybody?')
+    await until('it is answered', async () => (await room.answers('later')).length === 1)
+    serving.abort()
+    await served
+  })
 
   test('take over what a process that died had begun [R6]', async () => {
     await room.agent.session('died').open()
