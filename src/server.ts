@@ -5,6 +5,7 @@ import { BruteForce } from './auth/brute-force.ts'
 import { KeySet } from './auth/key-set.ts'
 import { TokenMint } from './auth/mint.ts'
 import { originRule } from './auth/origins.ts'
+import { TokenRevocations } from './auth/revocations.ts'
 import { expireTicket, Tickets } from './auth/tickets.ts'
 import { TokenVerifier } from './auth/tokens.ts'
 import { AiSdkChat } from './compat/ai-sdk/chat.ts'
@@ -84,6 +85,7 @@ export async function startServer(config: LoadedConfig, lines: Log): Promise<Hel
   const ports = { clock, random, log, limits, webhookEvents, signals, store, ...metered }
   const core = assembleCore(ports)
   const auth = assembleAuth(config, store, ports)
+  await auth.revocations.open()
   const sent = { ...ports, views: core.views }
   const courier = new Courier({
     ...ports,
@@ -91,7 +93,7 @@ export async function startServer(config: LoadedConfig, lines: Log): Promise<Hel
     sender: senderOf(config, clock, observed),
     retryMs: config.deliveryRetryMs,
   })
-  const sweeper = new Sweeper({ ...ports, handlers: handlers(store, core, courier) }, () =>
+  const sweeper = new Sweeper({ ...ports, handlers: handlers(store, core, auth, courier) }, () =>
     random.fraction(),
   )
   const connections: ConnectionPorts = { ...ports, ...core, ...auth }
@@ -143,6 +145,7 @@ export async function startServer(config: LoadedConfig, lines: Log): Promise<Hel
     core.presence.close()
     core.keeper.close()
     core.hub.close()
+    auth.revocations.close()
     await store.close()
     await shown?.close()
   })
@@ -232,10 +235,12 @@ function assembleAuth(config: LoadedConfig, store: Store, ports: CorePorts) {
     clock,
   })
   const keys = new ApiKeys(config.apiKeys)
+  const revocations = new TokenRevocations(ports)
   return {
     tickets,
+    revocations,
     tokens: new TokenMint(config.tokenSecret, config.tokenIssuer, clock),
-    authenticator: new CredentialAuthenticator({ keys, tokens: verifier, tickets }),
+    authenticator: new CredentialAuthenticator({ keys, tokens: verifier, tickets, revocations }),
     attempts: new BruteForce(clock),
   }
 }
@@ -244,6 +249,7 @@ function assembleAuth(config: LoadedConfig, store: Store, ports: CorePorts) {
 function handlers(
   store: Store,
   core: Core,
+  { revocations }: { readonly revocations: TokenRevocations },
   courier: Courier,
 ): ReadonlyMap<string, (due: DueDeadline) => Promise<void>> {
   return new Map([
@@ -256,6 +262,7 @@ function handlers(
     ['delivery', (due: DueDeadline) => courier.due(due)],
     ['notice', (due: DueDeadline) => courier.due(due)],
     ['ticket', (due: DueDeadline) => expireTicket(store, due)],
+    ['revocation', (due: DueDeadline) => revocations.expire(due)],
   ])
 }
 

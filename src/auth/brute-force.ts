@@ -17,7 +17,7 @@ interface Window {
 }
 
 /** What happens to honest clients: a laptop that wakes up, a page that connects again with the same address. Not guesses. */
-const HONEST: ReadonlySet<RefusalReason> = new Set(['expired', 'ticket', 'origin'])
+const HONEST: ReadonlySet<RefusalReason> = new Set(['expired', 'revoked', 'ticket', 'origin'])
 
 /** Slows down who guesses: after so many failures in a minute, an address waits until the minute is over. */
 export class BruteForce {

@@ -60,7 +60,7 @@ const claimsSchema = z.object({
 export function grantOfClaims(claims: unknown, nowMs: number): Grant | 'claims' | 'expired' {
   const parsed = claimsSchema.safeParse(claims)
   if (!parsed.success) return 'claims'
-  const { sub, iat, exp, sessions, capabilities, kind, name } = parsed.data
+  const { sub, iat, exp, sessions, capabilities, kind, name, jti } = parsed.data
   const expiresAt = exp * 1000
   if (expiresAt - iat * 1000 > MAX_LIFETIME_MS) return 'claims'
   if (iat * 1000 > nowMs + CLOCK_TOLERANCE_S * 1000) return 'claims'
@@ -73,5 +73,6 @@ export function grantOfClaims(claims: unknown, nowMs: number): Grant | 'claims' 
     sessions: Object.freeze(sessions),
     capabilities: new Set(capabilities),
     expiresAt,
+    token: Object.freeze({ jti: jti ?? null, issuedAt: Math.floor(iat) * 1000 }),
   })
 }

@@ -33,6 +33,8 @@ export type TokenRequest = z.infer<typeof tokenRequestSchema>
 /** A token, and what it really grants: never more than its minter has. */
 export interface MintedToken {
   readonly token: string
+  /** What it can be taken back by. [P-6.8] */
+  readonly jti: string
   readonly subject: string
   readonly sessions: readonly string[]
   readonly capabilities: readonly Capability[]
@@ -68,6 +70,7 @@ export class TokenMint {
     const expiresAt = Math.floor(end / 1000)
     const { sessions, capabilities, kind } = given
     const { name } = request
+    const jti = randomUUID()
     const token = await new SignJWT({
       sessions,
       capabilities,
@@ -80,7 +83,7 @@ export class TokenMint {
       .setAudience(AUDIENCE)
       .setIssuedAt(issuedAt)
       .setExpirationTime(expiresAt)
-      .setJti(randomUUID())
+      .setJti(jti)
       .sign(this.#key)
     if (token.length > MAX_TOKEN_BYTES) {
       throw new HeldlineError(
@@ -91,7 +94,7 @@ export class TokenMint {
         },
       )
     }
-    return { token, subject: request.subject, ...given, expiresAt: expiresAt * 1000 }
+    return { token, jti, subject: request.subject, ...given, expiresAt: expiresAt * 1000 }
   }
 }
 

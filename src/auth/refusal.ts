@@ -10,6 +10,7 @@ export type RefusalReason =
   | 'signature'
   | 'claims'
   | 'expired'
+  | 'revoked'
   | 'ticket'
   | 'origin'
 

@@ -144,6 +144,7 @@ const storedSchema = z.object({
   sessions: z.array(z.string()),
   capabilities: z.array(z.enum(CAPABILITIES)),
   expiresAt: z.number().nullable(),
+  token: z.object({ jti: z.string().nullable(), issuedAt: z.number() }).optional(),
 })
 
 function encodeTicket(grant: Grant, origin: string | null): string {
@@ -151,10 +152,11 @@ function encodeTicket(grant: Grant, origin: string | null): string {
 }
 
 function decodeTicket(text: string): { grant: Grant; origin: string | null } {
-  const { origin, capabilities, name, ...rest } = storedSchema.parse(JSON.parse(text))
+  const { origin, capabilities, name, token, ...rest } = storedSchema.parse(JSON.parse(text))
   const grant = {
     ...rest,
     ...(name !== undefined && { name }),
+    ...(token !== undefined && { token }),
     capabilities: new Set(capabilities),
   }
   return { grant: Object.freeze(grant), origin }

@@ -1,11 +1,13 @@
 import { CliError } from './api.ts'
 import { SERVER_HELP, type Command } from './command.ts'
 import { connect, duration, parseOptions, text, texts } from './options.ts'
+import { revokeToken } from './token-revoke.ts'
 
 export const token: Command = {
   name: 'token',
-  summary: 'mint a token for a browser',
+  summary: 'mint a token for a browser, or take one back',
   help: `heldline token --subject <name> --session <pattern> [options]
+heldline token revoke --jti <id> | --token <token> | --subject <name>
 
 Mints a token and prints it.
 
@@ -15,8 +17,16 @@ Mints a token and prints it.
                         manage, list, tokens; several times or by commas
                         (default: subscribe,history,send,signal,presence)
   --kind <kind>         human, agent or supervisor (default human)
-  --ttl <time>          15m, 2h … at most 24h (default 1h)${SERVER_HELP}`,
+  --ttl <time>          15m, 2h … at most 24h (default 1h)
+
+revoke takes tokens back, on all nodes; what is open with them is closed in seconds.
+
+  --jti <id>            the token of that id
+  --token <token>       this token; only its id is sent
+  --subject <name>      all tokens of a subject that were issued until now${SERVER_HELP}`,
   async run(args, io) {
+    const [first, ...rest] = args
+    if (first === 'revoke') return revokeToken(rest, io)
     const parsed = parseOptions(args, {
       subject: { type: 'string' },
       session: { type: 'string', multiple: true },

@@ -13,6 +13,28 @@ export interface Grant {
   readonly capabilities: ReadonlySet<Capability>
   /** Milliseconds since 1970; `null`: does not expire. */
   readonly expiresAt: number | null
+  /** Of a token alone: what it may be taken back by. */
+  readonly token?: TokenMark
+}
+
+export interface TokenMark {
+  /** `null`: it has no id, and is taken back with its subject alone. */
+  readonly jti: string | null
+  /** Milliseconds since 1970, by the issuer's clock; whole seconds, as tokens have them. */
+  readonly issuedAt: number
+}
+
+/** Tokens that were taken back before their end: the port that `auth/` implements. [P-6.8] */
+export interface Revocations {
+  /** Whether the grant is that of such a token. Looks at memory alone. */
+  has(grant: Grant): boolean
+  /** `listener` is called after tokens were taken back: whatever is open is to be looked at again. */
+  onRevoked(listener: () => void): { close(): void }
+}
+
+/** What is said to whoever goes on with a token that was taken back. */
+export function tokenRevoked(): HeldlineError {
+  return new HeldlineError('invalid_token', 'unable to go on; the token was revoked')
 }
 
 export function reaches(grant: Grant, session: SessionId): boolean {

@@ -3,7 +3,14 @@ import { CLOSE } from '../protocol/close-codes.ts'
 import { errorRow, HeldlineError } from '../protocol/errors.ts'
 import type { MemberId, SessionId } from '../protocol/ids.ts'
 import { formatPosition, type Position } from '../protocol/position.ts'
-import { demand, type Attempts, type Authenticator, type Grant } from './access.ts'
+import {
+  demand,
+  tokenRevoked,
+  type Attempts,
+  type Authenticator,
+  type Grant,
+  type Revocations,
+} from './access.ts'
 import type { Attachment, AttachmentPorts, Out } from './attachment.ts'
 import type { Clock, Timer } from './clock.ts'
 import { BeatenRuns } from './beaten-runs.ts'
@@ -28,6 +35,8 @@ export interface ConnectionPorts extends AttachmentPorts {
   readonly authenticator: Authenticator
   /** Without it, nobody who guesses is slowed down. */
   readonly attempts?: Attempts
+  /** Without it, every token is good until its end. */
+  readonly revocations?: Revocations
   readonly clock: Clock
   readonly limits: Limits
 }
@@ -90,7 +99,7 @@ export class Connection implements Out {
     return this.#closed
   }
 
-  /** @throws HeldlineError `unauthenticated`, or `invalid_token` when it is over */
+  /** @throws HeldlineError `unauthenticated`, or `invalid_token` when it is over or revoked */
   get grant(): Grant {
     if (this.#grant === null) {
       throw new HeldlineError('unauthenticated', 'unable to go on; send auth first')
@@ -99,7 +108,12 @@ export class Connection implements Out {
     if (expiresAt !== null && expiresAt <= this.ports.clock.now()) {
       throw new HeldlineError('invalid_token', 'unable to go on; the token is over')
     }
+    if (this.#revoked) throw tokenRevoked()
     return this.#grant
+  }
+
+  get #revoked(): boolean {
+    return this.#grant !== null && this.ports.revocations?.has(this.#grant) === true
   }
 
   /** Who this is, even after the token is over. */
@@ -119,6 +133,8 @@ export class Connection implements Out {
   /** Takes credentials: the first, or new ones of the same subject. [P-6.4] */
   admit(grant: Grant, ref: string | null): void {
     const first = this.#grant === null
+    // It may have been taken back while it was looked at; of a handshake's, the gateway looks again.
+    if (ref !== null && this.ports.revocations?.has(grant) === true) throw tokenRevoked()
     if (this.#grant !== null && this.#grant.subject !== grant.subject) {
       throw new HeldlineError('invalid_token', 'unable to refresh; the token is of another subject')
     }
@@ -201,6 +217,11 @@ export class Connection implements Out {
   /** To be called every few seconds: finds a client that takes nothing. */
   check(): void {
     this.#outbox.check(this.ports.clock.now())
+  }
+
+  /** Ends it where its token was taken back. [P-6.8] */
+  endIfRevoked(): void {
+    if (this.#revoked) this.close(CLOSE.unauthenticated, 'the token was revoked')
   }
 
   goaway(reason: string, afterMs: number): void {

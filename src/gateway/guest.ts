@@ -1,15 +1,17 @@
 import type { Duplex } from 'node:stream'
 import type { WebSocket } from 'ws'
-import type { Grant } from '../core/access.ts'
+import type { Grant, Revocations } from '../core/access.ts'
 import type { Clock, Timer } from '../core/clock.ts'
 import type { Door, Line, Visitor } from '../core/door.ts'
 import type { Metrics } from '../core/metrics.ts'
+import { CLOSE } from '../protocol/close-codes.ts'
 import { GOING_DOWN, type Held } from './held.ts'
 import { Pulse } from './pulse.ts'
 
 interface GuestPorts {
   readonly clock: Clock
   readonly metrics?: Metrics
+  readonly revocations?: Revocations
 }
 
 /** One WebSocket over which another language is spoken: its bytes, its pulse and its end are those of any socket here. */
@@ -20,6 +22,7 @@ export class Guest implements Line, Held {
   readonly #visitor: Visitor
   readonly #pulse = new Pulse()
   readonly #metrics: Metrics | undefined
+  readonly #isRevoked: () => boolean
   #endedWith: number | null = null
   #leaving: Timer | null = null
 
@@ -28,6 +31,7 @@ export class Guest implements Line, Held {
     this.#raw = raw
     this.#clock = ports.clock
     this.#metrics = ports.metrics
+    this.#isRevoked = () => ports.revocations?.has(grant) === true
     this.#visitor = door.open(this, grant)
     raw.on('drain', () => this.#visitor.drained())
     ws.on('message', (data, isBinary) => this.#receive(data, isBinary))
@@ -68,6 +72,10 @@ export class Guest implements Line, Held {
     }
     this.#ws.ping()
     this.#visitor.beat()
+  }
+
+  endIfRevoked(): void {
+    if (this.#isRevoked()) this.close(CLOSE.unauthenticated, 'the token was revoked')
   }
 
   /** There is no word for it in other languages: the socket is closed when its time has come, and its client resumes elsewhere. */

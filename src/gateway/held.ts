@@ -4,6 +4,8 @@ export interface Held {
   readonly endedWith: number | null
   /** Its turn of the heartbeat. */
   beat(): void
+  /** Tokens were taken back: ends it where its own is one of them. */
+  endIfRevoked(): void
   /** This node goes down: the client is to be elsewhere in so many milliseconds. */
   leave(afterMs: number): void
   /** This node goes down now. */

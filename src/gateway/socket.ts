@@ -88,6 +88,10 @@ export class Socket implements Transport, Held {
     this.connection.check()
   }
 
+  endIfRevoked(): void {
+    this.connection.endIfRevoked()
+  }
+
   leave(afterMs: number): void {
     this.connection.goaway('restart', afterMs)
   }

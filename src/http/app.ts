@@ -42,7 +42,7 @@ import { refuseBytes } from './client-error.ts'
 export function createHttp(ports: HttpPorts): FastifyInstance {
   const limits: HttpLimits = { ...DEFAULT_HTTP_LIMITS, ...ports.httpLimits }
   const nextId = requestIds(ports.random.id())
-  const streams = new Streams(limits.streams)
+  const streams = new Streams(limits.streams, ports.revocations)
   const routes = allRoutes(ports, limits, streams)
   const app = fastify({
     ...framework(limits),

@@ -1,5 +1,6 @@
 import type { FastifyReply } from 'fastify'
 import type { ServerResponse } from 'node:http'
+import { tokenRevoked, type Grant } from '../core/access.ts'
 import { demandAppend } from '../core/append-rights.ts'
 import { ackOf } from '../core/connection-ops.ts'
 import { expected } from '../core/error-frame.ts'
@@ -124,9 +125,22 @@ class AppendStream implements OpenStream {
   }
 
   leave(): void {
-    const refusal = new HeldlineError('draining', 'unable to append on; this node is going down', {
-      retryAfterMs: 1000,
-    })
+    this.#stop(
+      new HeldlineError('draining', 'unable to append on; this node is going down', {
+        retryAfterMs: 1000,
+      }),
+    )
+  }
+
+  get grant(): Grant {
+    return this.#call.grant
+  }
+
+  revoked(): void {
+    this.#stop(tokenRevoked())
+  }
+
+  #stop(refusal: HeldlineError): void {
     this.#refusal = refusal
     if (!this.#committing) this.#refuse(refusal)
   }

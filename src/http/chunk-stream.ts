@@ -1,5 +1,6 @@
 import type { FastifyReply } from 'fastify'
 import type { ServerResponse } from 'node:http'
+import type { Grant } from '../core/access.ts'
 import { Outbox, type Transport } from '../core/outbox.ts'
 import type { HeldlineError } from '../protocol/errors.ts'
 import type { Call } from './call.ts'
@@ -121,6 +122,14 @@ export class ChunkStream implements Transport<string>, OpenStream {
   }
 
   leave(): void {
+    this.cut()
+  }
+
+  get grant(): Grant {
+    return this.#call.grant
+  }
+
+  revoked(): void {
     this.cut()
   }
 

@@ -29,7 +29,8 @@ export function waitFor(waitMs: number, call: Call, reply: FastifyReply, streams
 function endOfWait(call: Call, reply: FastifyReply, streams: Streams): AbortSignal {
   const stop = new AbortController()
   streams.demandRoom()
-  const waiting = { leave: () => stop.abort() }
+  const end = (): void => stop.abort()
+  const waiting = { leave: end, revoked: end, grant: call.grant }
   streams.add(waiting)
   call.onEnd(reply, () => {
     streams.delete(waiting)

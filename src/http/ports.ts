@@ -1,4 +1,4 @@
-import type { Attempts, Authenticator, Grant } from '../core/access.ts'
+import type { Attempts, Authenticator, Grant, Revocations } from '../core/access.ts'
 import type { Attached } from '../core/attached.ts'
 import type { AttachmentPorts } from '../core/attachment.ts'
 import type { Clock } from '../core/clock.ts'
@@ -73,6 +73,8 @@ export interface HttpPorts {
   readonly attempts?: Attempts
   readonly tokens: TokenMint
   readonly tickets: TicketIssuer
+  /** Without it, no token can be taken back. */
+  readonly revocations?: Revocations & TokenRevoker
   /** Whether the store can be reached. May take as long as it likes; the probe does not wait for ever. */
   readonly health: () => Promise<StoreHealth>
   readonly clock: Clock
@@ -102,6 +104,18 @@ export interface TokenMint {
    * @throws HeldlineError `forbidden` where nothing is left of it, `not_found` where this server signs no tokens
    */
   mint(minter: Grant, request: TokenBody): Promise<object>
+}
+
+export interface TokenRevoker {
+  /**
+   * Takes back one token, or all of a subject that were issued so far.
+   * @param by the subject that asks
+   * @throws HeldlineError `rate_limited` where too many are kept, what the store throws
+   */
+  revoke(
+    by: string,
+    what: { readonly jti: string } | { readonly subject: string },
+  ): Promise<{ readonly issuedUntil?: number; readonly keptUntil: number }>
 }
 
 export interface TicketIssuer {

@@ -11,6 +11,8 @@ export const RIGHTS: Readonly<Record<string, Need>> = {
   'GET /docs': 'nothing',
   'GET /v1/connect': 'nothing',
   'POST /v1/tokens': 'tokens',
+  // And of those who have it, API keys alone. See `revoke`.
+  'POST /v1/tokens/revoke': 'tokens',
   'POST /v1/tickets': 'credentials',
   'GET /v1/sessions': 'list',
   'POST /v1/sessions': 'create',

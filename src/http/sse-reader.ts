@@ -1,5 +1,6 @@
 import type { FastifyReply } from 'fastify'
 import type { ServerResponse } from 'node:http'
+import { tokenRevoked, type Grant } from '../core/access.ts'
 import { Attachment, type AttachOptions } from '../core/attachment.ts'
 import { errorFrame } from '../core/error-frame.ts'
 import { frame, type Frame } from '../core/frame.ts'
@@ -97,6 +98,19 @@ export class SseReader implements Transport, OpenStream {
     this.#response?.write(`retry: ${RETRY_MS + afterMs}\n\n`)
     this.#endedWith ??= CLOSE.restart
     this.#finish()
+  }
+
+  get grant(): Grant {
+    return this.#call.grant
+  }
+
+  revoked(): void {
+    if (this.#response !== null) {
+      this.#send(errorFrame(tokenRevoked(), null, this.#call.session))
+      return
+    }
+    this.#reply.raw.destroy()
+    this.#end()
   }
 
   #begin(mode: 'resumed' | 'snapshot', head: Position): void {

@@ -69,6 +69,12 @@ export const tokenBody = z.strictObject({
 })
 export type TokenBody = z.infer<typeof tokenBody>
 
+/** One of the two. [P-9.10] */
+export const revokeBody = z.strictObject({
+  jti: z.optional(text(128)),
+  subject: z.optional(text(256).check(z.regex(/^(?!key:)[^\p{Cc}]+$/u))),
+})
+
 /** `origin`: the only origin that may use the ticket; without it, that of this very request, where a browser sends one. */
 export const ticketBody = z.strictObject({ origin: z.optional(text(512)) })
 
@@ -188,11 +194,18 @@ export const readAnswer = z.object({ serial: z.number() })
 export const memberAnswer = z.object({ member: z.string(), ttlMs: z.number() })
 export const tokenAnswer = z.object({
   token: z.string(),
+  jti: z.string(),
   subject: z.string(),
   sessions: z.array(z.string()),
   capabilities: z.array(z.enum(CAPABILITIES)),
   kind: z.enum(MEMBER_KINDS),
   expiresAt: z.number(),
+})
+export const revokeAnswer = z.object({
+  jti: z.optional(z.string()),
+  subject: z.optional(z.string()),
+  issuedUntil: z.optional(z.number()),
+  keptUntil: z.number(),
 })
 export const ticketAnswer = z.object({
   ticket: z.string(),

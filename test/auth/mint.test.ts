@@ -30,7 +30,9 @@ describe('a minted token [P-9.7]', () => {
       sessions: ['chat-*'],
       capabilities: new Set(['subscribe']),
       expiresAt: minted.expiresAt,
+      token: { jti: minted.jti, issuedAt: clock.time },
     })
+    expect(minted.jti).toMatch(/^[0-9a-f-]{36}$/)
     expect(minted.expiresAt).toBe(clock.time + 60_000)
   })
 

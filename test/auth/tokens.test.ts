@@ -26,6 +26,7 @@ describe('a token [P-6.1]', () => {
       sessions: ['chat-*'],
       capabilities: new Set(['subscribe', 'send']),
       expiresAt: clock.time + 600_000,
+      token: { jti: 'j', issuedAt: clock.time },
     })
   })
 

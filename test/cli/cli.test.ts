@@ -94,7 +94,30 @@ describe('the command line', () => {
     expect(other.err).toContain('session_not_found')
   })
 
+  test('takes a token back by itself, by its id, and by its subject [P-6.8]', async () => {
+    await heldline(['publish', 'cli-5', 'mine', '--create'])
+    const mint = async (): Promise<string> => {
+      const minted = await heldline(['token', '--subject', 'eve', '--session', 'cli-5'])
+      return minted.out[0] ?? ''
+    }
+    const reads = async (token: string): Promise<string> =>
+      (await heldline(['tail', 'cli-5', '--no-follow', '--text', '--key', token])).err
+    const [one, two, three] = [await mint(), await mint(), await mint()]
+    const jti = (JSON.parse(atob(two.split('.')[1] ?? '')) as { jti: string }).jti
+    expect((await heldline(['token', 'revoke', '--token', one])).code).toBe(0)
+    const { out } = await heldline(['token', 'revoke', '--jti', jti])
+    expect(JSON.parse(out[0] ?? '')).toMatchObject({ jti, keptUntil: expect.any(Number) })
+    expect([await reads(one), await reads(two)].join()).toMatch(/invalid_token.*invalid_token/s)
+    expect(await reads(three)).toBe('')
+    expect((await heldline(['token', 'revoke', '--subject', 'eve'])).code).toBe(0)
+    expect(await reads(three)).toContain('invalid_token')
+  })
+
   test.each([
+    [['token', 'revoke'], 1, 'name one of --jti, --token and --subject'],
+    [['token', 'revoke', '--jti', 'a', '--subject', 'b'], 1, 'name one of'],
+    [['token', 'revoke', '--token', 'no-token'], 1, 'that is no token'],
+    [['token', 'revoke', '--token', 'a.e30.c'], 1, 'the token has no jti'],
     [['frobnicate'], 2, 'there is no command frobnicate'],
     [['tail'], 1, 'name a session'],
     [['publish', 'cli-1'], 1, 'give a text'],

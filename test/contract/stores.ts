@@ -15,12 +15,19 @@ export async function openMemory(): Promise<OpenedStore> {
 
 /** A store in a folder of its own. */
 export async function openSqlite(): Promise<OpenedStore> {
-  const folder = mkdtempSync(join(tmpdir(), 'heldline-suite-'))
+  return openSqliteIn(mkdtempSync(join(tmpdir(), 'heldline-suite-')))
+}
+
+async function openSqliteIn(folder: string): Promise<OpenedStore> {
   const signals = new LocalSignals()
   const store = await SqliteStore.open({ folder, signals, now: Date.now })
   const close = async (): Promise<void> => {
     await store.close()
     rmSync(folder, { recursive: true, force: true })
   }
-  return { store, signals, close }
+  const reopen = async (): Promise<OpenedStore> => {
+    await store.close()
+    return openSqliteIn(folder)
+  }
+  return { store, signals, reopen, close }
 }
