@@ -3,7 +3,9 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { preview } from 'vite'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { launchBrowser } from '../support/browser.ts'
 
 const root = join(import.meta.dirname, '../..')
 const bin = join(root, 'node_modules/.bin')
@@ -20,8 +22,6 @@ const manifest = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) 
 const entries = Object.keys(manifest.exports)
   .filter((path) => path !== './package.json')
   .map((path) => `heldline${path.slice(1)}`)
-/** What a page may import: everything but the agent's side. */
-const forPages = entries.filter((entry) => entry !== 'heldline/agent')
 
 /** What is packed of `dist/`, which has to be there. */
 export function packageSuite(): void {
@@ -110,9 +110,10 @@ export function packageSuite(): void {
       expect(said.stdout).not.toMatch(/Cannot find module '(heldline|react|ai)\b/)
     })
 
-    test('Vite bundles every entry that is for pages', async () => {
-      const imports = forPages.map((entry, at) => `import * as m${at} from '${entry}'`)
-      const uses = `globalThis.all = [${forPages.map((_, at) => `m${at}`).join(', ')}]`
+    test('a page that Vite has bundled has every entry, and each gives it something', async () => {
+      const imports = entries.map((entry, at) => `import * as m${at} from '${entry}'`)
+      const counts = entries.map((_, at) => `Object.keys(m${at}).length`)
+      const uses = `document.title = JSON.stringify([${counts.join(', ')}])`
       await writeFile(join(folder, 'page.js'), [...imports, uses].join('\n'))
       await writeFile(
         join(folder, 'index.html'),
@@ -121,6 +122,22 @@ export function packageSuite(): void {
       const { stdout } = await run('vite', ['build', '--logLevel', 'info'], { cwd: folder, env })
       expect(stdout).toMatch(/built in/)
       expect(stdout).not.toMatch(/externalized for browser/)
+      const site = await preview({ root: folder, preview: { port: 0, host: '127.0.0.1' } })
+      const browser = await launchBrowser()
+      try {
+        const page = await browser.newPage()
+        const problems: string[] = []
+        page.on('pageerror', ({ message }) => problems.push(message))
+        await page.goto(site.resolvedUrls?.local[0] ?? '')
+        await page.waitForFunction(() => document.title !== '')
+        const found = JSON.parse(await page.title()) as readonly number[]
+        expect(found).toHaveLength(entries.length)
+        for (const count of found) expect(count).toBeGreaterThan(0)
+        expect(problems).toEqual([])
+      } finally {
+        await browser.close()
+        await site.close()
+      }
     })
   })
 }
