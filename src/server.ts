@@ -130,11 +130,7 @@ export async function startServer(config: LoadedConfig, lines: Log): Promise<Hel
     waiting: () => courier.waiting,
     draining: () => draining,
   })
-  const shown = await show(config, observed)
-  await http.listen({ port: config.port, host: config.host, backlog: BACKLOG })
-  const url = urlOf(config.host, http.server.address())
-  demo?.start(url)
-
+  let shown: MetricsListener | null = null
   const close = once(async () => {
     draining = true
     await demo?.close()
@@ -149,6 +145,16 @@ export async function startServer(config: LoadedConfig, lines: Log): Promise<Hel
     await store.close()
     await shown?.close()
   })
+  try {
+    shown = await show(config, observed)
+    await http.listen({ port: config.port, host: config.host, backlog: BACKLOG })
+  } catch (error) {
+    await close()
+    throw error
+  }
+  const url = urlOf(config.host, http.server.address())
+  demo?.start(url)
+
   const drain = once(async () => {
     draining = true
     log.info('server.draining', { connections: gateway.size })
