@@ -2,8 +2,10 @@ import { isMessageEnd } from '../protocol/codec.ts'
 import { HeldlineError } from '../protocol/errors.ts'
 import type { SessionId } from '../protocol/ids.ts'
 import { CalmLogs } from './calm-logs.ts'
+import type { Clock } from './clock.ts'
 import type { Limits } from './limits.ts'
 import type { Log } from './log.ts'
+import { OneATurn } from './one-a-turn.ts'
 import type { Random } from './random.ts'
 import { CLOSED, DEADLINE, FIELD } from './record.ts'
 import { SnapshotMarks } from './snapshot-marks.ts'
@@ -15,6 +17,7 @@ import type { Views } from './views.ts'
 export interface KeeperPorts {
   readonly store: Store
   readonly views: Views
+  readonly clock: Pick<Clock, 'defer'>
   readonly random: Random
   readonly limits: Limits
   readonly log: Log
@@ -38,12 +41,15 @@ export class Keeper {
   readonly #busy = new Set<SessionId>()
   /** The size of each large log when it was looked at, in units of LOOK_EVERY_BYTES. */
   readonly #sizes = new Map<SessionId, number>()
+  /** Whose view is to be kept up. */
+  readonly #behind: OneATurn
   readonly #calm: CalmLogs
   readonly #marks: SnapshotMarks
   #closed = false
 
   constructor(ports: KeeperPorts) {
     this.#ports = ports
+    this.#behind = new OneATurn(ports.clock, (id) => ports.views.keepUp(id))
     this.#calm = new CalmLogs(ports.limits.snapshotEveryEvents)
     this.#marks = new SnapshotMarks(ports.limits, (id) => ports.views.lastTextLength(id))
   }
@@ -58,7 +64,7 @@ export class Keeper {
     if (large > 0 && this.#sizes.get(session) !== large) this.#remember(session, large)
     else if (!crossed) return
     // While a tail still holds it: read back from the store, an event costs more than its fold.
-    this.#ports.views.keepUp(session)
+    if (this.#ports.views.holds(session)) this.#behind.add(session)
     if (!this.#calm.has(session, done)) this.look(session, { done, ended: false })
   }
 
@@ -139,6 +145,7 @@ export class Keeper {
   close(): void {
     this.#closed = true
     this.#waiting.clear()
+    this.#behind.clear()
   }
 
   #snapshot(session: SessionId, behind: number): Promise<StoredHeader> {

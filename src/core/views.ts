@@ -78,6 +78,10 @@ export class Views {
     return (await saveSnapshot(this.#store, session, view, name)) ?? stored
   }
 
+  holds(session: SessionId): boolean {
+    return this.#cached.has(session)
+  }
+
   /** Folds into a view that is held already what this node holds of the log, so that less is to be read when somebody asks for it. */
   keepUp(session: SessionId): void {
     const cached = this.#cached.get(session)
@@ -96,7 +100,7 @@ export class Views {
 
   /** Brings up a view that is held already, so that who joins next waits for little. */
   async refresh(session: SessionId): Promise<void> {
-    if (this.#cached.has(session)) await this.at(session)
+    if (this.holds(session)) await this.at(session)
   }
 
   /** Lets go of what it holds of a session that was removed. */
