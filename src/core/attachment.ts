@@ -177,7 +177,8 @@ export class Attachment implements Sink {
    */
   async #catchUp(since: Position): Promise<void> {
     try {
-      const view = await this.#ports.views.at(this.session)
+      const { hub, views } = this.#ports
+      const view = await hub.arrive(() => views.at(this.session))
       const { position } = view
       const pieces = snapshotPieces(this.session, view, since, this.#ports.limits.pageBytes)
       const range = { after: since.serial, limit: 1, maxBytes: 1 }
@@ -198,7 +199,8 @@ export class Attachment implements Sink {
 
   async #snapshot(): Promise<void> {
     try {
-      const frames = await this.#ports.views.frames(this.session)
+      const { hub, views } = this.#ports
+      const frames = await hub.arrive(() => views.frames(this.session))
       if (this.#closed) return
       this.#pieces = [...frames]
       this.#sendPieces()

@@ -5,6 +5,7 @@ import type { Clock } from './clock.ts'
 import { eventsFrame, type Frame } from './frame.ts'
 import { headPosition, judge } from './judge.ts'
 import type { Limits } from './limits.ts'
+import type { Places } from './places.ts'
 import { RecentBatches } from './recent-batches.ts'
 import type { Wake } from './signals.ts'
 import type { LogHead, Page, Store, StoredEvent } from './store.ts'
@@ -22,6 +23,8 @@ export interface FeedPorts {
   readonly clock: Clock
   readonly limits: Limits
   readonly tailBytes: () => number
+  /** Where readers who catch up wait for each other; what keeps the feed itself at the head waits for nobody. */
+  readonly arrivals: Pick<Places, 'run'>
   /** The feed could not read the store; it looks again with the next wake-up or verification. */
   readonly failed: (session: SessionId, error: unknown) => void
 }
@@ -134,16 +137,19 @@ export class Feed implements Source {
     return this.#tail.after(position, pageEvents, pageBytes)
   }
 
-  /** Readers that return together to one place share one read of the store, as long as nothing happens meanwhile. */
-  page(after: number): Promise<Page | null> {
+  /**
+   * Readers that return together to one place share one read of the store, as long as nothing happens meanwhile.
+   * @param arriving for a reader, who waits for a place; the feed itself does not
+   */
+  page(after: number, arriving = true): Promise<Page | null> {
     const running = this.#pages.get(after)
     if (running !== undefined) return running
-    const { pageEvents, pageBytes } = this.#ports.limits
-    const page = this.#ports.store
-      .read(this.session, { after, limit: pageEvents, maxBytes: pageBytes })
-      .finally(() => {
-        if (this.#pages.get(after) === page) this.#pages.delete(after)
-      })
+    const { store, limits, arrivals } = this.#ports
+    const range = { after, limit: limits.pageEvents, maxBytes: limits.pageBytes }
+    const read = (): Promise<Page | null> => store.read(this.session, range)
+    const page = (arriving ? arrivals.run(read) : read()).finally(() => {
+      if (this.#pages.get(after) === page) this.#pages.delete(after)
+    })
     this.#pages.set(after, page)
     return page
   }
@@ -209,7 +215,7 @@ export class Feed implements Source {
     try {
       while (!this.#closed) {
         const { head } = this
-        const page = await this.page(head.serial)
+        const page = await this.page(head.serial, false)
         if (head !== this.head) continue
         if (page === null) return this.#lookAgain()
         const verdict = judge(head, page)

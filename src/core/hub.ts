@@ -6,6 +6,7 @@ import type { Cursor, Sink } from './cursor.ts'
 import { Feed, type FeedPorts } from './feed.ts'
 import type { Limits } from './limits.ts'
 import type { Log } from './log.ts'
+import { Places } from './places.ts'
 import type { Position } from '../protocol/position.ts'
 import type { Signals, Subscription, Wake } from './signals.ts'
 import type { Store, StoredEvent } from './store.ts'
@@ -35,15 +36,18 @@ export class Hub {
   readonly #opening = new Map<SessionId, Promise<Feed>>()
   readonly #feedPorts: FeedPorts
   readonly #restored: Subscription
+  readonly #arrivals: Places
   #timer: { cancel(): void } | null = null
   #closed = false
 
   constructor(ports: HubPorts) {
     this.#ports = ports
+    this.#arrivals = new Places(ports.limits.arrivalsAtOnce)
     this.#feedPorts = {
       store: ports.store,
       clock: ports.clock,
       limits: ports.limits,
+      arrivals: this.#arrivals,
       tailBytes: () => this.#tailBytes(),
       failed: (session, error) => ports.log.warn('feed.read_failed', { session, error }),
     }
@@ -81,6 +85,14 @@ export class Hub {
         if (feed.size === 0) this.#drop(feed)
       },
     }
+  }
+
+  /**
+   * Does what a reader needs to begin, as soon as there is a place for it: live events of the others go by, whoever waits.
+   * @throws what the task throws
+   */
+  arrive<Result>(task: () => Promise<Result>): Promise<Result> {
+    return this.#arrivals.run(task)
   }
 
   /** The events after a position that the tail of a followed session holds: what the store would give, unless it has lost them since. */
@@ -135,7 +147,7 @@ export class Hub {
       else feed.wake(wake)
     })
     try {
-      const [head] = await this.#ports.store.heads([session])
+      const [head] = await this.arrive(() => this.#ports.store.heads([session]))
       if (this.#closed) throw draining()
       if (head === null || head === undefined) throw sessionNotFound()
       feed = new Feed(session, head, this.#feedPorts)

@@ -6,6 +6,11 @@ export interface Limits {
   /** What a node keeps of a session's latest events, so that readers at the head need no store. */
   readonly tailBytes: number
   readonly tailBytesOfAll: number
+  /**
+   * Readers that arrive, and are given what they missed, at one time; others wait. Ten thousand that come back at once would otherwise ask the store all at once, and what
+   * it answers then would leave no turn of the event loop to anybody else, for seconds.
+   */
+  readonly arrivalsAtOnce: number
   /** More missed events than this are given folded, where the reader takes that. */
   readonly foldAfterEvents: number
   /** After so many events a stored snapshot is worth writing. */
@@ -67,6 +72,7 @@ export const DEFAULT_LIMITS: Limits = {
   pageBytes: 128 * 1024,
   tailBytes: 256 * 1024,
   tailBytesOfAll: 256 * 1024 * 1024,
+  arrivalsAtOnce: 32,
   foldAfterEvents: 5000,
   snapshotEveryEvents: 2048,
   snapshotAtEndEvents: 256,

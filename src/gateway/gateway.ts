@@ -8,16 +8,19 @@ import { expected } from '../core/error-frame.ts'
 import type { Random } from '../core/random.ts'
 import { errorRow, HeldlineError } from '../protocol/errors.ts'
 import { PROTOCOL } from '../protocol/version.ts'
+import { AddressLimits, type AddressBounds, type Place } from './address-limits.ts'
 import { Connections } from './connections.ts'
 import { Guest } from './guest.ts'
 import { doorOf, handshake, type HandshakePorts } from './handshake.ts'
 import type { Held } from './held.ts'
-import { Places } from './places.ts'
-import { Socket } from './socket.ts'
+import { Places } from '../core/places.ts'
+import { Socket, type Client } from './socket.ts'
 
 export interface GatewayPorts extends ConnectionPorts, HandshakePorts {
   readonly random: Random
   readonly maxConnections: number
+  /** Without it, one address may have as many as all together. */
+  readonly perAddress?: AddressBounds
   /** Handshakes whose credentials are being checked at one time; others wait, and are not refused. 500 unless said. */
   readonly maxHandshakes?: number
   /** What else is spoken, each at its own path. */
@@ -38,14 +41,17 @@ export class Gateway {
     void this.#upgrade(request, raw, head)
   }
   readonly #checks: Places
+  readonly #addresses: AddressLimits
   /** Under way, those that wait for a check included: a node is full with them, too. */
   #handshakes = 0
   #draining = false
+  readonly #revoked: { close(): void } | undefined
 
   constructor(server: Server, ports: GatewayPorts) {
     this.#ports = ports
     this.#server = server
     this.#connections = new Connections(ports.clock, ports.limits.heartbeatMs)
+    this.#addresses = new AddressLimits(ports.perAddress ?? { all: null, unproven: null })
     this.#checks = new Places(ports.maxHandshakes ?? MAX_HANDSHAKES)
     const own = socketOptions(ports.limits.maxFrameBytes, () => PROTOCOL)
     this.#wss = new Map([
@@ -53,6 +59,9 @@ export class Gateway {
       ...(ports.doors ?? []).map((door) => [door, serverOf(door)] as const),
     ])
     server.on('upgrade', this.#onUpgrade)
+    this.#revoked = ports.revocations?.onRevoked(() => {
+      for (const socket of this.#connections.all()) socket.endIfRevoked()
+    })
   }
 
   get size(): number {
@@ -81,6 +90,7 @@ export class Gateway {
     this.#draining = true
     this.#server.off('upgrade', this.#onUpgrade)
     this.#connections.close()
+    this.#revoked?.close()
     for (const socket of this.#connections.all()) {
       socket.goDown()
       socket.terminate()
@@ -91,14 +101,21 @@ export class Gateway {
   async #upgrade(request: IncomingMessage, raw: Duplex, head: Buffer): Promise<void> {
     // Before anything is awaited: a reset meanwhile must not end the process.
     raw.on('error', ignoreSocketError)
+    let place: Place | null = null
     try {
       const door = doorOf(request, this.#ports.doors ?? [])
+      const address = this.#ports.addressOf(request)
+      place = this.#addresses.enter(address)
+      raw.once('close', place.leave)
       const grant = await this.#admit(request, raw, door)
       if (raw.destroyed) return
+      if (grant === null) place.waitForProof()
+      const client = { id: this.#ports.random.id(), address, grant, place }
       this.#wss.get(door)?.handleUpgrade(request, raw, head, (ws) => {
-        this.#hold(ws, this.#socket(ws, raw, request, door, grant), door)
+        this.#hold(ws, this.#socket(ws, raw, door, client), door)
       })
     } catch (error) {
+      place?.leave()
       this.#refuse(raw, error)
     }
   }
@@ -125,16 +142,9 @@ export class Gateway {
     }
   }
 
-  #socket(
-    ws: WebSocket,
-    raw: Duplex,
-    request: IncomingMessage,
-    door: Door | null,
-    grant: Grant | null,
-  ): Held {
-    const { random, addressOf } = this.#ports
+  #socket(ws: WebSocket, raw: Duplex, door: Door | null, client: Client): Held {
+    const { grant } = client
     if (door !== null && grant !== null) return new Guest(ws, raw, door, grant, this.#ports)
-    const client = { id: random.id(), address: addressOf(request), grant }
     return new Socket(ws, raw, client, this.#ports)
   }
 
@@ -147,6 +157,8 @@ export class Gateway {
       this.#connections.remove(socket)
       metrics?.closed(carrier, socket.endedWith ?? code)
     })
+    // Between the look at its token and this moment, nobody would have told it.
+    socket.endIfRevoked()
   }
 
   /** A refused handshake is an HTTP answer: the same problem as on any other path. */

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { Feed } from '../../src/core/feed.ts'
 import { headPosition } from '../../src/core/judge.ts'
+import { Places } from '../../src/core/places.ts'
 import type { LogHead, StoredEvent } from '../../src/core/store.ts'
 import type { Tag } from '../../src/protocol/ids.ts'
 import { BY, drafted, SESSION, World } from './world.ts'
@@ -17,6 +18,7 @@ async function followed() {
     store,
     clock,
     limits,
+    arrivals: new Places(limits.arrivalsAtOnce),
     tailBytes: () => limits.tailBytes,
     failed: (_, error) => {
       throw error
