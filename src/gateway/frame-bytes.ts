@@ -4,6 +4,9 @@ import type { Frame } from '../core/frame.ts'
 const BYTES = Symbol('bytes')
 type Encoded = Frame & { [BYTES]?: Buffer }
 
+/** A WebSocket ping that says nothing. (RFC 6455, section 5.5.2) */
+export const PING: Buffer = Buffer.of(0x89, 0)
+
 /**
  * A frame as one unmasked WebSocket text frame, made once and written to any number of sockets: what a fan-out costs is then the write
  * and nothing else. (RFC 6455, section 5.2)

@@ -5,7 +5,7 @@ import type { Grant } from '../core/access.ts'
 import type { Frame } from '../core/frame.ts'
 import type { Transport } from '../core/outbox.ts'
 import { atEndOfTurn } from './end-of-turn.ts'
-import { frameBytes } from './frame-bytes.ts'
+import { frameBytes, PING } from './frame-bytes.ts'
 import { GOING_DOWN, type Held } from './held.ts'
 import { Pulse } from './pulse.ts'
 
@@ -58,16 +58,10 @@ export class Socket implements Transport, Held {
     return this.#raw.writableLength
   }
 
-  /** What is sent within one turn goes out in one write: many answers to one client cost as much as one. */
   send(frame: Frame): void {
     if (this.#ws.readyState !== this.#ws.OPEN) return
-    if (!this.#corked) {
-      this.#corked = true
-      this.#raw.cork()
-      atEndOfTurn(this.#uncork)
-    }
     const bytes = frameBytes(frame)
-    this.#raw.write(bytes)
+    this.#write(bytes)
     this.#metrics?.sent('websocket', bytes.length)
   }
 
@@ -83,7 +77,7 @@ export class Socket implements Transport, Held {
       this.#ws.terminate()
       return
     }
-    this.#ws.ping()
+    if (this.#ws.readyState === this.#ws.OPEN) this.#write(PING)
     this.connection.heartbeat()
     this.connection.check()
   }
@@ -103,6 +97,16 @@ export class Socket implements Transport, Held {
   /** Ends it now, without waiting for the other side. */
   terminate(): void {
     this.#ws.terminate()
+  }
+
+  /** What is written within one turn goes out in one write: many answers to one client cost as much as one, a heartbeat and its ping as much as a ping. */
+  #write(bytes: Buffer): void {
+    if (!this.#corked) {
+      this.#corked = true
+      this.#raw.cork()
+      atEndOfTurn(this.#uncork)
+    }
+    this.#raw.write(bytes)
   }
 
   #receive(data: WebSocket.RawData, isBinary: boolean): void {

@@ -6,6 +6,8 @@ import { SCRIPTS } from './scripts.ts'
 
 /** Buckets in one call, where one call may name several: Redis serves nobody else meanwhile. */
 const BUCKETS_A_CALL = 256
+/** Made once: they are asked for every second, on a node at rest, too. */
+const DUE_KEYS = Array.from({ length: BUCKETS }, (_, bucket) => dueKey(bucket))
 /** Calls under way at once on a Cluster, where each names one bucket. */
 const CALLS_AT_ONCE = 128
 
@@ -19,16 +21,14 @@ export async function dueDeadlines(
   from: number,
 ): Promise<{ due: DueDeadline[]; next: number }> {
   const width = clustered ? 1 : BUCKETS_A_CALL
-  const buckets = Array.from({ length: BUCKETS }, (_, index) => (from + index) % BUCKETS)
+  const keys = [...DUE_KEYS.slice(from), ...DUE_KEYS.slice(0, from)]
   const calls = Array.from({ length: BUCKETS / width }, (_, index) =>
-    buckets.slice(index * width, (index + 1) * width),
+    keys.slice(index * width, (index + 1) * width),
   )
   const due: DueDeadline[] = []
   while (calls.length > 0) {
     const answers = await Promise.all(
-      calls
-        .splice(0, CALLS_AT_ONCE)
-        .map((call) => look(SCRIPTS.due, call.map(dueKey), [limit, limit * 2])),
+      calls.splice(0, CALLS_AT_ONCE).map((call) => look(SCRIPTS.due, call, [limit, limit * 2])),
     )
     for (const answer of answers) due.push(...decode(answer as string[]))
   }
