@@ -257,6 +257,16 @@ export const SETTINGS = {
     MAX_EVENT_BYTES: setting(bytes, '65536', 'The largest event.'),
     MAX_FRAME_BYTES: setting(bytes, '131072', 'The largest frame of a WebSocket.'),
     MAX_CONNECTIONS: setting(count, '10000', 'How many connections this node holds.'),
+    MAX_CONNECTIONS_PER_ADDRESS: setting(
+      limit,
+      '1000',
+      'How many WebSockets this node holds of one address (of IPv6, of one /64); 0: no limit. Private networks have none; behind a proxy, see TRUST_PROXY.',
+    ),
+    MAX_UNPROVEN_PER_ADDRESS: setting(
+      limit,
+      '100',
+      'Of these, how many that have shown no credentials yet; 0: no limit.',
+    ),
     MAX_SESSIONS_PER_SOCKET: setting(
       count,
       '100',

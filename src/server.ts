@@ -121,6 +121,10 @@ export async function startServer(config: LoadedConfig, lines: Log): Promise<Hel
     ...connections,
     random,
     maxConnections: config.maxConnections,
+    perAddress: {
+      all: config.maxConnectionsPerAddress,
+      unproven: config.maxUnprovenPerAddress,
+    },
     addressOf: clientAddress(config.trustProxy),
     allowsOrigin: originRule(config.allowedOrigins, config.production),
     doors: [aiSdkDoor(aiSdk, faced)],

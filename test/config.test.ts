@@ -45,6 +45,8 @@ describe('settings', () => {
       maxEventBytes: 65_536,
       maxFrameBytes: 131_072,
       maxConnections: 10_000,
+      maxConnectionsPerAddress: 1000,
+      maxUnprovenPerAddress: 100,
       maxSessionsPerSocket: 100,
       framesPerSecond: 50,
       framesBurst: 100,

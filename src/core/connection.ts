@@ -160,8 +160,9 @@ export class Connection implements Out {
         },
       }),
     )
-    if (first) this.heartbeat()
-    else this.#dropForbidden()
+    if (!first) return this.#dropForbidden()
+    this.#transport.proven?.()
+    this.heartbeat()
   }
 
   /** A text frame came in. */

@@ -9,6 +9,8 @@ export interface Transport<Content = Frame> {
   readonly bufferedBytes: number
   /** Where the client is, as far as that is known. */
   readonly address?: string
+  /** Its client has shown good credentials, for the first time. */
+  proven?(): void
   close(code: number, reason: string): void
 }
 

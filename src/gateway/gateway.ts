@@ -106,7 +106,7 @@ export class Gateway {
       const door = doorOf(request, this.#ports.doors ?? [])
       const address = this.#ports.addressOf(request)
       place = this.#addresses.enter(address)
-      raw.once('close', place.leave)
+      raw.once('close', () => place?.leave())
       const grant = await this.#admit(request, raw, door)
       if (raw.destroyed) return
       if (grant === null) place.waitForProof()

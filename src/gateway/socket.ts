@@ -4,6 +4,7 @@ import { Connection, type ConnectionPorts } from '../core/connection.ts'
 import type { Grant } from '../core/access.ts'
 import type { Frame } from '../core/frame.ts'
 import type { Transport } from '../core/outbox.ts'
+import type { Place } from './address-limits.ts'
 import { atEndOfTurn } from './end-of-turn.ts'
 import { frameBytes, PING } from './frame-bytes.ts'
 import { GOING_DOWN, type Held } from './held.ts'
@@ -15,6 +16,8 @@ export interface Client {
   readonly address: string
   /** `null`: the first frame must bring credentials. */
   readonly grant: Grant | null
+  /** What it takes of what its address may have; without it, there are no bounds. */
+  readonly place?: Place
 }
 
 /** What `ws` says where the other side has not closed, but is gone. */
@@ -32,12 +35,14 @@ export class Socket implements Transport, Held {
     this.#raw.uncork()
   }
   readonly #pulse = new Pulse()
+  readonly #place: Place | undefined
   readonly #metrics: ConnectionPorts['metrics']
   #endedWith: number | null = null
 
   /** @param raw the stream under the WebSocket: ready-made frames are written to it whole, between those of `ws` */
   constructor(ws: WebSocket, raw: Duplex, client: Client, ports: ConnectionPorts) {
     this.address = client.address
+    this.#place = client.place
     this.#ws = ws
     this.#raw = raw
     this.#metrics = ports.metrics
@@ -63,6 +68,10 @@ export class Socket implements Transport, Held {
     const bytes = frameBytes(frame)
     this.#write(bytes)
     this.#metrics?.sent('websocket', bytes.length)
+  }
+
+  proven(): void {
+    this.#place?.proven()
   }
 
   close(code: number, reason: string): void {

@@ -212,6 +212,12 @@ export const ERRORS = {
     title: 'There is no such key in the state',
     next: 'Set it first.',
   },
+  notice_not_found: {
+    status: 404,
+    retryable: false,
+    title: 'There is no such notice in the session',
+    next: 'List the notices of the session.',
+  },
   delivery_not_found: {
     status: 404,
     retryable: false,
@@ -309,6 +315,12 @@ export const ERRORS = {
     title: 'The delivery is not in a state that allows this',
     next: 'Read the delivery, then decide.',
   },
+  notice_closed: {
+    status: 409,
+    retryable: false,
+    title: 'The notice has not failed',
+    next: 'Read the notices, then decide.',
+  },
   producer_gap: {
     status: 409,
     retryable: false,
@@ -405,7 +417,7 @@ export const ERRORS = {
     status: 503,
     close: 4509,
     retryable: true,
-    title: 'This node has as many connections as it may have',
+    title: 'This node, or this address, has as many connections as it may have',
     next: 'Connect again after the time that is given.',
   },
   slow_consumer: {

@@ -18,6 +18,7 @@ import { Secret } from '../../src/core/secret.ts'
 import { Sessions } from '../../src/core/sessions.ts'
 import { Views } from '../../src/core/views.ts'
 import { clientAddress } from '../../src/gateway/client-address.ts'
+import type { AddressBounds } from '../../src/gateway/address-limits.ts'
 import { Gateway } from '../../src/gateway/gateway.ts'
 import { parseSessionId, type SessionId } from '../../src/protocol/ids.ts'
 import { objectMembers } from '../../src/protocol/json.ts'
@@ -49,6 +50,7 @@ export interface GatewayServerOptions {
   readonly authenticator?: Authenticator
   readonly maxConnections?: number
   readonly maxHandshakes?: number
+  readonly perAddress?: AddressBounds
 }
 
 /** The WebSocket face over a real port and a store in memory, without the HTTP face. */
@@ -85,7 +87,9 @@ export async function startGateway(options: GatewayServerOptions = {}): Promise<
     maxConnections: options.maxConnections ?? 1000,
     ...(options.maxHandshakes !== undefined && { maxHandshakes: options.maxHandshakes }),
     allowsOrigin: originRule([ORIGIN], true),
-    addressOf: clientAddress([]),
+    ...(options.perAddress !== undefined && { perAddress: options.perAddress }),
+    // Tests say by X-Forwarded-For where they come from.
+    addressOf: clientAddress(['127.0.0.1']),
   })
   http.listen(0, '127.0.0.1')
   await once(http, 'listening')
