@@ -65,7 +65,7 @@ export interface HttpPorts {
   readonly attached: Pick<Attached, 'once'>
   readonly presence: Pick<Presence, 'enter' | 'leave'>
   readonly deliveries: Pick<Deliveries, 'list' | 'replay'>
-  readonly notices: Pick<Notices, 'list'>
+  readonly notices: Pick<Notices, 'list' | 'replay'>
   /** What an SSE reader is made of. */
   readonly attachments: AttachmentPorts
   readonly authenticator: Pick<Authenticator, 'authenticate'>

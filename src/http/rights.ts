@@ -61,6 +61,7 @@ export const RIGHTS: Readonly<Record<string, Need>> = {
   'GET /v1/sessions/{session}/deliveries': ['history', 'manage'],
   'POST /v1/sessions/{session}/deliveries/{delivery}/replay': 'manage',
   'GET /v1/sessions/{session}/notices': ['history', 'manage'],
+  'POST /v1/sessions/{session}/notices/{notice}/replay': 'manage',
   // An attachment shows the state too.
   'GET /v1/sessions/{session}/state': ['subscribe', 'history', 'state'],
   'GET /v1/sessions/{session}/state/{key}': ['subscribe', 'history', 'state'],

@@ -2,7 +2,7 @@ import * as z from 'zod/mini'
 
 /** Notices over HTTP. [P-17.4] */
 
-const noticeAnswer = z.object({
+export const noticeAnswer = z.object({
   notice: z.string(),
   type: z.enum(['input.received', 'presence.attached', 'presence.empty']),
   /** The input that it is about. */

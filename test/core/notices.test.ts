@@ -127,6 +127,47 @@ describe('[P-17.1] an input that waits', () => {
     expect(await node.inputs.waiting(SESSION, { waitMs: 0 })).toHaveLength(1)
   })
 
+  test('[P-17.5] one that has failed is sent again where somebody asks for it, from the first try on, under its id', async () => {
+    const { clock, sender, send, node, list } = await open()
+    sender.outcome = failed('econnrefused')
+    await send()
+    await clock.advance(24 * HOUR)
+    const [{ notice } = { notice: '' }] = await list()
+    const tries = sender.sent.length
+    expect(await node.notices.replay(SESSION, notice)).toEqual({
+      notice,
+      type: 'input.received',
+      input: 'i1',
+      status: 'pending',
+      attempts: 0,
+    })
+    await clock.advance(TOLD_MS)
+    expect(sender.sent.length).toBe(tries + 1)
+    expect(await list()).toMatchObject([{ notice, status: 'pending', attempts: 1 }])
+    sender.outcome = { kind: 'taken' }
+    await clock.advance(MINUTE)
+    expect(await list()).toMatchObject([{ notice, status: 'told', attempts: 2 }])
+    expect(new Set(sender.sent.map(({ id }) => id))).toEqual(new Set([notice]))
+  })
+
+  test('[P-17.5] one that is on its way, was told, or whose input was taken is not sent again', async () => {
+    const { clock, sender, send, take, node, list } = await open()
+    sender.outcome = failed('status_503')
+    await send()
+    await clock.advance(TOLD_MS)
+    const [{ notice } = { notice: '' }] = await list()
+    const replay = () => node.notices.replay(SESSION, notice)
+    await expect(replay()).rejects.toMatchObject({ code: 'notice_closed' })
+    await clock.advance(24 * HOUR)
+    await replay()
+    await expect(replay()).rejects.toMatchObject({ code: 'notice_closed' })
+    sender.outcome = { kind: 'taken' }
+    await clock.advance(MINUTE)
+    await expect(replay()).rejects.toMatchObject({ code: 'notice_closed' })
+    await take()
+    await expect(replay()).rejects.toMatchObject({ code: 'notice_not_found' })
+  })
+
   test('one that is taken while it is on its way is settled by that, whatever the receiver says', async () => {
     for (const outcome of [{ kind: 'taken' } as const, failed('status_500')]) {
       const { clock, sender, send, take, list, store } = await open()
@@ -272,6 +313,20 @@ describe('[P-17.2] [S0-17] [S0-18] who is there', () => {
     expect(second?.notice).not.toBe(first?.notice)
     expect(second?.serial).toBeGreaterThan(first?.serial ?? Infinity)
     expect(await list()).toMatchObject([{ type: 'presence.empty', status: 'told', attempts: 1 }])
+  })
+
+  test('[P-17.5] what has failed is sent again where somebody asks for it, as it is then', async () => {
+    const { clock, sender, enter, node, list } = await open({ events: ['presence.attached'] })
+    sender.outcome = failed('econnrefused')
+    await enter('ada')
+    await clock.advance(24 * HOUR)
+    const [failure] = await list()
+    expect(failure).toMatchObject({ type: 'presence.attached', status: 'failed' })
+    sender.outcome = { kind: 'taken' }
+    await node.notices.replay(SESSION, failure?.notice ?? '')
+    await clock.advance(TOLD_MS)
+    expect(sender.bodies().at(-1)).toMatchObject({ notice: failure?.notice, subject: 'ada' })
+    expect(await list()).toMatchObject([{ status: 'told', attempts: 1 }])
   })
 
   test('what comes of a try that was overtaken says nothing of what came after', async () => {

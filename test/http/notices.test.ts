@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { run } from '../../src/core/commit.ts'
 import { claimNotice, failNotice } from '../../src/core/transitions/notice.ts'
 import { WEBHOOK_EVENTS } from '../../src/core/webhook.ts'
-import { noticesAnswer } from '../../src/protocol/http-notices.ts'
+import { noticeAnswer, noticesAnswer } from '../../src/protocol/http-notices.ts'
 import { SystemRandom } from '../../src/system-ports.ts'
 import { idOf, startHttp, type HttpServer } from './http-server.ts'
 
@@ -16,7 +16,7 @@ beforeAll(async () => {
 })
 afterAll(() => server?.close())
 
-test('[P-17.4] what the webhook knows is listed: of inputs that wait and were tried, and of who is there', async () => {
+test('[P-17.4] [P-17.5] what the webhook knows is listed: of inputs that wait and were tried, and of who is there; what has failed is sent again', async () => {
   const path = '/v1/sessions/s-notices'
   await server.ask('PUT', path)
   const list = async () => (await server.ask('GET', `${path}/notices`)).json
@@ -47,6 +47,20 @@ test('[P-17.4] what the webhook knows is listed: of inputs that wait and were tr
     },
     { notice: expect.any(String), type: 'presence.attached', status: 'pending', attempts: 0 },
   ])
+  const replay = (notice: string, credential?: string) =>
+    server.ask('POST', `${path}/notices/${notice}/replay`, credential ? { credential } : {})
+  const reader = await server.token({ capabilities: ['history'] })
+  expect((await replay(id, reader)).json.code).toBe('forbidden')
+  expect((await replay('nobody')).json.code).toBe('notice_not_found')
+  const again = await replay(id)
+  expect(again.status).toBe(202)
+  expect(noticeAnswer.parse(again.json)).toMatchObject({
+    notice: id,
+    status: 'pending',
+    attempts: 0,
+  })
+  const refused = await replay(id)
+  expect([refused.status, refused.json.code]).toEqual([409, 'notice_closed'])
 })
 
 test('[P-17.4] it takes a right, and a session', async () => {

@@ -1,3 +1,4 @@
+import { HeldlineError } from '../../protocol/errors.ts'
 import type { SessionId } from '../../protocol/ids.ts'
 import type { Decision, Known, Transition } from '../commit.ts'
 import type { Random } from '../random.ts'
@@ -104,6 +105,46 @@ export function failNotice(request: FailedNotice): Transition<boolean> {
     if (!mine || before.status !== 'pending') return null
     return { record: { ...before, status, reason }, inMs }
   })
+}
+
+/**
+ * Sends one that has failed once more, from the first try on. [P-17.5]
+ * @throws HeldlineError `notice_not_found`; `notice_closed` where it was told or is on its way
+ */
+export function replayNotice({
+  session,
+  name,
+  id,
+}: NoticeName & { readonly id: string }): Transition<NoticeRecord> {
+  const field = FIELD.notice(name)
+  return {
+    session,
+    reads: [field],
+    decide: (known) => {
+      const before = noticeOf(known, name)
+      if (before?.id !== id) throw noticeNotFound()
+      if (before.status !== 'failed') {
+        const detail = before.status === 'told' ? 'it was told' : 'it is on its way'
+        throw new HeldlineError('notice_closed', `unable to replay; ${detail}`, {
+          facts: { noticeStatus: before.status, attempts: before.attempts },
+        })
+      }
+      const { reason: _, ...rest } = before
+      const record: NoticeRecord = { ...rest, status: 'pending', attempts: 0 }
+      return {
+        commit: {
+          guards: [guardOf(known, field)],
+          writes: [{ field, value: JSON.stringify(record) }],
+          deadlines: [{ deadline: DEADLINE.notice(name), inMs: 0 }],
+        },
+        answer: () => record,
+      }
+    },
+  }
+}
+
+export function noticeNotFound(): HeldlineError {
+  return new HeldlineError('notice_not_found', 'there is no such notice')
 }
 
 /** @returns `answer` where it was changed, else `false` */
