@@ -16,6 +16,8 @@ import { tokens } from './scenarios/b3-tokens.ts'
 import { resumes } from './scenarios/b4-resume.ts'
 import { lateJoiners } from './scenarios/b5-late-join.ts'
 import { atRest } from './scenarios/b6-idle.ts'
+import { reconnectStorm } from './scenarios/b7-storm.ts'
+import { nodes } from './scenarios/b8-nodes.ts'
 import { runs } from './scenarios/b9-runs.ts'
 
 const ALL: Readonly<Record<ScenarioId, Scenario>> = {
@@ -25,6 +27,8 @@ const ALL: Readonly<Record<ScenarioId, Scenario>> = {
   B4: resumes,
   B5: lateJoiners,
   B6: atRest,
+  B7: reconnectStorm,
+  B8: nodes,
   B9: runs,
 }
 const RESULTS = new URL('results/', import.meta.url)

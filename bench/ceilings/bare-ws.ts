@@ -9,8 +9,12 @@ export interface BareSocket {
   heard(text: string): void
 }
 
-/** The least that can be a WebSocket server. */
-export function bareWs(server: Server, open: (raw: Duplex) => BareSocket['heard']): Set<Duplex> {
+/** The least that can be a WebSocket server. @param admit whom it lets in: everybody, unless said */
+export function bareWs(
+  server: Server,
+  open: (raw: Duplex) => BareSocket['heard'],
+  admit: (request: IncomingMessage) => boolean = () => true,
+): Set<Duplex> {
   const sockets = new Set<Duplex>()
   const wss = new WebSocketServer({
     noServer: true,
@@ -18,6 +22,7 @@ export function bareWs(server: Server, open: (raw: Duplex) => BareSocket['heard'
     clientTracking: false,
   })
   server.on('upgrade', (request: IncomingMessage, raw: Duplex, head: Buffer) => {
+    if (!admit(request)) return void raw.destroy()
     wss.handleUpgrade(request, raw, head, (ws) => {
       sockets.add(raw)
       const heard = open(raw)

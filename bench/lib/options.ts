@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util'
 
-export const SCENARIOS = ['B1', 'B2', 'B3', 'B4', 'B5', 'B6', 'B9'] as const
+export const SCENARIOS = ['B1', 'B2', 'B3', 'B4', 'B5', 'B6', 'B7', 'B8', 'B9'] as const
 export type ScenarioId = (typeof SCENARIOS)[number]
 
 export interface Options {

@@ -4,14 +4,18 @@ import { freePort, removeFolder, start, temporaryFolder, type Process } from './
 export interface RedisServer extends Process {
   readonly url: string
   readonly port: number
+  /** Where the others of its Cluster speak to it, where it is of one. */
+  readonly busPort: number
   /** Forgets everything, so that scenarios do not see each other's data. */
   flush(): Promise<void>
   usedMemory(): Promise<number>
   client(): Redis
 }
 
-/** A real Redis on a free port: append-only file, synced every second, nothing evicted. */
-export async function startRedis(): Promise<RedisServer> {
+/** A real Redis on a free port: append-only file, synced every second, nothing evicted. @param more further settings */
+export async function startRedis(
+  more: Readonly<Record<string, string>> = {},
+): Promise<RedisServer> {
   const port = await freePort()
   const folder = temporaryFolder('redis')
   const settings = {
@@ -25,6 +29,7 @@ export async function startRedis(): Promise<RedisServer> {
     'maxmemory-policy': 'noeviction',
     maxclients: '10000',
     daemonize: 'no',
+    ...more,
   }
   const args = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, value])
   const ready = /Ready to accept connections/
@@ -35,6 +40,7 @@ export async function startRedis(): Promise<RedisServer> {
     ...server,
     url,
     port,
+    busPort: Number(more['cluster-port'] ?? 0),
     flush: async () => {
       await redis.flushall()
     },

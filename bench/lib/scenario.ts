@@ -58,9 +58,12 @@ export class Context {
     return started
   }
 
-  heldline(options: Omit<HeldlineOptions, 'redis' | 'profileTo'>): Promise<ServerProcess> {
+  /** On the Redis of the run, unless another is named. */
+  heldline(
+    options: Omit<HeldlineOptions, 'redis' | 'profileTo'> & Partial<Pick<HeldlineOptions, 'redis'>>,
+  ): Promise<ServerProcess> {
     const profileTo = this.#profileTo
-    return this.keep(startHeldline({ ...options, redis: this.redis, profileTo }))
+    return this.keep(startHeldline({ redis: this.redis, ...options, profileTo }))
   }
 
   async close(): Promise<void> {

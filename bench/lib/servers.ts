@@ -8,13 +8,22 @@ export interface ServerProcess extends Process {
   readonly target: Target
 }
 
+/** Signs the tokens of a run. */
+export const TOKEN_SECRET = 'the-secret-of-the-tokens-of-a-benchmark-0123456789'
+
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 
 export type StoreKind = 'sqlite' | 'redis'
 
+/** Where Redis is, as the settings of a node say it. */
+export interface RedisPlace {
+  readonly url: string
+  readonly cluster?: boolean
+}
+
 export interface HeldlineOptions {
   readonly store: StoreKind
-  readonly redis: RedisServer
+  readonly redis: RedisPlace
   /** Kept by the caller, for a server that is started again on its data; else one of its own. */
   readonly folder?: string
   readonly nodeFlags?: readonly string[]
@@ -33,12 +42,14 @@ export async function startHeldline(options: HeldlineOptions): Promise<ServerPro
     HOST: '127.0.0.1',
     DATA_DIR: folder,
     API_KEYS: API_KEY,
+    TOKEN_SECRET,
     LOG_LEVEL: 'error',
     FRAMES_PER_SECOND: '1000000',
     FRAMES_BURST: '1000000',
     MAX_CONNECTIONS: '50000',
     DRAIN_MS: '0',
     ...(store === 'redis' && { REDIS_URL: redis.url }),
+    ...(store === 'redis' && redis.cluster === true && { REDIS_CLUSTER: 'true' }),
   }
   const args = [...nodeFlags, ...profile, 'src/main.ts', 'serve']
   const ready = (): Promise<boolean> => answers(`http://127.0.0.1:${port}/readyz`)

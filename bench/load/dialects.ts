@@ -22,7 +22,13 @@ export interface Dialect {
   control(reader: Reader, text: string): void
 }
 
-const COMMON: ClientOptions = { perMessageDeflate: false, skipUTF8Validation: true }
+export const COMMON: ClientOptions = { perMessageDeflate: false, skipUTF8Validation: true }
+
+/** What a browser offers that has a token. */
+export const browserProtocols = (token: string): string[] => [
+  'heldline.v1',
+  `heldline.auth.${Buffer.from(token).toString('base64url')}`,
+]
 
 const heldline: Dialect = {
   marker: '{"serial":',

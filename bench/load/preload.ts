@@ -1,5 +1,5 @@
 import { call, good, HttpConnection, requestBytes } from './http.ts'
-import { HttpPublisher } from './publishers.ts'
+import { EVENT, HttpPublisher } from './publishers.ts'
 import { payload, type Target } from './target.ts'
 
 export interface PreloadParams {
@@ -58,6 +58,38 @@ export async function populate(params: PopulateParams): Promise<void> {
     connection.close()
   }
   await Promise.all(Array.from({ length: 32 }, work))
+}
+
+export interface FallBehindParams {
+  readonly port: number
+  readonly prefix: string
+  readonly sessions: number
+  /** Events of the usual size behind each position. */
+  readonly behind: number
+}
+
+/** Makes sessions, each with so many events behind the position of a client that was there before. @returns the positions */
+export async function fallBehind(params: FallBehindParams): Promise<string[]> {
+  const { port, prefix, sessions, behind } = params
+  const body = `[${Array.from({ length: behind }, () => EVENT).join(',')}]`
+  const positions: string[] = []
+  let next = 0
+  const work = async (): Promise<void> => {
+    const connection = new HttpConnection(port)
+    const ask = async (method: string, path: string, text = ''): Promise<Buffer> =>
+      good(await connection.request(requestBytes(method, path, text))).body
+    while (next < sessions) {
+      const session = next++
+      const path = `/v1/sessions/${prefix}${session}`
+      await ask('PUT', path, '{}')
+      const page = await ask('GET', `${path}/events?after=0&limit=1000`)
+      positions[session] = (JSON.parse(page.toString()) as { position: string }).position
+      await ask('POST', `${path}/events`, body)
+    }
+    connection.close()
+  }
+  await Promise.all(Array.from({ length: 32 }, work))
+  return positions
 }
 
 export interface StartRunsParams {

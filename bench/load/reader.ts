@@ -1,6 +1,6 @@
 import { WebSocket } from 'ws'
 import type { Checker } from './checker.ts'
-import { DIALECTS, type Dialect } from './dialects.ts'
+import { browserProtocols, COMMON, DIALECTS, type Dialect } from './dialects.ts'
 import type { Target } from './target.ts'
 
 export interface ReaderOptions {
@@ -9,6 +9,8 @@ export interface ReaderOptions {
   /** The number that this position stands for, where the words do not say it. */
   readonly after?: number
   readonly catchup?: 'auto' | 'events'
+  /** Shown in the handshake as a browser does, in the place of the key of the run. */
+  readonly token?: string
   /** Stops before the attach; `attach` goes on. */
   readonly waitToAttach?: boolean
   readonly onEvents?: (frame: Buffer) => void
@@ -64,7 +66,11 @@ export class Reader {
     this.following = this.#following.promise
     this.following.catch(() => undefined)
     const url = `ws://127.0.0.1:${target.port}${dialect.path}`
-    const ws = new WebSocket(url, [...dialect.protocols], dialect.options)
+    const { token } = options
+    const ws =
+      token === undefined
+        ? new WebSocket(url, [...dialect.protocols], dialect.options)
+        : new WebSocket(url, browserProtocols(token), COMMON)
     this.ws = ws
     ws.on('open', () => dialect.opened(this))
     const frames = dialect.frames?.() ?? ((data: Buffer) => [data])

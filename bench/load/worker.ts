@@ -1,23 +1,32 @@
 import { append } from './append.ts'
 import { hold, release } from './idle.ts'
 import { lateJoin } from './late-join.ts'
-import { latency } from './latency.ts'
-import { populate, preload, startRuns } from './preload.ts'
+import { endTalk, hush, latency, listen, talkOn } from './latency.ts'
+import { fallBehind, populate, preload, startRuns } from './preload.ts'
 import { pump } from './pump.ts'
 import { resume } from './resume.ts'
+import { spread } from './spread.ts'
+import { storm } from './storm.ts'
 
 /** The load process: does the tasks that the run asks for, one at a time. */
 const TASKS = {
   append,
+  endTalk,
+  fallBehind,
   hold,
+  hush,
   lateJoin,
   latency,
+  listen,
   populate,
   preload,
   pump,
   release,
   resume,
+  spread,
   startRuns,
+  storm,
+  talkOn,
 }
 
 export type Tasks = typeof TASKS

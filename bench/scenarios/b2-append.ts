@@ -1,12 +1,10 @@
-import { fork } from 'node:child_process'
-import { fileURLToPath } from 'node:url'
 import type { How } from '../load/append.ts'
 import { createSession } from '../load/preload.ts'
-import type { StoreOrder } from '../ceilings/store-driver.ts'
 import { startPeers } from '../lib/peers.ts'
 import { removeFolder, temporaryFolder } from '../lib/processes.ts'
 import { named, type Context, type Scenario } from '../lib/scenario.ts'
 import { startOwn, type ServerProcess } from '../lib/servers.ts'
+import { driveStore } from '../lib/store-ceiling.ts'
 
 const UNIT = 'appends/s'
 const BATCH = 50
@@ -107,15 +105,4 @@ async function ceilings(context: Context, empty: ServerProcess): Promise<void> {
     windowMs,
   }
   context.add(CEILINGS.redis, await driveStore({ kind: 'redis', params: script }), UNIT)
-}
-
-const DRIVER = fileURLToPath(new URL('../ceilings/store-driver.ts', import.meta.url))
-
-function driveStore(order: StoreOrder): Promise<number> {
-  const child = fork(DRIVER, [], { execArgv: ['--no-warnings'] })
-  return new Promise<number>((resolve, reject) => {
-    child.once('message', (perSecond) => resolve(Number(perSecond)))
-    child.once('exit', () => reject(new Error('the ceiling of a store has ended by itself')))
-    child.send(order)
-  }).finally(() => child.disconnect())
 }
