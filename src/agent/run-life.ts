@@ -51,7 +51,8 @@ export class RunLife {
     this.#schedule()
     this.#letGo = this.#socket?.hold((open) => {
       if (open) this.#standFor()
-      else this.#schedule(SOON_MS)
+      // Not all runs of the process in one moment.
+      else this.#schedule(SOON_MS * (0.5 + this.#api.session.ports.random()))
     })
     this.#unwatch = watch.add(
       (event) => this.#hear(event),

@@ -148,6 +148,40 @@ describe('an agent that beats over a socket [P-10.12]', () => {
     expect(run.signal.aborted).toBe(false)
   })
 
+  test('with many runs beats for a few at a time once it is open, and over HTTP not for all in one moment where it is lost', async () => {
+    let draws = 0
+    const { clock, start, connected, overHttp } = setup((options) => ({
+      ...options,
+      random: () => (draws++ % 10) / 10,
+    }))
+    const count = 120
+    for (let n = 0; n < count; n++) await start(`r${n}`)
+    const socket = await connected()
+    const seen: number[] = []
+    for (let passed = 0; passed < 4000; passed += 100) {
+      for (const beat of socket.beats.slice(seen.at(-1) ?? 0)) socket.answer(beat, ALIVE)
+      seen.push(socket.beats.length)
+      await clock.advance(100)
+    }
+    // A socket may send 50 frames a second.
+    for (const [at, sum] of seen.entries()) {
+      expect(sum - (seen[at - 9] ?? 0)).toBeLessThanOrEqual(50)
+    }
+    expect(new Set(socket.beats.map(({ run }) => run)).size).toBe(count)
+
+    const before = overHttp()
+    socket.lose()
+    const requests: number[] = []
+    for (let passed = 0; passed < 2500; passed += 100) {
+      await clock.advance(100)
+      requests.push(overHttp() - before)
+    }
+    const each = requests.map((sum, at) => sum - (requests[at - 1] ?? 0))
+    expect(Math.max(...each)).toBeLessThan(count / 2)
+    // Before what is lost counts as lost.
+    expect(requests.at(-1)).toBeGreaterThanOrEqual(count)
+  })
+
   test('beats once more where a heartbeat over HTTP was on its way as it opened: that would take the run back from it', async () => {
     let answerLate = (): void => undefined
     const { clock, start, connected } = setup(({ fetch, ...rest }) => ({

@@ -13,6 +13,9 @@ const OPEN_MS = 10_000
 const ANSWER_MS = 3000
 /** Where sockets are not let through. */
 const CAP_MS = 60_000
+/** So many are told at once that the socket is open, and then as many more: each beats, and a socket may send 50 frames a second. */
+const TOLD_AT_ONCE = 20
+const TOLD_EVERY_MS = 500
 
 /**
  * The one socket of an agent's process. The agent of a run that beats over it is known to be dead when it is lost: long before a lease is over. [P-10.12] It is
@@ -29,6 +32,7 @@ export class BeatSocket implements Beats {
   #failed = 0
   #count = 0
   #timer: Timer | null = null
+  #telling: Timer | null = null
 
   constructor(ports: SocketPorts) {
     this.#ports = ports
@@ -125,12 +129,23 @@ export class BeatSocket implements Beats {
     this.#socket = null
     this.#open = false
     this.#timer?.cancel()
+    this.#telling?.cancel()
     socket?.close(1000)
     for (const answer of this.#asked.values()) answer({}, disconnected())
   }
 
+  /** Of a loss all at once: they have little time. */
   #tell(): void {
-    for (const changed of this.#holders) changed(this.#open)
+    this.#telling?.cancel()
+    const open = this.#open
+    const left = [...this.#holders]
+    const some = (): void => {
+      for (const changed of left.splice(0, open ? TOLD_AT_ONCE : left.length)) {
+        if (this.#holders.has(changed)) changed(open)
+      }
+      if (left.length > 0) this.#telling = this.#ports.clock.after(TOLD_EVERY_MS, some)
+    }
+    some()
   }
 
   #after(ms: number, act: () => void): void {
