@@ -11,6 +11,7 @@ const WAYS = [
   ['useChat of AI SDK 7 with SessionChatTransport', 'ours-7', OURS],
   ['useChat of AI SDK 6 with SessionChatTransport', 'ours-6', OURS],
   ['useChat of AI SDK 7 with the stock DefaultChatTransport', 'http', STOCK],
+  ['useChat of AI SDK 6 with the stock DefaultChatTransport', 'http-6', STOCK],
   ['useChat of AI SDK 7 with the stock WebSocketChatTransport', 'socket', STOCK],
 ] as const
 

@@ -1,4 +1,4 @@
-import { useChat as useChat7 } from '@ai-sdk/react'
+import { useChat as useChat7, type Chat as Chat7 } from '@ai-sdk/react'
 import { useChat as useChat6 } from '@ai-sdk/react-v6'
 import type { ChatTransport, UIMessage } from 'ai'
 import { StrictMode, useState } from 'react'
@@ -21,6 +21,8 @@ export interface PageOptions {
   /** Where the transport can tell what others say. */
   readonly observe?: boolean
   readonly more?: Parameters<typeof useChat7>[0]
+  /** Where the hook is given a chat in the place of what makes one. */
+  readonly Chat?: typeof Chat7
 }
 
 /** A page with a chat on it, as the unmodified hook has it. */
@@ -28,20 +30,16 @@ export async function openPage(
   useChat: Hook,
   id: string,
   transport: ChatTransport<UIMessage>,
-  { strict = false, messages = [], observe = true, more = {} }: PageOptions = {},
+  { strict = false, messages = [], observe = true, more = {}, Chat }: PageOptions = {},
 ) {
   let chat: Chat | undefined
   let look = (_branch: string | null): void => undefined
   const errors: Error[] = []
   function Page() {
-    chat = useChat({
-      id,
-      transport,
-      messages,
-      resume: true,
-      onError: (error) => errors.push(error),
-      ...more,
-    })
+    const onError = (error: Error): void => void errors.push(error)
+    const options = { id, transport, messages, onError, ...more }
+    const [own] = useState(() => (Chat === undefined ? null : new Chat<UIMessage>(options)))
+    chat = useChat({ resume: true, ...more, ...(own === null ? options : { chat: own }) })
     const [branch, setBranch] = useState<string | null>(null)
     look = setBranch
     return observe && transport instanceof SessionChatTransport ? (

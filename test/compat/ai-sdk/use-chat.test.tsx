@@ -1,4 +1,6 @@
 // @vitest-environment jsdom
+import type { Chat as Chat7 } from '@ai-sdk/react'
+import { Chat as Chat6 } from '@ai-sdk/react-v6'
 import {
   DefaultChatTransport,
   WebSocketChatTransport,
@@ -45,6 +47,8 @@ const WAYS = [
   {
     name: 'AI SDK 6 and its DefaultChatTransport',
     useChat: useChat6,
+    // Given a transport, the hook does not pass on that a resume is a replay; a chat does.
+    Chat: Chat6 as unknown as typeof Chat7,
     // The hook is typed as that of 7 here, and takes what is its own.
     transport: () =>
       new DefaultChatTransport6({ api: `${api()}?version=6`, headers }) as unknown as Transport,
@@ -54,7 +58,7 @@ const WAYS = [
 describe.each(WAYS)(
   'useChat of $name, unmodified, in jsdom [P-18.4] [S4-09]',
   { timeout: 60_000 },
-  ({ useChat, transport }) => {
+  ({ useChat, transport, ...own }) => {
     /** An agent that says a word whenever it is let, and looks something up after the twentieth. */
     const slowly = (id: string) => {
       const state = { allowed: 0, runs: 0 }
@@ -71,7 +75,7 @@ describe.each(WAYS)(
       return state
     }
     const open = (id: string, options: PageOptions = {}): Promise<Page> =>
-      openPage(useChat, id, transport(), options)
+      openPage(useChat, id, transport(), { ...options, ...own })
     const loaded = async (id: string): Promise<UIMessage[]> => {
       const response = await fetch(`${api()}/${id}/messages`, { headers: await headers() })
       return ((await response.json()) as { readonly messages: UIMessage[] }).messages

@@ -1,20 +1,23 @@
 // The page of the AI SDK's tests: one chat, as an application has it, by one of the ways to a session that there are; and what was on the screen, in order.
-import { useChat as useChat7 } from '@ai-sdk/react'
-import { useChat as useChat6 } from '@ai-sdk/react-v6'
+import { useChat as useChat7, type Chat as Chat7 } from '@ai-sdk/react'
+import { Chat as Chat6, useChat as useChat6 } from '@ai-sdk/react-v6'
 import {
   DefaultChatTransport,
   WebSocketChatTransport,
   type ChatTransport,
   type UIMessage,
 } from 'ai'
-import { StrictMode, useEffect, useRef } from 'react'
+import { StrictMode, useEffect, useRef, useState } from 'react'
 import { createRoot } from 'react-dom/client'
+import { DefaultChatTransport as DefaultChatTransport6 } from '../../../node_modules/@ai-sdk/react-v6/node_modules/ai/dist/index.mjs'
 import { SessionChatTransport } from '../../../src/adapters/ai-sdk/index.ts'
 import { useObserver } from '../../../src/adapters/ai-sdk/react.ts'
 
 /** What an application has chosen. */
 interface Way {
   readonly useChat: typeof useChat7
+  /** Where the hook is given a chat in the place of what makes one. */
+  readonly Chat?: typeof Chat7
   readonly transport: ChatTransport<UIMessage>
   /** What the page begins with. */
   load(): Promise<UIMessage[]>
@@ -46,10 +49,13 @@ function ours(useChat: typeof useChat7, version: 6 | 7): Way {
 }
 
 /** Without a line of ours: docs/ai-sdk-faces.md. */
-function stock(transport: ChatTransport<UIMessage>): Way {
+function stock(
+  transport: ChatTransport<UIMessage>,
+  hook: Pick<Way, 'useChat' | 'Chat'> = { useChat: useChat7 },
+): Way {
   const api = `${url}/compat/ai-sdk/chat/${id}`
   return {
-    useChat: useChat7,
+    ...hook,
     transport,
     load: async () => {
       const response = await fetch(`${api}/messages`, { headers: { authorization } })
@@ -74,14 +80,23 @@ async function fetchTicket(): Promise<string> {
   return ((await response.json()) as { readonly ticket: string }).ticket
 }
 
+// The hook as it is published for AI SDK 6; it takes the transports as they are.
+const hook6 = useChat6 as unknown as typeof useChat7
+
 const ways: Readonly<Record<string, () => Way>> = {
   'ours-7': () => ours(useChat7, 7),
-  // The hook as it is published for AI SDK 6; it takes the transport as it is.
-  'ours-6': () => ours(useChat6 as unknown as typeof useChat7, 6),
+  'ours-6': () => ours(hook6, 6),
   http: () =>
     stock(
       new DefaultChatTransport({ api: `${url}/compat/ai-sdk/chat`, headers: { authorization } }),
     ),
+  'http-6': () => {
+    const api = `${url}/compat/ai-sdk/chat?version=6`
+    const transport = new DefaultChatTransport6({ api, headers: { authorization } })
+    // Given a transport, this hook does not pass on that a resume is a replay; a chat of its own does.
+    const hook = { useChat: hook6, Chat: Chat6 as unknown as typeof Chat7 }
+    return stock(transport as unknown as ChatTransport<UIMessage>, hook)
+  },
   socket: () =>
     stock(
       new WebSocketChatTransport({
@@ -93,7 +108,7 @@ const ways: Readonly<Record<string, () => Way>> = {
 
 const way = ways[need('way')]?.()
 if (way === undefined) throw new Error('there is no such way')
-const { useChat, transport, observed } = way
+const { useChat, Chat, transport, observed } = way
 
 type ChatNow = ReturnType<typeof useChat7>
 let chat: ChatNow | null = null
@@ -105,17 +120,18 @@ const problem = (error: unknown): number => errors.push(`uncaught: ${String(erro
 addEventListener('error', ({ error }) => problem(error))
 addEventListener('unhandledrejection', ({ reason }) => problem(reason))
 
-function Chat({ messages }: { readonly messages: UIMessage[] }) {
-  const now = useChat({
+function Talk({ messages }: { readonly messages: UIMessage[] }) {
+  const options = {
     id,
     transport,
     messages,
-    resume: true,
-    onError: (error) => errors.push(String(error)),
+    onError: (error: Error) => void errors.push(String(error)),
     onToolCall() {
       if (stumbles) throw new Error('the application stumbled')
     },
-  })
+  }
+  const [own] = useState(() => (Chat === undefined ? null : new Chat<UIMessage>(options)))
+  const now = useChat({ ...(own === null ? options : { chat: own }), resume: true })
   const list = useRef<HTMLOListElement>(null)
   useEffect(() => {
     chat = now
@@ -151,7 +167,7 @@ const enter = async (): Promise<void> => {
   const messages = query.has('empty') ? [] : await way.load()
   root.render(
     <StrictMode>
-      <Chat messages={messages} />
+      <Talk messages={messages} />
     </StrictMode>,
   )
 }
