@@ -19,29 +19,34 @@ export function installRefusals(
   routes: readonly Route[],
   { log, metrics, draining }: RefusalPorts,
 ): void {
-  app.setErrorHandler((error: FastifyError, request, reply) => {
-    const refusal = refusalOf(error)
-    metrics?.refused('http', refusal.code)
-    if (refusal.code === 'internal') log.error('http.failed', { requestId: request.id, error })
-    // Fastify closes where a body was refused; here what still comes of it is awaited a moment instead. See `linger`.
-    if (!draining()) reply.removeHeader('connection')
-    refuse(refusal, request, reply)
-  })
-
-  app.setNotFoundHandler((request, reply) => {
+  const unknown = (request: FastifyRequest, reply: FastifyReply): void => {
     const [path = ''] = request.url.split('?', 1)
     const methods = allowedMethods(routes, path)
     if (methods.length === 0)
       return refuse(new HeldlineError('not_found', 'there is nothing at this path'), request, reply)
     reply.header('allow', [...methods, 'OPTIONS'].join(', '))
-    if (request.method === 'OPTIONS') return reply.code(204).send()
+    if (request.method === 'OPTIONS') return void reply.code(204).send()
     const facts = { allow: methods }
     refuse(
       new HeldlineError('method_not_allowed', 'the path does not take this method', { facts }),
       request,
       reply,
     )
+  }
+
+  app.setErrorHandler((error: FastifyError, request, reply) => {
+    // Asked of a method that no route has, before it is looked whether there is a route.
+    if (error.code === 'FST_ERR_ROUTE_MISSING_CONTENT_TYPE') return unknown(request, reply)
+    const refusal = refusalOf(error)
+    metrics?.refused('http', refusal.code)
+    if (refusal.code === 'internal') log.error('http.failed', { requestId: request.id, error })
+    // Fastify closes where a body was refused; here what still comes of it is awaited a moment instead. See `linger`. A header that is removed without being there
+    // is remembered as unwanted, and who may send nothing more on this connection would not be told.
+    if (!draining() && reply.hasHeader('connection')) reply.removeHeader('connection')
+    refuse(refusal, request, reply)
   })
+
+  app.setNotFoundHandler(unknown)
 }
 
 /** What the router could not even look for. */

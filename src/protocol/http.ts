@@ -9,7 +9,6 @@ import {
   readFrame,
   signalFrame,
 } from './frames-up.ts'
-import { COMPLETIONS, partSchema, ROLES } from './messages.ts'
 
 /** The bodies of the HTTP API: what is taken, strictly, and what is answered. [P-9] */
 
@@ -147,35 +146,6 @@ export const eventsAnswer = z.object({
   position,
   head: position,
   floor: serial,
-  more: z.boolean(),
-})
-
-const messageAnswer = z.object({
-  id: z.string(),
-  role: z.enum(ROLES),
-  parent: z.nullable(z.string()),
-  parts: z.array(partSchema),
-  status: z.enum(['open', ...COMPLETIONS, 'deleted']),
-  metadata,
-  by: z.string(),
-  run: z.optional(z.string()),
-  startedAt: z.number(),
-  updatedAt: z.number(),
-  first: serial,
-  serial,
-})
-
-export const messagesAnswer = z.object({
-  messages: z.array(messageAnswer),
-  position,
-  /** Everything of the view but its messages, as in a snapshot. */
-  rest: z.object({
-    tip: z.nullable(z.string()),
-    members: z.array(memberSchema),
-    metadata: z.record(z.string(), z.unknown()),
-    createdAt: z.nullable(z.number()),
-    closedAt: z.nullable(z.number()),
-  }),
   more: z.boolean(),
 })
 

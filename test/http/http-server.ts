@@ -26,6 +26,7 @@ import type { Store } from '../../src/core/store.ts'
 import { Views } from '../../src/core/views.ts'
 import type { WebhookEvents } from '../../src/core/webhook.ts'
 import { AnswerSchemas } from '../../src/http/answer-schemas.ts'
+import { auditLog } from '../../src/observe/audit-log.ts'
 import { createHttp } from '../../src/http/app.ts'
 import type { HttpLimits } from '../../src/http/limits.ts'
 import type { HttpPorts } from '../../src/http/ports.ts'
@@ -34,6 +35,7 @@ import { parseSessionId, type SessionId } from '../../src/protocol/ids.ts'
 import { LocalSignals } from '../../src/store/local-signals.ts'
 import { MemoryStore } from '../../src/store/memory.ts'
 import { sha256, SystemClock, SystemRandom } from '../../src/system-ports.ts'
+import { Described } from './described.ts'
 
 export const KEY = 'agent:the-secret-of-the-key'
 export const ORIGIN = 'https://app.example.com'
@@ -94,7 +96,8 @@ export async function startHttp(options: HttpServerOptions = {}) {
     error: (event, fields) => logged.push({ level: 'error', event, fields }),
   }
   const { webhookEvents = new Set() } = options
-  const ports = { clock, random, limits, signals, store, log, webhookEvents }
+  const audit = auditLog(log)
+  const ports = { clock, random, limits, signals, store, log, audit, webhookEvents }
   const views = new Views(store, limits)
   const hub = new Hub(ports)
   const keeper = new Keeper({ ...ports, views })
@@ -168,6 +171,7 @@ export async function startHttp(options: HttpServerOptions = {}) {
     })
   }
 
+  const described = new Described(await (await fetch(`${url}/openapi.json`)).json())
   return {
     url,
     port: address.port,
@@ -196,7 +200,10 @@ export async function startHttp(options: HttpServerOptions = {}) {
       const type = response.headers.get('content-type') ?? ''
       const json: unknown =
         text !== '' && /json\b/.test(type) && !/ndjson/.test(type) ? JSON.parse(text) : undefined
-      return { status: response.status, headers: response.headers, text, json }
+      const { status } = response
+      const wrong = described.wrong({ method, path, status, type: type.split(';')[0] ?? '', json })
+      if (wrong !== null) throw new Error(`the answer is not as /openapi.json has it: ${wrong}`)
+      return { status, headers: response.headers, text, json }
     },
     /** A token with some rights. */
     async token(change: Partial<TokenWish> = {}): Promise<string> {

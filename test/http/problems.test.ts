@@ -65,6 +65,18 @@ describe('[P-8.1] refusals', () => {
     expect(answered.json).toMatchObject({ code, retryable: true, retryAfterMs: 4200 })
   })
 
+  test.for([
+    ['QUERY', '/livez', 405],
+    ['QUERY', '/v1/sessions/s1/state', 405],
+    ['QUERY', '/nope', 404],
+    ['PROPFIND', '/v1/sessions', 405],
+  ] as const)('%s %s, which no route has, is %i', async ([method, path, status]) => {
+    const before = server.errors().length
+    const { json } = await server.ask(method, path)
+    expect(json.status).toBe(status)
+    expect(server.errors()).toHaveLength(before)
+  })
+
   test('facts stand beside the fields of every problem, and never in their place', async () => {
     const facts = { serial: 7, status: 200, code: 'fine', next: 'nothing' }
     const error = new HeldlineError('idempotency_conflict', 'unable to append; no', { facts })
@@ -131,6 +143,28 @@ describe('[P-8.1] refusals', () => {
     })
     expect({ status, after: headers.get('retry-after') }).toEqual({ status: 429, after: '9' })
     expect(addresses).toEqual(['203.0.113.7'])
+  })
+})
+
+describe('who may send no more on a connection', () => {
+  test.for([
+    ['was answered', 'GET /v1/sessions/s1', 200],
+    ['was refused', 'GET /v1/sessions/nope', 404],
+    ['sent what is not taken', 'POST /v1/sessions', 415],
+  ] as const)('and %s is told that it closes', async ([, line, status]) => {
+    const other = await startHttp({ httpLimits: { requestsPerSocket: 2 } })
+    onTestFinished(() => other.close())
+    await other.ask('PUT', '/v1/sessions/s1')
+    const raw = new RawHttp(other.port)
+    onTestFinished(() => raw.close())
+    const headers = { Authorization: `Bearer ${KEY}` }
+    raw.write(rawRequest('GET /livez', headers))
+    expect((await raw.answer()).headers.get('connection')).toBe('keep-alive')
+    const text = status === 415 ? { 'Content-Type': 'text/plain', 'Content-Length': '0' } : {}
+    raw.write(rawRequest(line, { ...headers, ...text }))
+    const last = await raw.answer()
+    expect(last.status).toBe(status)
+    expect(last.headers.get('connection')).toBe('close')
   })
 })
 
