@@ -51,6 +51,10 @@ export interface TestPage {
   readonly text: () => string
   readonly messages: () => unknown
   readonly status: () => string | undefined
+  /** Of all messages but the answer: their words, and whether they are still on their way. */
+  readonly said: () => readonly (readonly [words: string, pending: boolean])[]
+  /** Says it, and is not there when it has arrived. */
+  readonly say: (words: string, how: 'send' | 'prompt') => void
 }
 
 const page: TestPage = {
@@ -59,5 +63,13 @@ const page: TestPage = {
   text: () => textOf('answer'),
   messages: () => session.messages,
   status: () => session.messages.find((one) => one.id === 'answer')?.status,
+  said: () =>
+    session.messages
+      .filter(({ id }) => id !== 'answer')
+      .map(({ parts, pending }) => [parts.map(({ text }) => text).join(''), pending === true]),
+  say(words, how) {
+    // The page is gone before it is answered: that it arrives is what is tested.
+    session[how](words).catch(() => undefined)
+  },
 }
 Object.assign(globalThis, { page })
