@@ -6,7 +6,7 @@ import { eventsFrame, type Frame } from './frame.ts'
 import { headPosition, judge } from './judge.ts'
 import type { Limits } from './limits.ts'
 import type { Places } from './places.ts'
-import { RecentBatches } from './recent-batches.ts'
+import { RecentBatches, type RecentRoom } from './recent-batches.ts'
 import type { Wake } from './signals.ts'
 import type { LogHead, Page, Store, StoredEvent } from './store.ts'
 import { Tail } from './tail.ts'
@@ -25,6 +25,7 @@ export interface FeedPorts {
   readonly tailBytes: () => number
   /** Where readers who catch up wait for each other; what keeps the feed itself at the head waits for nobody. */
   readonly arrivals: Pick<Places, 'run'>
+  readonly recentRoom: RecentRoom
   /** The feed could not read the store; it looks again with the next wake-up or verification. */
   readonly failed: (session: SessionId, error: unknown) => void
 }
@@ -55,7 +56,7 @@ export class Feed implements Source {
     this.session = session
     this.#ports = ports
     this.#tail = new Tail(headPosition(head), ports.tailBytes)
-    this.#recent = new RecentBatches(ports.clock)
+    this.#recent = new RecentBatches(ports.clock, ports.recentRoom)
   }
 
   get head(): Position {

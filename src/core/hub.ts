@@ -7,6 +7,7 @@ import { Feed, type FeedPorts } from './feed.ts'
 import type { Limits } from './limits.ts'
 import type { Log } from './log.ts'
 import { Places } from './places.ts'
+import { RecentRoom } from './recent-batches.ts'
 import type { Position } from '../protocol/position.ts'
 import type { Signals, Subscription, Wake } from './signals.ts'
 import type { Store, StoredEvent } from './store.ts'
@@ -48,6 +49,7 @@ export class Hub {
       clock: ports.clock,
       limits: ports.limits,
       arrivals: this.#arrivals,
+      recentRoom: new RecentRoom(ports.limits.recentBytesOfAll),
       tailBytes: () => this.#tailBytes(),
       failed: (session, error) => ports.log.warn('feed.read_failed', { session, error }),
     }

@@ -11,6 +11,8 @@ export interface Limits {
    * it answers then would leave no turn of the event loop to anybody else, for seconds.
    */
   readonly arrivalsAtOnce: number
+  /** The pages that were read a moment ago for readers who came back, kept for those who come after them, of all sessions. */
+  readonly recentBytesOfAll: number
   /** More missed events than this are given folded, where the reader takes that. */
   readonly foldAfterEvents: number
   /** After so many events a stored snapshot is worth writing. */
@@ -73,6 +75,7 @@ export const DEFAULT_LIMITS: Limits = {
   tailBytes: 256 * 1024,
   tailBytesOfAll: 256 * 1024 * 1024,
   arrivalsAtOnce: 32,
+  recentBytesOfAll: 16 * 1024 * 1024,
   foldAfterEvents: 5000,
   snapshotEveryEvents: 2048,
   snapshotAtEndEvents: 256,

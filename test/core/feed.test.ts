@@ -2,6 +2,7 @@ import { expect, test } from 'vitest'
 import { Feed } from '../../src/core/feed.ts'
 import { headPosition } from '../../src/core/judge.ts'
 import { Places } from '../../src/core/places.ts'
+import { RecentRoom } from '../../src/core/recent-batches.ts'
 import type { LogHead, StoredEvent } from '../../src/core/store.ts'
 import type { Tag } from '../../src/protocol/ids.ts'
 import { BY, drafted, SESSION, World } from './world.ts'
@@ -19,6 +20,7 @@ async function followed() {
     clock,
     limits,
     arrivals: new Places(limits.arrivalsAtOnce),
+    recentRoom: new RecentRoom(limits.recentBytesOfAll),
     tailBytes: () => limits.tailBytes,
     failed: (_, error) => {
       throw error
