@@ -78,6 +78,11 @@ export const SETTINGS = {
       'info',
       'The least level that is logged.',
     ),
+    AUDIT_LOG: setting(
+      oneOf(['on', 'off']),
+      'on',
+      'Whether acts that somebody may have to answer for are logged (audit: true), whatever LOG_LEVEL leaves out; see docs/audit.md.',
+    ),
     TRUST_PROXY: setting(
       networks,
       '',

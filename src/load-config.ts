@@ -124,7 +124,8 @@ function settings(): [string, Setting<unknown>][] {
   return Object.values(SETTINGS).flatMap((table) => Object.entries<Setting<unknown>>(table))
 }
 
-function camel(name: string): string {
+/** The name that a setting has in a Config: REDIS_URL is redisUrl. */
+export function camel(name: string): string {
   return name.toLowerCase().replaceAll(/_([a-z])/g, (_, letter: string) => letter.toUpperCase())
 }
 

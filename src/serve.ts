@@ -1,5 +1,5 @@
 import { ConfigError, loadConfig, type Loaded } from './load-config.ts'
-import { createLog } from './observe/log.ts'
+import { createLogs } from './observe/log.ts'
 import { quietLog } from './observe/quiet-log.ts'
 import { SystemClock } from './system-ports.ts'
 import { startServer, type HeldlineServer } from './server.ts'
@@ -11,13 +11,15 @@ const DRAIN_MARGIN_MS = 5000
 export async function serve(env: NodeJS.ProcessEnv): Promise<number> {
   const loaded = load(env)
   if (loaded === null) return 78
-  const log = quietLog(createLog({ level: loaded.config.logLevel }), new SystemClock())
+  const { logLevel, auditLog } = loaded.config
+  const lines = createLogs({ level: logLevel })
+  const log = quietLog(lines.log, new SystemClock())
   process.on('uncaughtException', (error) => {
     log.error('process.uncaught', { error })
     process.exit(1)
   })
   try {
-    const server = await startServer(loaded.config, log)
+    const server = await startServer(loaded.config, log, auditLog === 'on' ? lines.audit : null)
     announce(server, loaded)
     return await untilStopped(server, loaded.config.drainMs)
   } catch (error) {

@@ -1,5 +1,6 @@
 import { hostname } from 'node:os'
 import { ApiKeys } from './auth/api-keys.ts'
+import { AuditedAttempts } from './auth/audited-attempts.ts'
 import { CredentialAuthenticator } from './auth/authenticator.ts'
 import { BruteForce } from './auth/brute-force.ts'
 import { KeySet } from './auth/key-set.ts'
@@ -11,6 +12,7 @@ import { TokenVerifier } from './auth/tokens.ts'
 import { AiSdkChat } from './compat/ai-sdk/chat.ts'
 import { aiSdkDoor } from './compat/ai-sdk/socket.ts'
 import { Attached } from './core/attached.ts'
+import type { Audit } from './core/audit.ts'
 import type { ConnectionPorts } from './core/connection.ts'
 import { Courier } from './core/courier.ts'
 import { Deliveries } from './core/deliveries.ts'
@@ -40,7 +42,9 @@ import { clientAddress } from './gateway/client-address.ts'
 import { Gateway } from './gateway/gateway.ts'
 import { AnswerSchemas } from './http/answer-schemas.ts'
 import { createHttp } from './http/app.ts'
+import { shownConfig } from './config-shown.ts'
 import type { LoadedConfig } from './load-config.ts'
+import { auditLog } from './observe/audit-log.ts'
 import type { MetricsListener } from './observe/metrics/listener.ts'
 import type { Observed } from './observe/metrics/open.ts'
 import { openStore, type OpenedStore } from './store/open.ts'
@@ -68,9 +72,14 @@ const NOTICE_MS = 5000
 
 /**
  * Puts the server together: the one place that knows concrete classes. Started in the order of need, closed in the reverse.
+ * @param auditLines where the audit record is written; `null`: nowhere
  * @throws Error with a sentence for the operator where it cannot start
  */
-export async function startServer(config: LoadedConfig, lines: Log): Promise<HeldlineServer> {
+export async function startServer(
+  config: LoadedConfig,
+  lines: Log,
+  auditLines: Log | null = lines,
+): Promise<HeldlineServer> {
   const observed = await observe(config)
   const log = observed?.log(lines) ?? lines
   const clock = new SystemClock()
@@ -82,7 +91,18 @@ export async function startServer(config: LoadedConfig, lines: Log): Promise<Hel
   const store = observed?.store(opened.store) ?? opened.store
   const metered = observed !== null && { metrics: observed.metrics }
   const limits = limitsOf(config)
-  const ports = { clock, random, log, limits, webhookEvents, signals, store, ...metered }
+  const audited = auditLines !== null && { audit: auditLog(auditLines) }
+  const ports = {
+    clock,
+    random,
+    log,
+    limits,
+    webhookEvents,
+    signals,
+    store,
+    ...metered,
+    ...audited,
+  }
   const core = assembleCore(ports)
   const auth = assembleAuth(config, store, ports)
   await auth.revocations.open()
@@ -169,6 +189,12 @@ export async function startServer(config: LoadedConfig, lines: Log): Promise<Hel
     await Promise.all([gateway.drain(config.drainMs), noticed])
     await close()
   })
+  ports.audit?.record({
+    act: 'server.start',
+    by: null,
+    outcome: 'done',
+    about: { nodeId, config: shownConfig(config) },
+  })
   log.info('server.started', { url, durability: store.durability, nodeId })
   const metricsUrl = shown && `${urlOf(config.metricsHost, shown)}/metrics`
   return { url, metricsUrl, drain, close }
@@ -194,6 +220,7 @@ interface CorePorts extends OpenedStore {
   readonly clock: SystemClock
   readonly random: SystemRandom
   readonly log: Log
+  readonly audit?: Audit
   readonly limits: Limits
   readonly webhookEvents: WebhookEvents
 }
@@ -235,7 +262,8 @@ function assembleCore(ports: CorePorts): Core {
 }
 
 function assembleAuth(config: LoadedConfig, store: Store, ports: CorePorts) {
-  const { clock, random, log } = ports
+  const { clock, random, log, audit } = ports
+  const guard = new BruteForce(clock)
   const tickets = new Tickets(store, random, () => clock.now())
   const verifier = new TokenVerifier({
     secret: config.tokenSecret,
@@ -251,7 +279,7 @@ function assembleAuth(config: LoadedConfig, store: Store, ports: CorePorts) {
     revocations,
     tokens: new TokenMint(config.tokenSecret, config.tokenIssuer, clock),
     authenticator: new CredentialAuthenticator({ keys, tokens: verifier, tickets, revocations }),
-    attempts: new BruteForce(clock),
+    attempts: audit === undefined ? guard : new AuditedAttempts(guard, audit, clock),
   }
 }
 

@@ -123,6 +123,7 @@ test('every link of the pages leads to something', async () => {
     'CONTRIBUTING.md',
     'SECURITY.md',
     'docs/durability.md',
+    'docs/audit.md',
     'docs/agents.md',
     'docs/ai-sdk-faces.md',
     'docs/branches.md',

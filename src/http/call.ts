@@ -60,6 +60,11 @@ export class Call {
     return text
   }
 
+  /** Where it comes from, as far as proxies are believed. */
+  get address(): string {
+    return this.#request.ip
+  }
+
   get requestId(): string {
     return this.#request.id
   }

@@ -1,11 +1,13 @@
 import { releaseAnswer, releaseBody, takeAnswer, takeBody } from '../protocol/http-control.ts'
+import { audited } from '../core/audit.ts'
 import { json, type Answer } from './answer.ts'
+import { auditEntry } from './audit-entry.ts'
 import type { Call } from './call.ts'
 import { defined } from './defined.ts'
 import type { HttpPorts } from './ports.ts'
 import type { Route } from './route.ts'
 
-type Ports = Pick<HttpPorts, 'control'>
+type Ports = Pick<HttpPorts, 'control' | 'audit'>
 
 const CONTROL = '/v1/sessions/{session}/control'
 
@@ -36,8 +38,12 @@ export function controlRoutes(ports: Ports): readonly Route[] {
   ]
 }
 
-async function take(call: Call, { control }: Ports): Promise<Answer> {
-  return json(await control.take(call.session, call.grant, defined(call.optional(takeBody))))
+async function take(call: Call, { control, audit }: Ports): Promise<Answer> {
+  const { session, grant } = call
+  const asked = defined(call.optional(takeBody))
+  const act = () => control.take(session, grant, asked)
+  if (asked.force !== true) return json(await act())
+  return json(await audited(audit, auditEntry(call, 'control.force', { session }), act))
 }
 
 async function release(call: Call, { control }: Ports): Promise<Answer> {

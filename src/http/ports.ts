@@ -1,4 +1,5 @@
 import type { Attempts, Authenticator, Grant, Revocations } from '../core/access.ts'
+import type { Audit } from '../core/audit.ts'
 import type { Attached } from '../core/attached.ts'
 import type { AttachmentPorts } from '../core/attachment.ts'
 import type { Clock } from '../core/clock.ts'
@@ -83,6 +84,8 @@ export interface HttpPorts {
   /** Others than the defaults. */
   readonly httpLimits?: Partial<HttpLimits>
   readonly log: Log
+  /** Without it, nothing is written down of who did what. */
+  readonly audit?: Audit
   /** Without it, nothing is counted. */
   readonly metrics?: Metrics
   /** Whether a browser of this origin may read answers. */
@@ -103,7 +106,15 @@ export interface TokenMint {
    * Signs. A token grants what is asked for as far as the minter has it.
    * @throws HeldlineError `forbidden` where nothing is left of it, `not_found` where this server signs no tokens
    */
-  mint(minter: Grant, request: TokenBody): Promise<object>
+  mint(
+    minter: Grant,
+    request: TokenBody,
+  ): Promise<{
+    readonly jti: string
+    readonly sessions: readonly string[]
+    readonly capabilities: readonly string[]
+    readonly expiresAt: number
+  }>
 }
 
 export interface TokenRevoker {

@@ -2,16 +2,18 @@ import { formatPosition } from '../protocol/position.ts'
 import { closeBody, sessionAnswer, sessionBody, type SessionBody } from '../protocol/http.ts'
 import { HeldlineError } from '../protocol/errors.ts'
 import { parseSessionId, type SessionId } from '../protocol/ids.ts'
+import { audited } from '../core/audit.ts'
 import { reaches } from '../core/access.ts'
 import { headPosition } from '../core/judge.ts'
 import type { LogHead } from '../core/store.ts'
 import type { SessionInfo, SessionSettings } from '../core/transitions/session.ts'
 import { json, NO_CONTENT, type Answer } from './answer.ts'
+import { auditEntry } from './audit-entry.ts'
 import type { Call } from './call.ts'
 import type { HttpPorts } from './ports.ts'
 import type { Route } from './route.ts'
 
-type Ports = Pick<HttpPorts, 'sessions' | 'random' | 'defaultSettings' | 'limits'>
+type Ports = Pick<HttpPorts, 'sessions' | 'random' | 'defaultSettings' | 'limits' | 'audit'>
 
 const ONE = '/v1/sessions/{session}'
 const found = { 200: { about: 'The session.', schema: sessionAnswer } }
@@ -73,7 +75,9 @@ export function sessionRoutes(ports: Ports): readonly Route[] {
       summary: 'Remove a session and everything in it',
       answers: { 204: { about: 'It is gone.' } },
       handle: async (call) => {
-        await ports.sessions.remove(call.session)
+        const { session } = call
+        const entry = auditEntry(call, 'session.delete', { session })
+        await audited(ports.audit, entry, () => ports.sessions.remove(session))
         return NO_CONTENT
       },
     },
@@ -151,19 +155,23 @@ async function patch(call: Call, ports: Ports): Promise<Answer> {
     ...(ttlMs !== undefined && { ttlMs }),
     ...(retention !== undefined && { retention: defined(retention) }),
   }
-  const info = await ports.sessions.patch({
-    session: call.session,
-    by: call.by,
-    ...(metadata !== undefined && { metadata }),
-    ...(Object.keys(settings).length > 0 && { settings }),
-  })
-  return json(sessionJson(info, await ports.sessions.head(call.session)))
+  const { session, by } = call
+  const kept = Object.keys(settings).length > 0
+  const change = { session, by, ...(metadata !== undefined && { metadata }) }
+  const info = kept
+    ? await audited(ports.audit, auditEntry(call, 'session.patch', { session, ...settings }), () =>
+        ports.sessions.patch({ ...change, settings }),
+      )
+    : await ports.sessions.patch(change)
+  return json(sessionJson(info, await ports.sessions.head(session)))
 }
 
 async function close(call: Call, ports: Ports): Promise<Answer> {
   const { reason } = call.optional(closeBody)
   const { session, by } = call
-  await ports.sessions.close({ session, by, ...(reason !== undefined && { reason }) })
+  await audited(ports.audit, auditEntry(call, 'session.close', { session }), () =>
+    ports.sessions.close({ session, by, ...(reason !== undefined && { reason }) }),
+  )
   return json(await describe(session, ports))
 }
 

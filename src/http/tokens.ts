@@ -1,3 +1,4 @@
+import { audited } from '../core/audit.ts'
 import { isKeySubject } from '../auth/api-keys.ts'
 import { HeldlineError } from '../protocol/errors.ts'
 import {
@@ -9,11 +10,12 @@ import {
   tokenBody,
 } from '../protocol/http.ts'
 import { json, type Answer } from './answer.ts'
+import { auditEntry } from './audit-entry.ts'
 import type { Call } from './call.ts'
 import type { HttpPorts } from './ports.ts'
 import type { Route } from './route.ts'
 
-type Ports = Pick<HttpPorts, 'tokens' | 'tickets' | 'revocations'>
+type Ports = Pick<HttpPorts, 'tokens' | 'tickets' | 'revocations' | 'audit'>
 
 /** Credentials made from credentials. [P-9.7] */
 export function tokenRoutes(ports: Ports): readonly Route[] {
@@ -53,24 +55,39 @@ export function tokenRoutes(ports: Ports): readonly Route[] {
   ]
 }
 
-async function mint(call: Call, { tokens }: Ports): Promise<Answer> {
-  return json(await tokens.mint(call.grant, call.object(tokenBody)), 201)
+async function mint(call: Call, { tokens, audit }: Ports): Promise<Answer> {
+  const wish = call.object(tokenBody)
+  const { subject, sessions, capabilities } = wish
+  const entry = auditEntry(call, 'token.mint', { subject, sessions, capabilities })
+  const minted = await audited(
+    audit,
+    entry,
+    () => tokens.mint(call.grant, wish),
+    // What it really grants may be less than was asked for.
+    ({ jti, sessions, capabilities, expiresAt }) => ({ jti, sessions, capabilities, expiresAt }),
+  )
+  return json(minted, 201)
 }
 
-async function revoke(call: Call, { revocations }: Ports): Promise<Answer> {
+async function revoke(call: Call, { revocations, audit }: Ports): Promise<Answer> {
   const { jti, subject } = call.object(revokeBody)
-  const by = call.grant.subject
-  if (!isKeySubject(by)) throw new HeldlineError('forbidden', 'unable to revoke; show an API key')
-  if (revocations === undefined)
-    throw new HeldlineError('not_found', 'unable to revoke; this server takes no tokens back')
   if ((jti === undefined) === (subject === undefined))
     throw new HeldlineError('invalid_request', 'unable to revoke; name a jti or a subject')
   const what = jti === undefined ? { subject: subject ?? '' } : { jti }
-  return json({ ...what, ...(await revocations.revoke(by, what)) })
+  const by = call.grant.subject
+  const revoked = await audited(audit, auditEntry(call, 'token.revoke', what), async () => {
+    if (!isKeySubject(by)) throw new HeldlineError('forbidden', 'unable to revoke; show an API key')
+    if (revocations === undefined)
+      throw new HeldlineError('not_found', 'unable to revoke; this server takes no tokens back')
+    return revocations.revoke(by, what)
+  })
+  return json({ ...what, ...revoked })
 }
 
-async function issue(call: Call, { tickets }: Ports): Promise<Answer> {
+async function issue(call: Call, { tickets, audit }: Ports): Promise<Answer> {
   const { origin } = call.optional(ticketBody)
   const bound = origin ?? call.header('origin') ?? null
-  return json(await tickets.issue(call.grant, { origin: bound }), 201)
+  const entry = auditEntry(call, 'ticket.issue', { origin: bound })
+  const issued = await audited(audit, entry, () => tickets.issue(call.grant, { origin: bound }))
+  return json(issued, 201)
 }

@@ -20,6 +20,11 @@ const REDACT = ['token', 'secret', 'password', 'authorization', 'cookie'].flatMa
 
 /** The log: one JSON object a line. */
 export function createLog(options: LogOptions): Log {
+  return createLogs(options).log
+}
+
+/** The log, and beside it, in the same stream, one for the audit record: no level leaves anything of that out. */
+export function createLogs(options: LogOptions): { readonly log: Log; readonly audit: Log } {
   const logger = pino(
     {
       level: options.level,
@@ -30,6 +35,10 @@ export function createLog(options: LogOptions): Log {
     },
     options.destination ?? pino.destination({ fd: 1, sync: false }),
   )
+  return { log: writing(logger), audit: writing(logger.child({}, { level: 'info' })) }
+}
+
+function writing(logger: Logger): Log {
   return {
     info: (event, fields) => write(logger, 'info', event, fields),
     warn: (event, fields) => write(logger, 'warn', event, fields),
