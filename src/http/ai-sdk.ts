@@ -12,8 +12,9 @@ import { json, NO_CONTENT, STREAMED, type Answer } from './answer.ts'
 import type { Call } from './call.ts'
 import { ChunkStream } from './chunk-stream.ts'
 import type { HttpLimits } from './limits.ts'
+import { choice } from './parameter.ts'
 import type { ChatTarget, HttpPorts } from './ports.ts'
-import { limitOf } from './query.ts'
+import { limitOf, limitParameter } from './query.ts'
 import type { Route } from './route.ts'
 import type { Streams } from './streams.ts'
 
@@ -27,8 +28,10 @@ const DEFAULT_MESSAGES = 100
 const MAX_MESSAGES = 1000
 
 const VERSION = {
-  version:
+  version: choice(
+    ['6', '7'],
     '`6`: the client is of AI SDK 6, and is told the chunks alone that it knows. Default `7`.',
+  ),
 }
 const STREAM = {
   about:
@@ -68,7 +71,10 @@ export function aiSdkRoutes(ports: Ports, limits: HttpLimits, streams: Streams):
       description: 'From its first chunk, and then as it goes on.',
       query: {
         ...VERSION,
-        last: '`true`: where nothing is being answered, the latest answer, over as it is; for who was cut off and comes back after its end.',
+        last: choice(
+          ['true', 'false'],
+          '`true`: where nothing is being answered, the latest answer, over as it is; for who was cut off and comes back after its end.',
+        ),
       },
       answers: { 200: STREAM, 204: { about: 'Nothing is being answered.' } },
       errors: ['invalid_request', 'connection_limit', 'draining'],
@@ -88,7 +94,7 @@ export function aiSdkRoutes(ports: Ports, limits: HttpLimits, streams: Streams):
       path: `${ONE}/messages`,
       summary: 'Read the messages as the AI SDK keeps them',
       description: 'The latest that lead to where the session is now: what `useChat` begins with.',
-      query: { limit: `How many at most: 1 to ${MAX_MESSAGES}, default ${DEFAULT_MESSAGES}.` },
+      query: { limit: limitParameter(DEFAULT_MESSAGES, MAX_MESSAGES) },
       answers: { 200: { about: 'UI messages, oldest first.', schema: chatMessagesAnswer } },
       errors: ['invalid_limit', 'event_corrupt'],
       handle: (call) => messages(call, ports, limits),

@@ -2,6 +2,7 @@ import { HeldlineError } from '../protocol/errors.ts'
 import { deliveriesAnswer, deliveryAnswer } from '../protocol/http-deliveries.ts'
 import { json, type Answer } from './answer.ts'
 import type { Call } from './call.ts'
+import { choice } from './parameter.ts'
 import type { HttpPorts } from './ports.ts'
 import type { Route } from './route.ts'
 
@@ -18,7 +19,12 @@ export function deliveryRoutes(ports: Ports): readonly Route[] {
       path: ALL,
       summary: 'List the deliveries that are pending or failed',
       description: 'In the order in which they came; of those that failed, the latest 50.',
-      query: { status: 'Only `pending` or only `failed` ones; `all`, the default, lists both.' },
+      query: {
+        status: choice(
+          ['all', 'pending', 'failed'],
+          'Only `pending` or only `failed` ones; `all`, the default, lists both.',
+        ),
+      },
       answers: { 200: { about: 'They are listed.', schema: deliveriesAnswer } },
       handle: (call) => list(call, ports),
     },

@@ -8,10 +8,12 @@ import {
   reserveAnswer,
   reserveBody,
 } from '../protocol/http-effects.ts'
+import { ID_PATTERN } from '../protocol/ids.ts'
 import { json, jsonText, type Answer } from './answer.ts'
 import { retryOf } from './append-headers.ts'
 import type { Call } from './call.ts'
 import { defined } from './defined.ts'
+import { like } from './parameter.ts'
 import type { HttpPorts } from './ports.ts'
 import { rawMembers } from './raw-member.ts'
 import type { Route } from './route.ts'
@@ -33,8 +35,10 @@ export function effectRoutes(ports: Ports): readonly Route[] {
         '`reserved` means: do it now, then record it. Any other status means: do not. Never name an effect by the id of a tool call: a retry has another.',
       headers: {
         ...RUN_EPOCH,
-        'Idempotency-Key':
+        'Idempotency-Key': like(
+          ID_PATTERN,
           'Of this very request: sent again, it is answered `reserved` again, not `in_progress`.',
+        ),
       },
       body: { schema: reserveBody, required: true },
       answers: {

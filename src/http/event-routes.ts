@@ -1,12 +1,15 @@
 import { appendAnswer, appendBody, appendLine, eventsAnswer } from '../protocol/http.ts'
 import { newEventSchema } from '../protocol/frames-up.ts'
+import { ID_PATTERN } from '../protocol/ids.ts'
 import { appendStream } from './append-stream.ts'
 import { appendJson, appendToSession } from './events-append.ts'
 import { EventLines } from './events-ndjson.ts'
 import { readEvents } from './events-read.ts'
 import { streamEvents } from './events-sse.ts'
 import type { HttpLimits } from './limits.ts'
+import { choice, like, whole } from './parameter.ts'
 import type { HttpPorts } from './ports.ts'
+import { limitParameter } from './query.ts'
 import type { Route } from './route.ts'
 import type { Streams } from './streams.ts'
 
@@ -14,10 +17,13 @@ const PATH = '/v1/sessions/{session}/events'
 
 /** The headers that make a retry harmless. */
 export const idempotency = {
-  'Idempotency-Key': 'Names the request: a retry with the same key and content changes nothing.',
-  'Producer-Id': 'With the two below, numbers the events of one producer.',
-  'Producer-Epoch': 'A whole number; a higher one takes over, a lower one is refused.',
-  'Producer-Seq': 'The number of the first event of the request.',
+  'Idempotency-Key': like(
+    ID_PATTERN,
+    'Names the request: a retry with the same key and content changes nothing.',
+  ),
+  'Producer-Id': like(ID_PATTERN, 'With the two below, numbers the events of one producer.'),
+  'Producer-Epoch': whole(0, null, 'A higher one takes over, a lower one is refused.'),
+  'Producer-Seq': whole(0, null, 'The number of the first event of the request.'),
 }
 
 export const appendErrors = [
@@ -88,11 +94,19 @@ export function eventRoutes(
         'From `after` or `from` on; or, with `before` or `to` alone, the last ones below. `position` is where to read on.',
       query: {
         after: 'A position or a serial.',
-        before: 'A serial: only events below it.',
-        from: 'Milliseconds since 1970: only events at or after it. Not together with after.',
-        to: 'Milliseconds since 1970: only events at or before it.',
-        limit: `How many at most: 1 to ${limits.eventsPage}, default 100.`,
-        wait: `Seconds: with nothing to give, wait so long for an event; at most ${limits.waitMs / 1000}. Not with before or to.`,
+        before: whole(0, null, 'A serial: only events below it.'),
+        from: whole(
+          0,
+          null,
+          'Milliseconds since 1970: only events at or after it. Not together with after.',
+        ),
+        to: whole(0, null, 'Milliseconds since 1970: only events at or before it.'),
+        limit: limitParameter(100, limits.eventsPage),
+        wait: whole(
+          0,
+          limits.waitMs / 1000,
+          'Seconds: with nothing to give, wait so long for an event. Not with before or to.',
+        ),
       },
       answers: { 200: { about: 'Events, in order.', schema: eventsAnswer } },
       errors: ['position_unrecoverable', 'invalid_position', 'invalid_limit', 'event_corrupt'],
@@ -107,9 +121,15 @@ export function eventRoutes(
         'The frames of a WebSocket, one message each: `event` is the frame’s type, `id` the position that it reaches. Without Last-Event-ID or `after`, a snapshot comes first.',
       query: {
         after: 'A position or a serial, for a first connection.',
-        catchup: 'auto (the default) or events: every event, however many were missed.',
-        padding:
-          'How many bytes of comment come first, for proxies that hold back small answers: at most 8192.',
+        catchup: choice(
+          ['auto', 'events'],
+          'auto (the default) or events: every event, however many were missed.',
+        ),
+        padding: whole(
+          0,
+          8192,
+          'How many bytes of comment come first, for proxies that hold back small answers.',
+        ),
       },
       headers: { 'Last-Event-ID': 'The position to resume from. Goes before after.' },
       answers: { 200: { about: 'Frames, until one side ends it.', type: 'text/event-stream' } },

@@ -2,6 +2,7 @@ import type { StateCondition } from '../core/transitions/state.ts'
 import { HeldlineError } from '../protocol/errors.ts'
 import { parseSerial } from '../protocol/position.ts'
 import type { Call } from './call.ts'
+import { like, choice } from './parameter.ts'
 
 export function etagOf(version: number): string {
   return `"${version}"`
@@ -23,6 +24,9 @@ export function conditionOf(call: Call): StateCondition {
 }
 
 export const CONDITION_HEADERS = {
-  'If-Match': 'One `"<version>"`: only over that version. `*`: only where the key is set.',
-  'If-None-Match': '`*`: only where the key is not set.',
+  'If-Match': like(
+    /^(\*|"\d+")$/,
+    'One `"<version>"`: only over that version. `*`: only where the key is set.',
+  ),
+  'If-None-Match': choice(['*'], '`*`: only where the key is not set.'),
 } as const

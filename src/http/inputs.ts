@@ -14,7 +14,7 @@ import { json, type Answer } from './answer.ts'
 import type { Call } from './call.ts'
 import { defined } from './defined.ts'
 import type { HttpLimits } from './limits.ts'
-import { waitFor, waitMsOf, waitText } from './long-poll.ts'
+import { waitFor, waitMsOf, waitParameter } from './long-poll.ts'
 import type { HttpPorts } from './ports.ts'
 import { rawMembers } from './raw-member.ts'
 import type { Route } from './route.ts'
@@ -59,7 +59,7 @@ export function inputRoutes(ports: Ports, limits: HttpLimits, streams: Streams):
       path: ALL,
       summary: 'List the inputs that wait',
       description: 'The oldest first. One may be seen more than once until it is delivered.',
-      query: { wait: waitText(limits, 'no input waits') },
+      query: { wait: waitParameter(limits, 'no input waits') },
       answers: { 200: { about: 'Those that wait.', schema: inputsAnswer } },
       errors: ['connection_limit', 'draining'],
       handle: (call, reply) => list(call, reply, ports, limits, streams),
@@ -68,7 +68,7 @@ export function inputRoutes(ports: Ports, limits: HttpLimits, streams: Streams):
       method: 'GET',
       path: ONE,
       summary: 'Read what became of an input',
-      query: { wait: waitText(limits, 'it waits for an agent') },
+      query: { wait: waitParameter(limits, 'it waits for an agent') },
       answers: { 200: { about: 'What became of it.', schema: inputFateAnswer } },
       errors: ['input_not_found', 'connection_limit', 'draining'],
       handle: (call, reply) => fate(call, reply, ports, limits, streams),

@@ -1,6 +1,7 @@
 import type { FastifyReply } from 'fastify'
 import type { Call } from './call.ts'
 import type { HttpLimits } from './limits.ts'
+import { whole, type Parameter } from './parameter.ts'
 import { wholeOf } from './query.ts'
 import type { Streams } from './streams.ts'
 
@@ -11,8 +12,10 @@ export function waitMsOf(query: ReadonlyMap<string, string>, { waitMs }: HttpLim
 }
 
 /** What the query's `wait` is, in the documentation. @param meanwhile what is so for as long as is waited */
-export function waitText({ waitMs }: HttpLimits, meanwhile: string): string {
-  return `Whole seconds, 0 to ${waitMs / 1000}: for how long the answer may be held back while ${meanwhile}.`
+export function waitParameter({ waitMs }: HttpLimits, meanwhile: string): Parameter {
+  const most = waitMs / 1000
+  const about = `Whole seconds, 0 to ${most}: for how long the answer may be held back while ${meanwhile}.`
+  return whole(0, most, about)
 }
 
 export interface Wait {

@@ -3,12 +3,14 @@ import { activePath, pathTo } from '../protocol/branches.ts'
 import { HeldlineError } from '../protocol/errors.ts'
 import type { Message } from '../protocol/fold/message.ts'
 import { messagesAnswer } from '../protocol/http-messages.ts'
+import { ID_PATTERN } from '../protocol/ids.ts'
 import { formatPosition } from '../protocol/position.ts'
 import { jsonText, type Answer } from './answer.ts'
 import type { Call } from './call.ts'
 import type { HttpLimits } from './limits.ts'
+import { like } from './parameter.ts'
 import type { HttpPorts } from './ports.ts'
-import { limitOf } from './query.ts'
+import { limitOf, limitParameter } from './query.ts'
 import type { Route } from './route.ts'
 
 type Ports = Pick<HttpPorts, 'views'>
@@ -27,12 +29,19 @@ export function messageRoutes(ports: Ports, limits: HttpLimits): readonly Route[
       description:
         'In the order in which they began; the first page has the latest. They are folded at `position`: follow from there.',
       query: {
-        limit: `How many at most: 1 to ${limits.messagesPage}, default ${DEFAULT_PAGE}.`,
-        before:
+        limit: limitParameter(DEFAULT_PAGE, limits.messagesPage),
+        before: like(
+          ID_PATTERN,
           'The id of a message: only those that began before it. Of a page, the first one gives the next page.',
-        branch:
+        ),
+        branch: like(
+          ID_PATTERN,
           'The id of a message, or `latest`: only the active path, which goes through that message, or through the one that began last.',
-        to: 'The id of a message: only the path to it, which is what whoever answers it is to know.',
+        ),
+        to: like(
+          ID_PATTERN,
+          'The id of a message: only the path to it, which is what whoever answers it is to know.',
+        ),
       },
       answers: { 200: { about: 'A page.', schema: messagesAnswer } },
       errors: ['invalid_limit', 'invalid_request', 'message_not_found', 'event_corrupt'],

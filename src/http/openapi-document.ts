@@ -131,11 +131,13 @@ function parametersOf(path: string, variants: readonly Route[]): readonly Parame
     place: 'query' | 'header',
     all: readonly (Route['query'] | undefined)[],
   ): Parameter[] =>
-    Object.entries(Object.assign({}, ...all) as Record<string, string>).map(([name, description]) =>
-      name.endsWith('.')
-        ? { ...free, name: name.slice(0, -1), in: place, description }
-        : { name, in: place, required: false, description, schema: { type: 'string' } },
-    )
+    Object.entries(Object.assign({}, ...all) as NonNullable<Route['query']>).map(([name, one]) => {
+      const { about, form, required = false } = typeof one === 'string' ? anyText(one) : one
+      const described = { in: place, description: about }
+      return name.endsWith('.')
+        ? { ...free, ...described, name: name.slice(0, -1) }
+        : { ...described, name, required, schema: form }
+    })
   return [
     ...inPath,
     ...named(
@@ -147,6 +149,10 @@ function parametersOf(path: string, variants: readonly Route[]): readonly Parame
       variants.map((route) => route.headers),
     ),
   ]
+}
+
+function anyText(about: string) {
+  return { about, form: { type: 'string' }, required: false } as const
 }
 
 /** Names that the caller completes. */

@@ -5,7 +5,8 @@ import { memberAnswer, presenceAnswer, presenceBody } from '../protocol/http.ts'
 import { json, NO_CONTENT, type Answer } from './answer.ts'
 import type { Call } from './call.ts'
 import type { HttpLimits } from './limits.ts'
-import { waitFor, waitMsOf, waitText } from './long-poll.ts'
+import { waitFor, waitMsOf, waitParameter } from './long-poll.ts'
+import { choice } from './parameter.ts'
 import type { HttpPorts } from './ports.ts'
 import type { Route } from './route.ts'
 import type { Streams } from './streams.ts'
@@ -32,10 +33,12 @@ export function presenceRoutes(
         'Members of one subject count once in `attached`; those that are not connected do not count. ' +
         'With `wait`, the answer comes when `until` holds, or with what is so when the time is over: look at `attached`.',
       query: {
-        wait: waitText(limits, '`until` does not hold'),
-        until:
+        wait: waitParameter(limits, '`until` does not hold'),
+        until: choice(
+          ['attached', 'empty'],
           'What is waited for: `attached` (the default), that somebody of the kind is; or `empty`, that nobody of it is any more.',
-        kind: 'Of which kind: human (the default), agent or supervisor.',
+        ),
+        kind: choice(MEMBER_KINDS, 'Of which kind: human (the default), agent or supervisor.'),
       },
       answers: { 200: { about: 'Who is there.', schema: presenceAnswer } },
       errors: ['connection_limit', 'draining'],

@@ -1,5 +1,6 @@
 import { HeldlineError } from '../protocol/errors.ts'
 import { parsePosition, parseSerial, type Position } from '../protocol/position.ts'
+import { whole, type Parameter } from './parameter.ts'
 
 /** The query of a request as its text: each route reads from it what it knows, and nothing else may be there. */
 export interface QueryText {
@@ -61,6 +62,11 @@ function decodeOrNull(text: string): string | null {
   } catch {
     return null
   }
+}
+
+/** What a query's `limit` is, in the documentation. */
+export function limitParameter(fallback: number, max: number): Parameter {
+  return whole(1, max, `How many at most: 1 to ${max}, default ${fallback}.`)
 }
 
 /** @throws HeldlineError `invalid_limit` */

@@ -14,7 +14,8 @@ import { json, jsonText, type Answer } from './answer.ts'
 import type { Call } from './call.ts'
 import { defined } from './defined.ts'
 import type { HttpLimits } from './limits.ts'
-import { waitFor, waitMsOf, waitText } from './long-poll.ts'
+import { waitFor, waitMsOf, waitParameter } from './long-poll.ts'
+import { whole } from './parameter.ts'
 import type { HttpPorts } from './ports.ts'
 import { rawMembers } from './raw-member.ts'
 import type { Route } from './route.ts'
@@ -52,7 +53,7 @@ export function questionRoutes(
       method: 'GET',
       path: ONE,
       summary: 'Get a question, and what became of it',
-      query: { wait: waitText(limits, 'the question is open') },
+      query: { wait: waitParameter(limits, 'the question is open') },
       answers: { 200: { about: 'The question.', schema: questionAnswer } },
       errors: ['question_not_found', 'connection_limit', 'draining'],
       handle: (call, reply) => get(call, reply, ports, limits, streams),
@@ -73,7 +74,9 @@ export function questionRoutes(
       path: `${ONE}/withdraw`,
       summary: 'Say that nobody needs to answer any more',
       description: 'What is over stays as it is.',
-      headers: { 'Run-Epoch': 'Where the agent of the run that asked says it: its epoch.' },
+      headers: {
+        'Run-Epoch': whole(1, null, 'Where the agent of the run that asked says it: its epoch.'),
+      },
       body: { schema: withdrawBody, required: false },
       answers: { 200: { about: 'What became of it.', schema: answerAnswer } },
       errors: ['question_not_found', 'run_fenced', 'run_over'],

@@ -3,6 +3,7 @@ import type * as z from 'zod/mini'
 import type { ErrorCode } from '../protocol/errors.ts'
 import type { Answer, STREAMED } from './answer.ts'
 import type { Call } from './call.ts'
+import { type Parameter } from './parameter.ts'
 
 export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
 
@@ -23,10 +24,10 @@ export interface Route {
   readonly variant?: Variant
   readonly summary: string
   readonly description?: string
-  /** The query's parameters, each with a sentence. A name that ends with a dot is a prefix of names. */
-  readonly query?: Readonly<Record<string, string>>
-  /** Headers of the request beside the usual ones, each with a sentence. */
-  readonly headers?: Readonly<Record<string, string>>
+  /** The query's parameters. A name that ends with a dot is a prefix of names. */
+  readonly query?: Readonly<Record<string, Parameter>>
+  /** Headers of the request beside the usual ones. */
+  readonly headers?: Readonly<Record<string, Parameter>>
   readonly body?: RouteBody
   readonly answers: Readonly<Record<number, RouteAnswer>>
   /** Beside those that every route of its kind has. */

@@ -2,10 +2,15 @@ import type { RunClaim } from '../core/transitions/run-record.ts'
 import { HeldlineError } from '../protocol/errors.ts'
 import { parseSerial } from '../protocol/position.ts'
 import type { Call } from './call.ts'
+import { type Parameter } from './parameter.ts'
 
 /** The header of every request by which an agent speaks for a run that it holds. [P-10] */
-export const RUN_EPOCH = {
-  'Run-Epoch': 'The epoch that start or adopt answered. A lower one than the run’s is refused.',
+export const RUN_EPOCH: Readonly<Record<'Run-Epoch', Parameter>> = {
+  'Run-Epoch': {
+    about: 'The epoch that start or adopt answered. A lower one than the run’s is refused.',
+    form: { type: 'integer', minimum: 1 },
+    required: true,
+  },
 }
 
 /** What such a request is refused for. */

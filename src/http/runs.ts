@@ -14,6 +14,7 @@ import { formatPosition } from '../protocol/position.ts'
 import { json, type Answer } from './answer.ts'
 import type { Call } from './call.ts'
 import { defined } from './defined.ts'
+import { choice } from './parameter.ts'
 import type { HttpPorts } from './ports.ts'
 import type { Route } from './route.ts'
 
@@ -45,7 +46,7 @@ export function runRoutes(ports: Ports): readonly Route[] {
       summary: 'List the runs',
       description:
         'In the order in which they were started: all that live, and the latest 50 that are over.',
-      query: { status: 'live, over or all (the default).' },
+      query: { status: choice(['live', 'over', 'all'], 'live, over or all (the default).') },
       answers: { 200: { about: 'Runs, as they are at `position`.', schema: runsAnswer } },
       handle: (call) => list(call, ports),
     },

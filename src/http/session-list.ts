@@ -8,7 +8,7 @@ import { json, type Answer } from './answer.ts'
 import type { Call } from './call.ts'
 import type { HttpLimits } from './limits.ts'
 import type { HttpPorts } from './ports.ts'
-import { limitOf } from './query.ts'
+import { limitOf, limitParameter } from './query.ts'
 import type { Route } from './route.ts'
 import { sessionJson } from './sessions.ts'
 
@@ -28,7 +28,7 @@ export function sessionListRoutes(ports: Ports, limits: HttpLimits): readonly Ro
       description:
         'A page of the sessions that the credentials reach, in an order that is stable but means nothing. A page may be short, even empty, and still have a cursor.',
       query: {
-        limit: `How many at most: 1 to ${limits.sessionsPage}, default ${DEFAULT_PAGE}.`,
+        limit: limitParameter(DEFAULT_PAGE, limits.sessionsPage),
         cursor: 'From the page before.',
         prefix: 'Only ids that begin so.',
         'metadata.':

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { AnswerSchemas } from '../../src/http/answer-schemas.ts'
 
-const schemas = new AnswerSchemas()
+/** With all the time that a busy machine takes. */
+const schemas = new AnswerSchemas(30_000)
 const DRAFT_7 = 'http://json-schema.org/draft-07/schema#'
 const DRAFT_2020 = 'https://json-schema.org/draft/2020-12/schema'
 

@@ -19,7 +19,13 @@ interface Described {
   readonly operationId: string
   readonly summary: string
   readonly security: unknown[]
-  readonly parameters: { name: string; in: string; required: boolean; description: string }[]
+  readonly parameters: {
+    name: string
+    in: string
+    required: boolean
+    description: string
+    schema: { type: string; enum?: string[] }
+  }[]
   readonly requestBody?: { content: Record<string, { schema: object }> }
   readonly responses: Record<
     string,
@@ -101,6 +107,22 @@ describe('the description of the HTTP API', () => {
         'Last-Event-ID',
       ]),
     )
+  })
+
+  test('a parameter is taken in the form that is described, and in no other', async () => {
+    await server.ask('PUT', '/v1/sessions/forms')
+    const asked = operations().flatMap(([name, { parameters }]) =>
+      parameters
+        .filter(({ schema }) => schema.type === 'integer' || schema.enum !== undefined)
+        .filter((one) => one.in === 'query' && name.startsWith('GET '))
+        .map((parameter) => ({ path: name.slice(4).replace('{session}', 'forms'), parameter })),
+    )
+    expect(asked.length).toBeGreaterThan(15)
+    for (const { path, parameter } of asked) {
+      const url = path.replaceAll(/\{\w+\}/g, 'one')
+      const { status } = await server.ask('GET', `${url}?${parameter.name}=nonsense`)
+      expect([url, parameter.name, status]).toEqual([url, parameter.name, 400])
+    }
   })
 
   test('a body is described as strictly as it is taken', () => {
