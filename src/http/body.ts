@@ -15,6 +15,16 @@ export interface RawJson {
 /** A body that is a little over the limit is read to its end, so that its sender is there to hear the refusal. */
 const READ_ON_BYTES = 1024 * 1024
 
+/** The body where all of it came along with its headers, as a small one does; `null`: some of it is still to come, or it is refused. */
+export function takeBody(body: IncomingMessage, maxBytes: number): Buffer | null {
+  const { readableLength } = body
+  if (readableLength !== Number(body.headers['content-length']) || readableLength > maxBytes) {
+    return null
+  }
+  // Nobody sets an encoding, so it is bytes; `null` of an empty body.
+  return body.read() as Buffer | null
+}
+
 /** Reads a body of bounded size in bounded time. Calls `done` once. */
 export function readBody(
   body: IncomingMessage,

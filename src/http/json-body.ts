@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import { HeldlineError } from '../protocol/errors.ts'
 import type { BodyDeadlines } from './body-deadlines.ts'
-import { parseJson, readBody, type RawJson } from './body.ts'
+import { parseJson, readBody, takeBody, type RawJson } from './body.ts'
 import type { HttpLimits } from './limits.ts'
 import type { Route } from './route.ts'
 
@@ -60,18 +60,24 @@ function hasBody({ headers }: IncomingMessage): boolean {
   return headers['transfer-encoding'] !== undefined || length !== '0'
 }
 
-function readJson(
+/** Settled: after it, what came along with the headers is there, too; Node says so when those who heard of them are through. */
+const TOLD = Promise.resolve()
+
+async function readJson(
   request: IncomingMessage,
   maxBytes: number,
   deadlines: BodyDeadlines,
 ): Promise<RawJson> {
-  const bytes = new Promise<Buffer>((resolve, reject) => {
+  await TOLD
+  const whole = takeBody(request, maxBytes)
+  if (whole !== null) return parseJson(whole)
+  const bytes = await new Promise<Buffer>((resolve, reject) => {
     readBody(request, maxBytes, deadlines, (error, read) => {
       if (read === undefined) reject(error ?? new Error('a body without bytes'))
       else resolve(read)
     })
   })
-  return bytes.then(parseJson)
+  return parseJson(bytes)
 }
 
 function unsupported(what: string, { variant }: Route): HeldlineError {

@@ -1,5 +1,6 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { startHttp, type Answered, type HttpServer } from './http-server.ts'
+import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
+import { KEY, startHttp, type Answered, type HttpServer } from './http-server.ts'
+import { RawHttp } from './raw-http.ts'
 
 let server: HttpServer
 let session = ''
@@ -35,6 +36,40 @@ describe('[P-9.3] appending JSON', () => {
       duplicates: 0,
       durability: 'memory',
     })
+  })
+
+  test('a body says the same with its headers, behind them, in pieces and in chunks, time after time on one connection', async () => {
+    const body = '{"type":"x.note","data":{"a":"\u00e9"}}'
+    const bytes = Buffer.from(body)
+    const begin = `POST ${path} HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer ${KEY}\r\nContent-Type: application/json\r\n`
+    const sized = `${begin}Content-Length: ${bytes.length}\r\n\r\n`
+    const chunked = `${begin}Transfer-Encoding: chunked\r\n\r\n${bytes.length.toString(16)}\r\n${body}\r\n0\r\n\r\n`
+    // The cut goes through a character.
+    const [first, second] = [bytes.subarray(0, 31), bytes.subarray(31)]
+    const ways = [
+      [Buffer.concat([Buffer.from(sized), bytes])],
+      [sized, bytes],
+      [Buffer.concat([Buffer.from(sized), first]), second],
+      [sized, first, second],
+      [chunked],
+    ]
+    const client = new RawHttp(server.port)
+    onTestFinished(() => client.close())
+    for (const pieces of [...ways, ...ways]) {
+      for (const piece of pieces) {
+        client.write(piece)
+        // By then the server has what was sent before.
+        await server.ask('GET', '/livez')
+      }
+      expect((await client.answer()).status).toBe(200)
+    }
+    // Two at once: neither waits for the other’s answer.
+    client.write(Buffer.concat([Buffer.from(sized), bytes, Buffer.from(sized), bytes]))
+    expect([(await client.answer()).status, (await client.answer()).status]).toEqual([200, 200])
+    const { events } = (await server.ask('GET', `${path}?after=1`)).json
+    expect(events.map(({ data }: { data: unknown }) => data)).toEqual(
+      Array.from({ length: 12 }, () => ({ a: '\u00e9' })),
+    )
   })
 
   test('an array has neighbouring serials, in order', async () => {
