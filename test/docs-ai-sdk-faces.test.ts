@@ -34,6 +34,8 @@ const PAGE = `
     await until('the page shows it', () => chat !== null)
     return () => root.unmount()
   }
+  // More than a request may be.
+  const LONG = [{ id: 'long', role: 'user', parts: [{ type: 'text', text: 'long '.repeat(1024 * 1024) }] }]
   const said = () => chat.messages.map(({ parts }) => parts.map(({ text = '' }) => text).join(''))
 `
 
@@ -64,11 +66,11 @@ describe('the examples of docs/ai-sdk-faces.md do what they say', () => {
       const result = await run(`
       ${example('http')}
       ${PAGE}
-      const leave = await show(() => useTalk('docs-http', []))
+      const leave = await show(() => useTalk('docs-http', LONG))
       await chat.sendMessage({ text: 'one' })
-      await until('the page shows it', () => chat.status === 'ready' && said().length === 2)
+      await until('the page shows it', () => chat.status === 'ready' && said()[2] === 'answer 1')
       void chat.sendMessage({ text: 'two' })
-      await until('the page shows it', () => said()[3] === 'answer 2')
+      await until('the page shows it', () => said()[4] === 'answer 2')
       leave()
       chat = null
       const messages = await loadMessages('docs-http')
@@ -91,10 +93,10 @@ describe('the examples of docs/ai-sdk-faces.md do what they say', () => {
       const result = await run(`
       ${example('socket')}
       ${PAGE}
-      await show(() => useTalk('docs-socket', []))
+      await show(() => useTalk('docs-socket', LONG))
       await chat.sendMessage({ text: 'one' })
-      await until('the page shows it', () => chat.status === 'ready' && said().length === 2)
-      console.log(JSON.stringify(said()))
+      await until('the page shows it', () => chat.status === 'ready' && said()[2] === 'answer 1')
+      console.log(JSON.stringify(said().slice(1)))
       process.exit(0)
     `)
       expect(result).toEqual(['one', 'answer 1'])
