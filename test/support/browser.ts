@@ -8,8 +8,13 @@ import { chromium, type Browser } from 'playwright-core'
 
 const PLACES = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome']
 
+interface LaunchOptions {
+  /** A page that is left is kept whole for whoever goes back to it, as for people; Playwright would have it otherwise. */
+  readonly keepPages?: boolean
+}
+
 /** A real Chromium without a window. @throws Error that says how to get one */
-export async function launchBrowser(): Promise<Browser> {
+export async function launchBrowser({ keepPages = false }: LaunchOptions = {}): Promise<Browser> {
   const executablePath = process.env['CHROMIUM_BIN'] ?? PLACES.find((path) => existsSync(path))
   if (executablePath === undefined) {
     throw new Error('unable to find Chromium; npm run test:setup installs it, or set CHROMIUM_BIN')
@@ -23,7 +28,8 @@ export async function launchBrowser(): Promise<Browser> {
     '--disable-sync',
     '--no-first-run',
   ]
-  return chromium.launch({ executablePath, args })
+  const ignoreDefaultArgs = keepPages ? ['--disable-back-forward-cache'] : []
+  return chromium.launch({ executablePath, args, ignoreDefaultArgs })
 }
 
 export interface PageServer {
