@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 
 /** What the kernel says about a process (Linux); zeroes where it says nothing. */
 
@@ -16,6 +16,11 @@ export function rssBytes(pid: number): number {
   const rollup = /^Rss:\s+(\d+) kB/m.exec(read(`/proc/${pid}/smaps_rollup`))
   const status = rollup ?? /^VmRSS:\s+(\d+) kB/m.exec(read(`/proc/${pid}/status`))
   return Number(status?.[1] ?? 0) * 1024
+}
+
+/** What `peakRssBytes` says is then of what comes. */
+export function forgetPeakRss(pid: number): void {
+  writeFileSync(`/proc/${pid}/clear_refs`, '5')
 }
 
 /** The largest that the resident memory has been since it was last reset. */

@@ -24,6 +24,8 @@ export async function startRedisCluster(size: number): Promise<RedisCluster> {
   for (const [i, client] of clients.entries()) {
     await client.call('CLUSTER', 'ADDSLOTSRANGE', share(i), share(i + 1) - 1)
     await client.call('CLUSTER', 'SET-CONFIG-EPOCH', i + 1)
+  }
+  for (const client of clients) {
     for (const { port, busPort } of servers) {
       await client.call('CLUSTER', 'MEET', '127.0.0.1', port, busPort)
     }

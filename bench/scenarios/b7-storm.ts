@@ -1,4 +1,5 @@
 import { Load } from '../lib/load.ts'
+import { forgetPeakRss, peakRssBytes, rssBytes } from '../lib/proc.ts'
 import { sleep } from '../lib/processes.ts'
 import { named, type Context, type Scenario } from '../lib/scenario.ts'
 import { startOwn, TOKEN_SECRET, type ServerProcess, type StoreKind } from '../lib/servers.ts'
@@ -96,13 +97,18 @@ async function measure(context: Context, side: Side, sockets: number, others: Lo
   await sleep(2000)
   const quiet = await others.run('hush')
   await others.run('listen')
+  const before = rssBytes(server.pid)
+  forgetPeakRss(server.pid)
   const done = await blow(context, { ...side, sockets, behind: BEHIND })
+  const grown = (peakRssBytes(server.pid) - before) / 2 ** 20
   const meanwhile = await others.run('hush')
   await others.run('endTalk')
   const names = ['server', ...(side.withRedis ? ['redis'] : [])]
   context.add(name, done.backPerSecond, UNIT, named(names, done.cores))
   context.add(`${name}, let in`, done.openPerSecond, UNIT)
   context.add(`${name}, server CPU a socket`, done.cpuUs[0] ?? 0, 'µs')
+  context.add(`${name}, knocked again`, done.again, 'times')
+  context.add(`${name}, memory grown at most`, grown, 'MB')
   context.add(`${name}, half of them back`, done.halfMs, 'ms')
   context.add(`${name}, others’ p50 meanwhile`, meanwhile.p50Ms, 'ms')
   context.add(`${name}, others’ p99 meanwhile`, meanwhile.p99Ms, 'ms')
