@@ -91,7 +91,9 @@ export async function startServer(
   const store = observed?.store(opened.store) ?? opened.store
   const metered = observed !== null && { metrics: observed.metrics }
   const limits = limitsOf(config)
-  const audited = auditLines !== null && { audit: auditLog(auditLines) }
+  const audited = auditLines !== null && {
+    audit: auditLog(observed?.log(auditLines) ?? auditLines),
+  }
   const ports = {
     clock,
     random,

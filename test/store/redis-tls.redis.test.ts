@@ -15,6 +15,7 @@ import {
 import { createAuthority, pemFolder, type Identity } from '../support/certificates.ts'
 import { freePort } from '../support/free-port.ts'
 import { closedAfter, kept, listenFrom, open, server } from '../support/redis-case.ts'
+import { startSentinel } from '../support/redis-server.ts'
 import { openOn } from '../support/redis-store.ts'
 
 const PASSWORD = 'a-password-that-nobody-may-read'
@@ -24,18 +25,22 @@ const tls = { ca: authority.cert }
 
 /** A real Redis that speaks TLS at one port, for the name `localhost`, beside the plain port that tests ask at. */
 async function tlsRedis(settings: Record<string, string> = {}) {
+  const port = await freePort()
+  const redis = await server({ ...(await identity(port)), ...settings })
+  return { redis, port, url: `rediss://localhost:${port}` }
+}
+
+/** What Redis is told, so that it speaks TLS for the name `localhost`. */
+async function identity(port: number): Promise<Record<string, string>> {
   const { cert, key } = authority.issue('localhost')
   const files = await kept(Promise.resolve(pemFolder()))
-  const port = await freePort()
-  const redis = await server({
+  return {
     'tls-port': `${port}`,
     'tls-ca-cert-file': files.write('ca', authority.cert),
     'tls-cert-file': files.write('cert', cert),
     'tls-key-file': files.write('key', key),
     'tls-auth-clients': 'no',
-    ...settings,
-  })
-  return { redis, port, url: `rediss://localhost:${port}` }
+  }
 }
 
 /** Lines of a log, as one text. */
@@ -100,6 +105,25 @@ describe('a Redis that speaks TLS', () => {
       'it ends the TLS handshake',
     )
     expect(await refusal(url, shown(authority.issue('heldline')))).toBe('opened')
+  })
+
+  it('may be known to Sentinels that speak TLS, too', async () => {
+    const { port } = await tlsRedis()
+    const told = await freePort()
+    const more = Object.entries({
+      ...(await identity(told)),
+      'tls-replication': 'yes',
+      'sentinel resolve-hostnames': 'yes',
+      'sentinel announce-hostnames': 'yes',
+    }).map(([name, value]) => `${name} ${value}`)
+    await kept(startSentinel({ port }, { host: 'localhost', more }))
+    const urls = [`rediss://localhost:${told}`]
+    const place = { sentinel: { name: 'main', urls }, tls }
+    const { store } = await open('rediss://unused', place)
+    const { session } = await create(store, { events: events(2) })
+    expect(await readAll(store, session)).toHaveLength(2)
+    const strange = { ...place, tls: { ca: other.cert } }
+    expect(await refusal('rediss://unused', strange)).toMatch(/not one of REDIS_CA \([A-Z_]+\)$/)
   })
 
   it('may be a Cluster whose nodes are known by name', async () => {

@@ -77,15 +77,23 @@ async function start(args: Arguments): Promise<RedisServer> {
 /**
  * Starts a Sentinel that watches the primary alone, under the name `main`, and fails over after 1.5 s. A replica that is slow to answer for so long is no
  * candidate, and then it tries again after twice its time-out: both fit a slow machine.
+ * @param more further lines of its configuration
  */
-export async function startSentinel(primary: RedisServer): Promise<RedisServer> {
+export async function startSentinel(
+  primary: Pick<RedisServer, 'port'>,
+  {
+    host = '127.0.0.1',
+    more = [],
+  }: { readonly host?: string; readonly more?: readonly string[] } = {},
+): Promise<RedisServer> {
   return start(async (port, dir) => {
     const file = join(dir, 'sentinel.conf')
     const lines = [
       `port ${port}`,
       `dir ${dir}`,
       'bind 127.0.0.1',
-      `sentinel monitor main 127.0.0.1 ${primary.port} 1`,
+      ...more,
+      `sentinel monitor main ${host} ${primary.port} 1`,
       'sentinel down-after-milliseconds main 1500',
       'sentinel failover-timeout main 1000',
     ]

@@ -29,8 +29,8 @@ export type Client = Redis | Cluster
 export const COMMAND_TIMEOUT_MS = 2500
 const CONNECT_TIMEOUT_MS = 2000
 const SOCKET_TIMEOUT_MS = 5000
-const REDIS_PORT = 6379
-const SENTINEL_PORT = 26_379
+export const REDIS_PORT = 6379
+export const SENTINEL_PORT = 26_379
 const KEEP_ALIVE_MS = 10_000
 const SLOTS_REFRESH_MS = 2000
 

@@ -3,7 +3,14 @@ import { Cluster, type Redis } from 'ioredis'
 import type { Log } from '../../core/log.ts'
 import { HeldlineError } from '../../protocol/errors.ts'
 import type { Durability, StoreHealth } from '../../core/store.ts'
-import { address, newClient, newNodeClient, type RedisPlace } from './connect.ts'
+import {
+  address,
+  newClient,
+  newNodeClient,
+  REDIS_PORT,
+  SENTINEL_PORT,
+  type RedisPlace,
+} from './connect.ts'
 import { assess, type Assessment } from './durability.ts'
 import { failureOf } from './failures.ts'
 import { slotOf } from './keys.ts'
@@ -140,8 +147,7 @@ async function up(link: Link, options: RedisStoreOptions): Promise<void> {
   await Promise.race([link.whenReady(CONNECT_WITHIN_MS), hopeless])
   link.client.off('error', note)
   if (link.ready && options.signal?.aborted !== true) return
-  // A Cluster keeps to itself why its nodes cannot be reached; one of them is asked once more.
-  const cause = link.client instanceof Cluster ? await failureOfNode(options) : reason
+  const cause = (await failureOfFirst(options)) ?? reason
   throw new HeldlineError(
     'store_unavailable',
     `unable to open the store; Redis cannot be reached: ${whyUnreachable(cause).text}`,
@@ -150,10 +156,18 @@ async function up(link: Link, options: RedisStoreOptions): Promise<void> {
   )
 }
 
-/** Why the first node of a Cluster cannot be reached; `undefined` where it can. */
-async function failureOfNode(options: RedisStoreOptions): Promise<unknown> {
-  const { host, port } = address(new URL(options.url))
-  const client = newNodeClient(options, host, port, `heldline-${options.nodeId}-probe`)
+/**
+ * Why the first node of a Cluster, or the first Sentinel, cannot be reached, which ioredis keeps to itself: it is asked once more. `undefined` where it can, or where
+ * there is neither.
+ */
+async function failureOfFirst(options: RedisStoreOptions): Promise<unknown> {
+  const [sentinel] = options.sentinel?.urls ?? []
+  if (sentinel === undefined && (options.cluster ?? false) === false) return undefined
+  const url = sentinel ?? options.url
+  const usualPort = sentinel === undefined ? REDIS_PORT : SENTINEL_PORT
+  const { host, port } = address(new URL(url), usualPort)
+  const place = { ...options, url }
+  const client = newNodeClient(place, host, port, `heldline-${options.nodeId}-probe`)
   try {
     return await new Promise((resolve) => {
       client.on('error', resolve)
