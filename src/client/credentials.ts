@@ -50,10 +50,7 @@ export class Credentials {
     if (this.#token === undefined) return null
     if (this.#kept !== null) return this.#kept
     this.#getting ??= this.#get(this.#token).finally(() => (this.#getting = null))
-    const getting = this.#getting
-    const token = await getting
-    this.#kept = token
-    return token
+    return (this.#kept = await this.#getting)
   }
 
   /** The token was refused, or ends: the next one asked for is a new one. */

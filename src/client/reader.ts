@@ -123,7 +123,7 @@ export class Reader {
     for (const event of frame.events) {
       if (event.serial <= this.view.position.serial) continue
       if (!this.view.apply(event)) {
-        if (trusted && this.#state === 'attached') this.reattach()
+        if (trusted && this.attached) this.reattach()
         return
       }
       this.#advance()
@@ -154,7 +154,7 @@ export class Reader {
 
   /** A heartbeat named the head: where it is elsewhere and nothing comes within 2 s, we ask. [P-4.10] */
   takeHead(head: string): void {
-    if (this.#state !== 'attached') return
+    if (!this.attached) return
     if (this.#placed && head === formatPosition(this.view.position)) {
       this.#timers.cancel('head')
       return

@@ -58,11 +58,15 @@ function walk<M extends Placed>(messages: readonly M[], through: number): readon
     const message = messages[child]
     if (message !== undefined) (isPersons(message) ? follows : answers)[parent] = child
   }
-  for (const [place, { id, parent }] of messages.entries()) {
-    const above = parent === null ? undefined : places.get(parent)
+  for (const [place, { parent }] of messages.entries()) {
+    let above: number | undefined = place - 1
+    // Nearly all follow the one before. Only for another are places written down, which is most of the work.
+    if (parent !== messages[above]?.id) {
+      for (const { id } of messages.slice(places.size, place)) places.set(id, places.size)
+      above = places.get(parent ?? '')
+    }
     parents.push(above)
     if (above !== undefined) choose(place, above)
-    places.set(id, place)
   }
   let root = through
   for (let above = parents[root]; above !== undefined; above = parents[root]) {
@@ -72,9 +76,9 @@ function walk<M extends Placed>(messages: readonly M[], through: number): readon
   const path: M[] = []
   const ahead: (number | undefined)[] = [root]
   while (ahead.length > 0) {
-    const place = ahead.pop()
-    const message = place === undefined ? undefined : messages[place]
-    if (place === undefined || message === undefined) continue
+    const place = ahead.pop() ?? -1
+    const message = messages[place]
+    if (message === undefined) continue
     path.push(message)
     ahead.push(follows[place], answers[place])
   }
