@@ -5,6 +5,7 @@ import { IMPORT_UNTIL, useExamples } from './support/run-examples.ts'
 
 const page = readPage('docs/ai-sdk-faces.md')
 const { example } = page
+const AI_6 = '../node_modules/@ai-sdk/react-v6/node_modules/ai/dist/index.mjs'
 
 /** A page in jsdom that has a chat, sends, and says what it shows. */
 const PAGE = `
@@ -86,6 +87,34 @@ describe('the examples of docs/ai-sdk-faces.md do what they say', () => {
   )
 
   test(
+    'over HTTP with AI SDK 6: a page that is left in the middle of an answer has it once when it is back [P-18.9]',
+    { timeout: 30_000 },
+    async () => {
+      await serve('docs-six')
+      const ofSix = example('six')
+        .replace('@ai-sdk/react', '@ai-sdk/react-v6')
+        .replace("'ai'", `'${import.meta.resolve(AI_6)}'`)
+      const result = await run(`
+      ${ofSix}
+      ${PAGE}
+      const leave = await show(() => useTalk('docs-six', []))
+      await chat.sendMessage({ text: 'one' })
+      await until('the page shows it', () => chat.status === 'ready' && said()[1] === 'answer 1')
+      void chat.sendMessage({ text: 'two' })
+      await until('the page shows it', () => said()[3] === 'answer 2')
+      const { messages } = chat
+      leave()
+      chat = null
+      await show(() => useTalk('docs-six', messages))
+      await until('the page shows it', () => chat.status === 'streaming')
+      console.log(JSON.stringify(said()))
+      process.exit(0)
+    `)
+      expect(result).toEqual(['one', 'answer 1', 'two', 'answer 2'])
+    },
+  )
+
+  test(
     'over a WebSocket: a message is answered, and one of before is shown [P-18.7]',
     { timeout: 30_000 },
     async () => {
@@ -105,5 +134,5 @@ describe('the examples of docs/ai-sdk-faces.md do what they say', () => {
 })
 
 test('every example that the page marks is run here', () => {
-  expect(page.names).toEqual(['http', 'socket'])
+  expect(page.names).toEqual(['http', 'six', 'socket'])
 })
