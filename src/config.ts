@@ -79,9 +79,9 @@ export const SETTINGS = {
       'The least level that is logged.',
     ),
     AUDIT_LOG: setting(
-      oneOf(['on', 'off']),
-      'on',
-      'Whether acts that somebody may have to answer for are logged (audit: true), whatever LOG_LEVEL leaves out; see docs/audit.md.',
+      oneOf(['auto', 'on', 'off']),
+      'auto',
+      'Whether acts that somebody may have to answer for are logged (audit: true), whatever LOG_LEVEL leaves out (docs/audit.md); auto: in production.',
     ),
     TRUST_PROXY: setting(
       networks,
@@ -312,10 +312,11 @@ export type Parsed = Merged<
 >
 
 /** Every setting by its name in camel case (`REDIS_URL` is `redisUrl`), frozen all the way down. */
-export type Config = Omit<Parsed, 'host' | 'demo'> & {
+export type Config = Omit<Parsed, 'host' | 'demo' | 'auditLog'> & {
   readonly host: string
   readonly production: boolean
   readonly demo: boolean
+  readonly auditLog: boolean
 }
 
 /** The text of `.env.example`: every setting with its sentence and default. */

@@ -42,7 +42,7 @@ export function parseConfig(
 }
 
 /** What follows from the settings that could be read. */
-function settle({ host, demo, ...read }: Partial<Parsed>): Partial<Config> {
+function settle({ host, demo, auditLog, ...read }: Partial<Parsed>): Partial<Config> {
   if (read.nodeEnv === undefined) return read
   const production = read.nodeEnv === 'production'
   return {
@@ -50,6 +50,7 @@ function settle({ host, demo, ...read }: Partial<Parsed>): Partial<Config> {
     production,
     host: host ?? (production ? '0.0.0.0' : '127.0.0.1'),
     demo: demo === 'on' || (demo === 'auto' && !production),
+    auditLog: auditLog === 'on' || (auditLog === 'auto' && production),
   }
 }
 

@@ -19,7 +19,7 @@ export async function serve(env: NodeJS.ProcessEnv): Promise<number> {
     process.exit(1)
   })
   try {
-    const server = await startServer(loaded.config, log, auditLog === 'on' ? lines.audit : null)
+    const server = await startServer(loaded.config, log, auditLog ? lines.audit : null)
     announce(server, loaded)
     return await untilStopped(server, loaded.config.drainMs)
   } catch (error) {

@@ -53,6 +53,7 @@ describe('settings', () => {
       maxMembers: 1000,
       outboxBytes: 1_048_576,
       drainMs: 10_000,
+      auditLog: false,
       allowedOrigins: [],
       trustProxy: [],
       webhookUrl: null,
@@ -87,6 +88,7 @@ describe('settings', () => {
       RETENTION_MAX_EVENTS: '100000',
     })
     expect(config.port).toBe(0)
+    expect(config.auditLog).toBe(true)
     expect(config.host).toBe('0.0.0.0')
     expect(config.apiKeys?.map(({ id, secret }) => [id, secret.reveal()])).toEqual([
       ['main', KEY_SECRET],

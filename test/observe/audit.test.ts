@@ -6,6 +6,7 @@ import { WebSocket } from 'ws'
 import { loadConfig } from '../../src/load-config.ts'
 import { createLogs } from '../../src/observe/log.ts'
 import { startServer } from '../../src/server.ts'
+import { startServerProcess } from '../support/server-process.ts'
 import { until } from '../support/until.ts'
 
 const KEY = 'canary-key-0123456789abcdef0123456789'
@@ -52,7 +53,7 @@ test('a node that starts says what it goes by, and no secret of it; LOG_LEVEL le
     about: {
       nodeId: expect.any(String),
       config: {
-        Server: expect.arrayContaining(['NODE_ENV=test', 'LOG_LEVEL=error', 'AUDIT_LOG=on']),
+        Server: expect.arrayContaining(['NODE_ENV=test', 'LOG_LEVEL=error', 'AUDIT_LOG=false']),
         Access: expect.arrayContaining(['API_KEYS=[set]', 'TOKEN_SECRET=[set]', 'TOKEN_JWKS_URL=']),
         Store: expect.arrayContaining(['REDIS_URL=', 'SQLITE_SYNCHRONOUS=full']),
         Webhook: expect.arrayContaining([
@@ -85,4 +86,25 @@ test('credentials that are refused are lines with their reason, over HTTP and in
   await until('the third is told', () => reasons().length === 3)
   expect(reasons()).toEqual(['wrong_secret', 'malformed', 'unknown_key'])
   expect(text()).not.toMatch(/canary/)
+})
+
+test('a server in production writes it to its standard output, and one in development does not', async () => {
+  const production = {
+    NODE_ENV: 'production',
+    API_KEYS: 'main:n7Jq0wVbXcR2tYpLs9KdFgHaZxM4uE6i',
+    TOKEN_SECRET: 'Qm3Wn8Rb5Vt1Yc7Ux2Zl9Kp4Jh6Gf0Sd',
+    HOST: '127.0.0.1',
+  }
+  const [audited, silent] = [
+    await startServerProcess(production),
+    await startServerProcess({ NODE_ENV: 'development' }),
+  ]
+  onTestFinished(async () => {
+    await Promise.all([audited.stop(), silent.stop()])
+  })
+  await until('it is written', () => audited.output.includes('"act":"server.start"'))
+  expect(audited.output).not.toContain(production.TOKEN_SECRET)
+  // Its own words come after where that line would stand.
+  await until('it has started', () => silent.output.includes('Heldline is listening'))
+  expect(silent.output).not.toContain('"audit":true')
 })
