@@ -1,4 +1,4 @@
-import { hash } from 'node:crypto'
+import { createSecretKey, hash, type KeyObject } from 'node:crypto'
 import { decodeProtectedHeader, errors, jwtVerify, type JWTVerifyOptions } from 'jose'
 import type { Grant } from '../core/access.ts'
 import type { Clock } from '../core/clock.ts'
@@ -6,7 +6,6 @@ import type { Secret } from '../core/secret.ts'
 import { AUDIENCE, CLOCK_TOLERANCE_S, grantOfClaims, TOKEN_TYPE } from './claims.ts'
 import { KeysUnavailable, type KeySet } from './key-set.ts'
 import { refusal, type RefusalReason } from './refusal.ts'
-import { SecretTokens } from './secret-tokens.ts'
 
 export const MAX_TOKEN_BYTES = 4096
 
@@ -20,7 +19,7 @@ export interface TokenVerifierOptions {
 }
 
 /** Each configured key with the algorithms that it may be used with: what a token's header asks for changes nothing about that. */
-const SECRET_ALGORITHM = 'HS256'
+const SECRET_ALGORITHMS = ['HS256']
 const KEY_SET_ALGORITHMS = ['EdDSA', 'ES256', 'RS256']
 
 /** A key that left the key set must not live on in the cache for a day. */
@@ -33,7 +32,7 @@ interface Cached {
 
 /** Verifies tokens. What was verified is remembered by digest until it ends, within a bound. */
 export class TokenVerifier {
-  readonly #ours: SecretTokens | null
+  readonly #secret: KeyObject | null
   readonly #options: TokenVerifierOptions
   readonly #maxCached: number
   /** In the order of their last use. */
@@ -42,7 +41,8 @@ export class TokenVerifier {
   constructor(options: TokenVerifierOptions) {
     this.#options = options
     this.#maxCached = options.maxCached ?? 10_000
-    this.#ours = options.secret === null ? null : new SecretTokens(options.secret)
+    this.#secret =
+      options.secret === null ? null : createSecretKey(Buffer.from(options.secret.reveal()))
   }
 
   /** @throws HeldlineError `invalid_token`; `internal` when the keys cannot be had, which says nothing about the token */
@@ -51,23 +51,18 @@ export class TokenVerifier {
     const digest = hash('sha256', token, 'base64url')
     const cached = this.#recall(digest)
     if (cached !== null) return cached
-    const algorithm = algorithmOf(token)
-    const ours = algorithm === SECRET_ALGORITHM
-    const { clock, issuer } = this.#options
-    const grant =
-      ours && this.#ours !== null
-        ? this.#ours.verify(token, issuer, clock.now())
-        : await this.#verify(token, algorithm)
+    const grant = await this.#verify(token)
     if (typeof grant === 'string') throw refusal('invalid_token', grant)
-    this.#remember(digest, grant, ours)
+    this.#remember(digest, grant, algorithmOf(token) === 'HS256')
     return grant
   }
 
-  async #verify(token: string, algorithm: string | null): Promise<Grant | RefusalReason> {
+  async #verify(token: string): Promise<Grant | RefusalReason> {
+    const algorithm = algorithmOf(token)
     if (algorithm === null) return 'malformed'
     const now = this.#options.clock.now()
     try {
-      const verified = await this.#checkByKeySet(token, algorithm, now)
+      const verified = await this.#checkSignature(token, algorithm, now)
       return verified === null ? 'algorithm' : grantOfClaims(verified.payload, now)
     } catch (error) {
       if (error instanceof KeysUnavailable) throw error.asHeldlineError()
@@ -76,9 +71,8 @@ export class TokenVerifier {
   }
 
   /** `null`: no configured key takes this algorithm. */
-  async #checkByKeySet(token: string, algorithm: string, now: number) {
+  async #checkSignature(token: string, algorithm: string, now: number) {
     const { issuer, keySet } = this.#options
-    if (keySet === null || !KEY_SET_ALGORITHMS.includes(algorithm)) return null
     const options: JWTVerifyOptions = {
       typ: TOKEN_TYPE,
       audience: AUDIENCE,
@@ -87,7 +81,14 @@ export class TokenVerifier {
       clockTolerance: CLOCK_TOLERANCE_S,
       currentDate: new Date(now),
     }
-    return jwtVerify(token, keySet.keyOf, { ...options, algorithms: KEY_SET_ALGORITHMS })
+    if (this.#secret !== null && SECRET_ALGORITHMS.includes(algorithm)) {
+      return jwtVerify(token, this.#secret, { ...options, algorithms: SECRET_ALGORITHMS })
+    }
+    if (keySet !== null && KEY_SET_ALGORITHMS.includes(algorithm)) {
+      const key = keySet.keyOf
+      return jwtVerify(token, key, { ...options, algorithms: KEY_SET_ALGORITHMS })
+    }
+    return null
   }
 
   #recall(digest: string): Grant | null {
