@@ -7,6 +7,7 @@ import { acknowledge, failTry, replayDelivery } from '../../src/core/transitions
 import { parseListed } from '../../src/core/transitions/delivery-record.ts'
 import { cancelInput } from '../../src/core/transitions/input-end.ts'
 import { reserveEffect } from '../../src/core/transitions/effect.ts'
+import { recordEffect } from '../../src/core/transitions/effect-end.ts'
 import { receiveInput, type Received } from '../../src/core/transitions/input.ts'
 import { askQuestion } from '../../src/core/transitions/question.ts'
 import { withdrawQuestion } from '../../src/core/transitions/question-end.ts'
@@ -112,11 +113,11 @@ export function describeRemembered(name: string, open: OpenStore, count: number)
       expect(await refusal(endRun(id, 2))).toBe('run_not_found')
     }, 120_000)
 
-    test('[P-10.1] [P-13.2] a run that has the id of a forgotten one has a higher epoch: no process and no effect of that one is its own', async () => {
+    test('[P-10.1] [P-13.1] [P-13.2] a run that has the id of a forgotten one has a higher epoch: no process and no effect of that one is its own, and none is done again', async () => {
       const id = await session()
       const { store } = opened
-      const reserve = (n: number, epoch: number) => {
-        const words = { effect: 'pay', tool: null, by: AGENT, idempotencyKey: 'k' }
+      const reserve = (n: number, epoch: number, effect = 'pay') => {
+        const words = { effect, tool: null, by: AGENT, idempotencyKey: 'k' }
         const claim = { run: `r${n}`, epoch }
         const about = { session: id, claim, maxOpenEffects: 100 }
         return run(store, reserveEffect({ ...about, ...words }, random))
@@ -127,6 +128,10 @@ export function describeRemembered(name: string, open: OpenStore, count: number)
         adoptRun({ session: id, run: 'r0', producer: 'p2', by: AGENT, maxLive: 100 }, random),
       )
       expect(await reserve(0, 2)).toMatchObject({ status: 'reserved', created: true })
+      expect(await reserve(0, 2, 'mail')).toMatchObject({ status: 'reserved', created: true })
+      const claim = { run: 'r0', epoch: 2 }
+      const sent = { session: id, effect: 'mail', claim, result: '{"to": "ada"}', by: AGENT }
+      expect(await run(store, recordEffect(sent, random))).toBe(true)
       await endRun(id, 0)
       for (let n = 1; n <= BOUND; n++) {
         await start(id, n)
@@ -135,6 +140,8 @@ export function describeRemembered(name: string, open: OpenStore, count: number)
       expect(await start(id, 0)).toMatchObject({ created: true, epoch: 3 })
       expect(await refusal(reserve(0, 2))).toBe('run_fenced')
       expect(await reserve(0, 3)).toMatchObject({ status: 'unknown', created: false })
+      const done = { status: 'done', result: '{"to": "ada"}', created: false }
+      expect(await reserve(0, 3, 'mail')).toMatchObject(done)
     }, 120_000)
 
     test('[P-10.1] those that came last are remembered, however many of before are not over', async () => {
