@@ -40,7 +40,11 @@ function follow(id: string): void {
   const session = agent.session(id)
   const onError = (error: unknown): void => console.error(`${id}: ${String(error)}`)
   const options = { agent: AGENT, leaseMs, onError, deliverTo: 'sender' } as const
-  void session.serve(options, (run) => answer(run, how))
+  // It ends where the session is removed; one of that name may come again.
+  session
+    .serve(options, (run) => answer(run, how))
+    .catch(onError)
+    .finally(() => followed.delete(id))
 }
 
 async function followEarlier(): Promise<void> {
