@@ -45,6 +45,7 @@ export class Keeper {
   readonly #behind: OneATurn
   readonly #calm: CalmLogs
   readonly #marks: SnapshotMarks
+  #scheduled = false
   #closed = false
 
   constructor(ports: KeeperPorts) {
@@ -77,7 +78,7 @@ export class Keeper {
     if (this.#closed || this.#waiting.size >= MAX_WAITING) return
     const ended = reason.ended || this.#waiting.get(session)?.ended === true
     this.#waiting.set(session, { ...reason, ended })
-    this.#next()
+    this.#nextTurn()
   }
 
   /** The deadline of age-based retention, or of an idle session, is due. */
@@ -215,13 +216,24 @@ export class Keeper {
     return now.outcome === 'committed' && last !== undefined ? now.at - last.at : Infinity
   }
 
+  /** One session a turn is begun with: what is little for one is much for all that came to the same point together. */
+  #nextTurn(): void {
+    if (this.#scheduled || this.#waiting.size === 0) return
+    this.#scheduled = true
+    this.#ports.clock.defer(() => {
+      this.#scheduled = false
+      this.#next()
+    })
+  }
+
   #next(): void {
+    if (this.#busy.size >= MAX_AT_ONCE) return
     for (const [session, reason] of this.#waiting) {
-      if (this.#busy.size >= MAX_AT_ONCE) return
       if (this.#busy.has(session)) continue
       this.#waiting.delete(session)
       this.#busy.add(session)
       void this.#work(session, reason)
+      return this.#nextTurn()
     }
   }
 
@@ -235,7 +247,7 @@ export class Keeper {
       if (!gone) this.#ports.log.warn('keeper.failed', { session, error })
     } finally {
       this.#busy.delete(session)
-      this.#next()
+      this.#nextTurn()
     }
   }
 }

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import type { SessionSettings } from '../../src/core/transitions/session.ts'
 import type { WireEvent } from '../../src/protocol/event.ts'
 import { HeldlineError } from '../../src/protocol/errors.ts'
+import type { SessionId } from '../../src/protocol/ids.ts'
 import { storedHeader } from '../../src/core/snapshots.ts'
 import { FakeRandom } from '../support/fake-random.ts'
 import { fold, nextWord, picture } from './talk.ts'
@@ -383,6 +384,27 @@ test('a view that is held is kept up from what passes through, and is the view o
   const view = await node.views.at(SESSION)
   expect(picture(view)).toBe(picture(fold(view.position.epoch, await world.log())))
   following.close()
+})
+
+test('of sessions that are to be looked at together, one is begun with a turn', async () => {
+  const { world, node } = await open(NO_LIMITS)
+  let turn = 0
+  const defer = world.clock.defer.bind(world.clock)
+  world.clock.defer = (task) =>
+    defer(() => {
+      turn++
+      task()
+    })
+  const begun: [number, SessionId][] = []
+  const fields = world.store.fields.bind(world.store)
+  world.store.fields = (session, names) => {
+    begun.push([turn, session])
+    return fields(session, names)
+  }
+  const sessions = ['s1', 's2', 's3', 's4', 's5', 's6'] as SessionId[]
+  for (const session of [...sessions, ...sessions]) node.keeper.look(session)
+  await world.clock.settle()
+  expect(begun).toEqual(sessions.map((session, index) => [index + 1, session]))
 })
 
 test('work that fails is logged and found again with the next commit', async () => {
