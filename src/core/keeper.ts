@@ -36,23 +36,23 @@ const TRIM_A_ROUND = 1000
  */
 export class Keeper {
   readonly #ports: KeeperPorts
-  /** Each with the reason to look. */
-  readonly #waiting = new Map<SessionId, Reason>()
-  readonly #busy = new Set<SessionId>()
+  /** Whom to look after. */
+  readonly #looks: OneATurn<Reason>
   /** The size of each large log when it was looked at, in units of LOOK_EVERY_BYTES. */
   readonly #sizes = new Map<SessionId, number>()
   /** Whose view is to be kept up. */
-  readonly #behind: OneATurn
+  readonly #behind: OneATurn<null>
   readonly #calm: CalmLogs
   readonly #marks: SnapshotMarks
-  #scheduled = false
   #closed = false
 
   constructor(ports: KeeperPorts) {
     this.#ports = ports
-    this.#behind = new OneATurn(ports.clock, (id) => ports.views.keepUp(id))
+    const { clock, views } = ports
+    this.#looks = new OneATurn(clock, MAX_AT_ONCE, (...look) => this.#work(...look))
+    this.#behind = new OneATurn(clock, MAX_AT_ONCE, async (id) => views.keepUp(id))
     this.#calm = new CalmLogs(ports.limits.snapshotEveryEvents)
-    this.#marks = new SnapshotMarks(ports.limits, (id) => ports.views.lastTextLength(id))
+    this.#marks = new SnapshotMarks(ports.limits, (id) => views.lastTextLength(id))
   }
 
   /** A commit went through on this node. Cheap; what is to be done is done later. */
@@ -65,7 +65,7 @@ export class Keeper {
     if (large > 0 && this.#sizes.get(session) !== large) this.#remember(session, large)
     else if (!crossed) return
     // While a tail still holds it: read back from the store, an event costs more than its fold.
-    if (this.#ports.views.holds(session)) this.#behind.add(session)
+    if (this.#ports.views.holds(session)) this.#behind.set(session, null)
     if (!this.#calm.has(session, done)) this.look(session, { done, ended: false })
   }
 
@@ -75,10 +75,9 @@ export class Keeper {
   }
 
   look(session: SessionId, reason: Reason = NONE): void {
-    if (this.#closed || this.#waiting.size >= MAX_WAITING) return
-    const ended = reason.ended || this.#waiting.get(session)?.ended === true
-    this.#waiting.set(session, { ...reason, ended })
-    this.#nextTurn()
+    if (this.#closed || this.#looks.size >= MAX_WAITING) return
+    const ended = reason.ended || this.#looks.get(session)?.ended === true
+    this.#looks.set(session, { ...reason, ended })
   }
 
   /** The deadline of age-based retention, or of an idle session, is due. */
@@ -137,7 +136,7 @@ export class Keeper {
 
   /** Lets go of what this node holds of a session that was removed. Other nodes let go of it in time, as of whatever is not used. */
   forget(session: SessionId): void {
-    this.#waiting.delete(session)
+    this.#looks.delete(session)
     this.#sizes.delete(session)
     this.#calm.delete(session)
     this.#ports.views.forget(session)
@@ -145,7 +144,7 @@ export class Keeper {
 
   close(): void {
     this.#closed = true
-    this.#waiting.clear()
+    this.#looks.clear()
     this.#behind.clear()
   }
 
@@ -216,27 +215,6 @@ export class Keeper {
     return now.outcome === 'committed' && last !== undefined ? now.at - last.at : Infinity
   }
 
-  /** One session a turn is begun with: what is little for one is much for all that came to the same point together. */
-  #nextTurn(): void {
-    if (this.#scheduled || this.#waiting.size === 0) return
-    this.#scheduled = true
-    this.#ports.clock.defer(() => {
-      this.#scheduled = false
-      this.#next()
-    })
-  }
-
-  #next(): void {
-    if (this.#busy.size >= MAX_AT_ONCE) return
-    for (const [session, reason] of this.#waiting) {
-      if (this.#busy.has(session)) continue
-      this.#waiting.delete(session)
-      this.#busy.add(session)
-      void this.#work(session, reason)
-      return this.#nextTurn()
-    }
-  }
-
   async #work(session: SessionId, reason: Reason): Promise<void> {
     try {
       await this.keep(session, false, reason)
@@ -245,9 +223,6 @@ export class Keeper {
       this.#calm.delete(session)
       const gone = error instanceof HeldlineError && error.code === 'session_not_found'
       if (!gone) this.#ports.log.warn('keeper.failed', { session, error })
-    } finally {
-      this.#busy.delete(session)
-      this.#nextTurn()
     }
   }
 }
