@@ -1,4 +1,4 @@
-import { useRef, useState } from 'react'
+import { useMemo, useRef, useState } from 'react'
 import { useStickToBottom } from 'use-stick-to-bottom'
 import { announce } from './announce.ts'
 import { Away } from './away.tsx'
@@ -33,6 +33,18 @@ function Talk({ room, onAway, onLeave }: Props & { readonly onAway: () => void }
     setOpen(false)
     toggle.current?.focus()
   }
+  const { stopScroll } = end
+  const actions = useMemo(
+    () => ({
+      ...view.actions,
+      select: (message: string): void => {
+        // The arrows that were pressed stay under the finger, however long the other version is.
+        stopScroll()
+        view.actions.select(message)
+      },
+    }),
+    [view.actions, stopScroll],
+  )
   const send = (text: string, way: Way): Promise<boolean> | null => {
     // What one says oneself, one wants to see.
     void end.scrollToBottom()
@@ -51,6 +63,7 @@ function Talk({ room, onAway, onLeave }: Props & { readonly onAway: () => void }
         <Scroller end={end} asked={session.questions.some(({ status }) => status === 'open')}>
           <Conversation
             view={view}
+            actions={actions}
             onAsk={(text) => void send(text, 'ask')}
             // Not the field for the next message: on a phone its keyboard would hide what comes.
             onAnswered={() => end.scrollRef.current?.focus()}

@@ -1,18 +1,19 @@
 import { Empty } from './empty.tsx'
-import { MessageRow } from './message.tsx'
+import { MessageRow, type MessageActions } from './message.tsx'
 import { QuestionCard } from './question.tsx'
 import { Unsent } from './unsent.tsx'
 import type { RoomView } from './use-room.ts'
 
 interface Props {
   readonly view: RoomView
+  readonly actions: MessageActions
   readonly onAsk: (text: string) => void
   /** The card with its buttons goes: whoever pressed one is to be somewhere. */
   readonly onAnswered: () => void
 }
 
 /** All that is said, what is not sent yet, what the agent asks, and what went wrong. */
-export function Conversation({ view, onAsk, onAnswered }: Props) {
+export function Conversation({ view, actions, onAsk, onAnswered }: Props) {
   const { session, room, told, attempt } = view
   const answer = async (question: string, said: boolean): Promise<void> => {
     const isAnswered = await attempt('It was not answered', () => session.answer(question, said))
@@ -31,7 +32,7 @@ export function Conversation({ view, onAsk, onAnswered }: Props) {
               told={one}
               mine={message.role === 'user' && (one === undefined || one.by === room.subject)}
               mayChange={view.mayChange}
-              actions={view.actions}
+              actions={actions}
             />
           )
         })}
