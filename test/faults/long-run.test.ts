@@ -45,7 +45,7 @@ async function joinThrough(id: string, before: TcpProxy, behind: TcpProxy) {
   return { session, client, watched: client.session(id) }
 }
 
-/** When each word was said and seen, and when a connection was cut: from the cut until something is seen over connections that are there again. */
+/** When each word was said and seen, and when a connection was cut: from the cut until a word is seen that was said after it. */
 class Delays {
   readonly #said: number[] = []
   readonly #seen: number[] = []
@@ -59,16 +59,16 @@ class Delays {
     this.#said.push(performance.now())
   }
 
+  /** A cut is over with the first word that was said after it. */
   see(): void {
-    this.#seen.push(performance.now())
+    const now = performance.now()
+    const said = this.#said[this.#seen.length] ?? now
+    this.#seen.push(now)
+    for (const cut of this.#cuts) if (cut.from < said) cut.until = Math.min(cut.until, now)
   }
 
   cut(): void {
     this.#cuts.push({ from: performance.now(), until: Infinity })
-  }
-
-  joined(): void {
-    for (const cut of this.#cuts) cut.until = Math.min(cut.until, performance.now())
   }
 
   /** In ms, of the words that were under way at no time in which a connection was cut. */
@@ -81,16 +81,22 @@ class Delays {
   }
 }
 
-/** How long empty answers take, asked for again and again until `stop`: what the machine takes for anything at all just now. */
+/**
+ * How long empty answers take, asked for in step with the words until `stop`, whether or not the last has come: what the machine takes for anything at all just now. A moment
+ * in which it does nothing is in as many of them as in words.
+ */
 async function emptyAnswers(url: string, stop: AbortSignal): Promise<readonly number[]> {
-  const took: number[] = []
-  while (!stop.aborted) {
+  const took: Promise<number>[] = []
+  const ask = async (): Promise<number> => {
     const asked = performance.now()
     await (await fetch(`${url}/livez`)).arrayBuffer()
-    took.push(performance.now() - asked)
+    return performance.now() - asked
+  }
+  while (!stop.aborted) {
+    took.push(ask())
     await pause(WORD_EVERY_MS)
   }
-  return took
+  return Promise.all(took)
 }
 
 /** What 95 of 100 are below. */
@@ -156,7 +162,6 @@ describe('a long run through proxies that cut every connection again and again',
       const behind = await startCuttingProxy(server, 2 * CUT_EVERY_MS, cut)
       const { session, client, watched } = await joinThrough('gradual', before, behind)
       watched.on('event', ({ type, data }) => {
-        if (before.connections > 0 && behind.connections > 0) delays.joined()
         if (type !== 'message.delta') return
         const { text } = data as { readonly text: string }
         for (const _ of text.matchAll(/ /g)) delays.see()
