@@ -27,6 +27,8 @@ export async function launchBrowser({ keepPages = false }: LaunchOptions = {}): 
     '--disable-component-update',
     '--disable-sync',
     '--no-first-run',
+    // A lamp that turns is painted sixty times a second, without a graphics card: half of the machine, and nothing that is looked at here.
+    '--force-prefers-reduced-motion',
   ]
   const ignoreDefaultArgs = keepPages ? ['--disable-back-forward-cache'] : []
   return chromium.launch({ executablePath, args, ignoreDefaultArgs })

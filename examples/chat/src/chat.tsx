@@ -45,6 +45,11 @@ function Talk({ room, onAway, onLeave }: Props & { readonly onAway: () => void }
     }),
     [view.actions, stopScroll],
   )
+  const goToEnd = (): void => {
+    // Not to the field for the next message: on a phone its keyboard would hide what comes.
+    end.scrollRef.current?.focus()
+    void end.scrollToBottom()
+  }
   const send = (text: string, way: Way): Promise<boolean> | null => {
     // What one says oneself, one wants to see.
     void end.scrollToBottom()
@@ -65,8 +70,7 @@ function Talk({ room, onAway, onLeave }: Props & { readonly onAway: () => void }
             view={view}
             actions={actions}
             onAsk={(text) => void send(text, 'ask')}
-            // Not the field for the next message: on a phone its keyboard would hide what comes.
-            onAnswered={() => end.scrollRef.current?.focus()}
+            onAnswered={goToEnd}
           />
         </Scroller>
         <Composer

@@ -1,4 +1,4 @@
-import type { ReactNode } from 'react'
+import type { FocusEvent, ReactNode } from 'react'
 import type { StickToBottomInstance } from 'use-stick-to-bottom'
 import { Down } from './icons.tsx'
 
@@ -11,11 +11,17 @@ interface Props {
 
 /** What scrolls, and the way back to its end for who has scrolled away from it. */
 export function Scroller({ end, asked, children }: Props) {
-  const { scrollRef, contentRef, isAtBottom, scrollToBottom } = end
+  const { scrollRef, contentRef, isAtBottom, scrollToBottom, stopScroll } = end
+  // Who has gone to something by keyboard is not carried away from it.
+  const onFocus = ({ target }: FocusEvent): void => {
+    if (target.matches(':focus-visible')) stopScroll()
+  }
   return (
     <div className="scroller">
       <div className="scroll" ref={scrollRef} tabIndex={-1}>
-        <div ref={contentRef}>{children}</div>
+        <div ref={contentRef} onFocus={onFocus}>
+          {children}
+        </div>
       </div>
       {!isAtBottom && (
         <button type="button" className="to-end" onClick={() => void scrollToBottom()}>

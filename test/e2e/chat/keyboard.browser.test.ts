@@ -64,7 +64,9 @@ describe('the chat by keyboard alone', () => {
     await until('it is answered', async () => {
       const [first, second, ...more] = await chat.messages()
       const isWhole = second?.text.endsWith('Shall I book the two cabins?') === true
-      return first?.text === 'Is there breakfast?' && isWhole && more.length === 0
+      // The chat has the words a moment before the session says how they stand.
+      const isTold = first?.status === 'completed' && second?.status === 'completed'
+      return first?.text === 'Is there breakfast?' && isWhole && isTold && more.length === 0
     })
     await chat.agent('idle')
     const changed = await chat.messages()
