@@ -107,7 +107,6 @@ export async function startServer(
   }
   const core = assembleCore(ports)
   const auth = assembleAuth(config, store, ports)
-  await auth.revocations.open()
   const sent = { ...ports, views: core.views }
   const courier = new Courier({
     ...ports,
@@ -172,6 +171,7 @@ export async function startServer(
     await shown?.close()
   })
   try {
+    await auth.revocations.open()
     shown = await show(config, observed)
     await http.listen({ port: config.port, host: config.host, backlog: BACKLOG })
   } catch (error) {

@@ -91,13 +91,9 @@ async function settledRss(pid: number): Promise<number> {
   return rssBytes(pid)
 }
 
-/**
- * Over two heartbeats' time, so that each socket has had as many. A heartbeat's time after they were opened: what that leaves behind is collected, and what
- * is done for the first time compiled, which is no cost of being at rest.
- */
+/** Over a heartbeat's time, so that each socket has had one. */
 async function restingCpu(context: Context, pid: number): Promise<number> {
-  await sleep(context.quick ? 1000 : 15_000)
-  const ms = context.quick ? 3000 : 30_000
+  const ms = context.quick ? 3000 : 15_000
   const before = cpuMs(pid)
   await sleep(ms)
   return ((cpuMs(pid) - before) / ms) * 100

@@ -1,20 +1,12 @@
 import { describe, expect, test } from 'vitest'
 import { createClient } from '../../src/client/create-client.ts'
-import type { Clock } from '../../src/sdk/clock.ts'
+import { FAST } from '../support/fast-clock.ts'
 import { Wiretap } from '../support/wiretap.ts'
 import { until } from '../support/until.ts'
 import { proxiedServer } from './support/proxied-server.ts'
 
 const net = proxiedServer()
 
-/** Ten times as fast: a line that stood for ten seconds is as good as any. */
-const FAST: Clock = {
-  now: () => Date.now() * 10,
-  after: (ms, run) => {
-    const timer = setTimeout(run, ms / 10)
-    return { cancel: () => clearTimeout(timer) }
-  },
-}
 const TOKENS = 4
 /** A token ends with a second. */
 const TTL_MS = 2000

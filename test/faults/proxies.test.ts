@@ -1,3 +1,4 @@
+import { FAST } from '../support/fast-clock.ts'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { API_KEY, startServerProcess, type ServerProcess } from '../support/server-process.ts'
 import { pause, until } from '../support/until.ts'
@@ -5,7 +6,6 @@ import {
   agentIn,
   BOTH,
   BUFFERS,
-  FAST,
   HAPROXY,
   HOLDS_A_LITTLE_BACK,
   HOLDS_BACK,

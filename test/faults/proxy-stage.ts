@@ -71,15 +71,6 @@ export interface Watcher {
   readonly live: boolean
 }
 
-/** Time that passes ten times as fast. */
-export const FAST: Clock = {
-  now: () => Date.now() * 10,
-  after: (ms, run) => {
-    const timer = setTimeout(run, ms / 10)
-    return { cancel: () => clearTimeout(timer) }
-  },
-}
-
 /** A client of ours behind a proxy, until the test has ended. */
 export function watch(
   url: string,

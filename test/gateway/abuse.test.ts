@@ -1,6 +1,5 @@
 import { expect, onTestFinished, test } from 'vitest'
 import type { Grant } from '../../src/core/access.ts'
-import { CAPABILITIES } from '../../src/protocol/capabilities.ts'
 import { HeldlineError } from '../../src/protocol/errors.ts'
 import { until } from '../support/until.ts'
 import {
@@ -9,6 +8,7 @@ import {
   type GatewayServer,
   type GatewayServerOptions,
 } from './gateway-server.ts'
+import { GRANT } from './grant.ts'
 import { frameOf, RawSocket } from './raw-socket.ts'
 import { Witness } from './witness.ts'
 
@@ -166,11 +166,3 @@ test('a node that drains takes nobody, and says so', async () => {
   expect(await socket.untilEnd()).toBe(1012)
   await drained
 })
-
-const GRANT: Grant = {
-  subject: 'key:agent',
-  kind: 'any',
-  sessions: ['*'],
-  capabilities: new Set(CAPABILITIES),
-  expiresAt: null,
-}

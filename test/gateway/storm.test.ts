@@ -1,19 +1,11 @@
 import { expect, onTestFinished, test } from 'vitest'
 import type { Authenticator, Grant } from '../../src/core/access.ts'
-import { CAPABILITIES } from '../../src/protocol/capabilities.ts'
 import { until } from '../support/until.ts'
 import { startGateway, type GatewayServer, type GatewayServerOptions } from './gateway-server.ts'
+import { GRANT } from './grant.ts'
 import { RawSocket } from './raw-socket.ts'
 
 // All clients of a node that was gone come back at once.
-
-const GRANT: Grant = {
-  subject: 'key:agent',
-  kind: 'any',
-  sessions: ['*'],
-  capabilities: new Set(CAPABILITIES),
-  expiresAt: null,
-}
 
 /** Holds every check until it is let go, the oldest first. */
 class SlowAuthenticator implements Authenticator {
