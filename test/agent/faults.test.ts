@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Fetch } from '../../src/agent/index.ts'
+import { aborted } from '../support/aborted.ts'
 import { pause, until } from '../support/until.ts'
 import { losing } from './support/losing-fetch.ts'
 import { openRoom, textOf, type Room } from './support/setup.ts'
@@ -118,10 +119,8 @@ describe('an agent on a bad network, against a real server', () => {
       await run.text('Hello')
       await run.flush()
       await room.ask('POST', '/sessions/by-token/runs/r1/cancel', {})
-      await new Promise<void>((resolve) => {
-        // It hears no events: by its next heartbeat, a second later.
-        run.signal.addEventListener('abort', () => resolve())
-      })
+      // It hears no events: by its next heartbeat, a second later.
+      await aborted(run.signal)
     })
     expect(await working).toMatchObject({ status: 'cancelled' })
     expect(got).toBe(2)

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { createAgent, type Fetch, type Run } from '../../src/agent/index.ts'
+import { aborted } from '../support/aborted.ts'
 import { FakeClock } from '../support/fake-clock.ts'
 
 type Answer = { readonly status?: number; readonly body: unknown }
@@ -65,7 +66,7 @@ test.each([
   let held: Run | null = null
   const working = agent.session('s').run({ run: 'r1' }, async (run) => {
     held = run
-    await new Promise<void>((resolve) => run.signal.addEventListener('abort', () => resolve()))
+    await aborted(run.signal)
   })
   await clock.advance(1000)
   over = true
@@ -132,7 +133,7 @@ test('whoever closes does not wait for a server that is away: a few seconds, and
     },
   })
   const working = agent.session('s').run({ run: 'r1' }, async (run) => {
-    await new Promise<void>((resolve) => run.signal.addEventListener('abort', () => resolve()))
+    await aborted(run.signal)
   })
   working.catch(() => undefined)
   await clock.advance(1000)

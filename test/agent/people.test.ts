@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { AgentInput, Run } from '../../src/agent/index.ts'
+import { aborted } from '../support/aborted.ts'
 import { until } from '../support/until.ts'
 import { openRoom, textOf, type Json, type Room } from './support/setup.ts'
 
@@ -99,9 +100,7 @@ describe('people and a run, against a real server', () => {
       await run.text('A long story')
       await run.flush()
       running.resolve(run)
-      await new Promise<void>((resolve) => {
-        run.signal.addEventListener('abort', () => resolve())
-      })
+      await aborted(run.signal)
     })
     await running.promise
     await say('interrupted', 'Stop. Something else.', { mode: 'interrupt' })

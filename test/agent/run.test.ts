@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { AgentError } from '../../src/agent/index.ts'
+import { aborted } from '../support/aborted.ts'
 import { pause, until } from '../support/until.ts'
 import { openRoom, textOf, type Room } from './support/setup.ts'
 
@@ -149,9 +150,7 @@ describe('an agent in a session, against a real server', () => {
       await run.text('from the first')
       await run.flush()
       begun.resolve()
-      await new Promise<void>((resolve) => {
-        run.signal.addEventListener('abort', () => resolve())
-      })
+      await aborted(run.signal)
       await run.text('a zombie')
     })
     await begun.promise

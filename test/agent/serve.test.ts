@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Fetch } from '../../src/agent/index.ts'
 import { systemClock, type Clock } from '../../src/sdk/clock.ts'
+import { aborted } from '../support/aborted.ts'
 import { until } from '../support/until.ts'
 import { openRoom, textOf, type Json, type Room } from './support/setup.ts'
 
@@ -112,7 +113,7 @@ describe('agents that serve a session, against a real server', () => {
       const { trigger } = await room.ask('GET', `/sessions/now/runs/${run.id}`)
       answered.push(String(trigger))
       if (answered.length > 1) return
-      await new Promise<void>((resolve) => run.signal.addEventListener('abort', () => resolve()))
+      await aborted(run.signal)
     })
     const send = (input: string, mode: string): Promise<Json> =>
       room.ask('POST', '/sessions/now/inputs', { input, mode, data: {} })

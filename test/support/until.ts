@@ -1,4 +1,7 @@
 const LOOK_EVERY_MS = 10
+/** What lasts is looked at less often: a look costs what is looked at something, too, a whole page of a browser not least. */
+const LOOK_LESS_AFTER_MS = 500
+const LOOK_LESS_EVERY_MS = 50
 
 export interface UntilOptions {
   readonly withinMs?: number
@@ -12,13 +15,14 @@ export async function until(
   holds: () => boolean | Promise<boolean>,
   { withinMs = 30_000, instead }: UntilOptions = {},
 ): Promise<void> {
-  const end = performance.now() + withinMs
+  const began = performance.now()
   while (!(await holds())) {
-    if (performance.now() > end) {
-      const found = instead === undefined ? '' : `; instead: ${JSON.stringify(instead())}`
+    const tookMs = performance.now() - began
+    if (tookMs > withinMs) {
+      const found = instead === undefined ? '' : `; instead: ${JSON.stringify(await instead())}`
       throw new Error(`not within ${withinMs} ms: ${what}${found}`)
     }
-    await pause(LOOK_EVERY_MS)
+    await pause(tookMs < LOOK_LESS_AFTER_MS ? LOOK_EVERY_MS : LOOK_LESS_EVERY_MS)
   }
 }
 

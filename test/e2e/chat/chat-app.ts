@@ -27,8 +27,9 @@ export function useChatApp(options: ChatOptions, devices: BrowserContextOptions 
     await browser?.close()
     await app?.close()
   })
-  afterEach(async () => {
+  afterEach(async ({ task }) => {
     const used = pages.splice(0)
+    if (task.result?.state === 'fail') await tellWhatIs(app, used)
     const wrong = used.flatMap(({ problems }) => problems)
     await Promise.all(used.map(({ page }) => page.context().close()))
     expect(wrong).toEqual([])
@@ -52,5 +53,16 @@ export function useChatApp(options: ChatOptions, devices: BrowserContextOptions 
       await chat.enter(app.url, name, address)
       return chat
     },
+  }
+}
+
+/** For whoever looks for the cause: what the server has of the session that a page was in. */
+async function tellWhatIs(app: ChatApp, pages: readonly ChatPage[]): Promise<void> {
+  const sessions = new Set(pages.map(({ session }) => session).filter((id) => id !== ''))
+  for (const id of sessions) {
+    const asked = ['runs', 'inputs', 'messages?limit=4'].map((what) =>
+      app.ask('GET', `/sessions/${id}/${what}`).catch(String),
+    )
+    console.log(id, JSON.stringify(await Promise.all(asked)))
   }
 }

@@ -64,12 +64,15 @@ export class ChatPage extends ReadPage {
   }
 
   async #shows(pill: string, state: string): Promise<void> {
-    let shown: string | null = null
-    const holds = async (): Promise<boolean> => {
-      shown = await this.page.locator(pill).getAttribute('data-state')
-      return shown === state
-    }
-    await until(`${pill} shows ${state}`, holds, { withinMs: WITHIN_MS, instead: () => shown })
+    const shown = (): Promise<string | null> => this.page.locator(pill).getAttribute('data-state')
+    const instead = async () => ({
+      session: this.session,
+      shown: await shown(),
+      report: await this.report(),
+      latest: (await this.messages()).slice(-2),
+    })
+    const holds = async (): Promise<boolean> => (await shown()) === state
+    await until(`${pill} shows ${state}`, holds, { withinMs: WITHIN_MS, instead })
   }
 
   /** Of the page's own count of what came over the line. */
