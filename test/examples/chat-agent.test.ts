@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { answer } from '../../examples/chat/agent/answer.ts'
+import { scriptedModel } from '../../examples/chat/agent/scripted-model.ts'
 import { book } from '../../examples/chat/agent/tools.ts'
 import { openRoom, type Room } from '../agent/support/setup.ts'
 import { until } from '../support/until.ts'
@@ -44,4 +46,23 @@ test('a yes to one order is none to another of the same run; the same order is a
     'Book 40 cabins for 5680.5 EUR?',
   ])
   expect(await told('effect.reserved')).toHaveLength(1)
+})
+
+test('what could not even be asked is not said to be booked', async () => {
+  const id = 'chat-withdrawn'
+  await room.agent.session(id).open()
+  const input = await room.say(id, 'Book the two cabins on the night ferry')
+  const answering = room.agent
+    .session(id)
+    .run({ agent: 'ferry-desk', trigger: String(input['input']) }, (run) =>
+      answer(run, { model: scriptedModel(0), paceMs: 0 }),
+    )
+  const asked = async () => (await room.events(id)).find(({ type }) => type === 'question.asked')
+  await until('it is asked', async () => (await asked()) !== undefined)
+  const { question } = Object((await asked())?.data)
+  await room.ask('POST', `/sessions/${id}/questions/${question}/withdraw`, {})
+  await answering
+  const [answered] = await room.answers(id)
+  expect(answered).toContain('nothing is booked and nothing is paid')
+  expect(answered).not.toContain('Done')
 })

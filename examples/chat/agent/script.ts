@@ -6,12 +6,15 @@ export interface Turn {
   readonly call?: { readonly id: string; readonly tool: string; readonly input: object }
 }
 
+/** `failed`: the tool has thrown; nobody was asked, or nothing was paid. */
+export type Booking = 'booked' | 'refused' | 'failed'
+
 interface Told {
   readonly question: string
   /** How many tools have answered since the question. */
   readonly results: number
-  /** The last tool was not allowed to do what it was asked for. */
-  readonly refused: boolean
+  /** What the last tool says about the booking, where it was one. */
+  readonly booking: Booking
   /** What the person added while the agent was at it. */
   readonly added: readonly string[]
 }
@@ -42,13 +45,13 @@ export function beforeTools(question: string): Turn {
   }
 }
 
-export function afterTools({ question, results, refused, added }: Told): Turn {
+export function afterTools({ question, results, booking, added }: Told): Turn {
   const topic = short(question)
   const heard =
     added.length === 0
       ? ''
       : `\n\n*You added “${short(added.join(', '))}” while I was at it: I have taken it in.*`
-  if (SENSITIVE.test(question)) return { text: (refused ? REFUSED : BOOKED) + heard }
+  if (SENSITIVE.test(question)) return { text: ABOUT[booking] + heard }
   if (results === 1) {
     return {
       text: `There are three crossings that fit. Let me look at the weather before I recommend one.${heard}`,
@@ -79,8 +82,10 @@ While I wrote this, you could have closed the page, lost the network or opened i
 
 Shall I book the two cabins?`
 
-const BOOKED = `Done: two cabins on Thursday's night ferry, **284 €**, paid once. The tickets are on their way to everyone here.
+const ABOUT: Readonly<Record<Booking, string>> = {
+  booked: `Done: two cabins on Thursday's night ferry, **284 €**, paid once. The tickets are on their way to everyone here.
 
-If I had died between paying and telling you, the next process would have found the payment in the session, and would not have paid again.`
-
-const REFUSED = `All right, nothing is booked and nothing is paid. The cabins are held until six; tell me if you change your mind.`
+If I had died between paying and telling you, the next process would have found the payment in the session, and would not have paid again.`,
+  refused: `All right, nothing is booked and nothing is paid. The cabins are held until six; tell me if you change your mind.`,
+  failed: `That did not work: nothing is booked and nothing is paid. Ask me again, and I will try once more.`,
+}

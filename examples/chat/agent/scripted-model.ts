@@ -1,7 +1,7 @@
 // A model that needs no key. It thinks, calls the tools that it is given and says what came of them, as unevenly as a real one; what it says depends
 // on the conversation alone, so that another process which is asked the same says the same.
 import { MockLanguageModelV4, simulateReadableStream } from 'ai/test'
-import { afterTools, beforeTools, type Turn } from './script.ts'
+import { afterTools, beforeTools, type Booking, type Turn } from './script.ts'
 
 type Prompt = Parameters<MockLanguageModelV4['doStream']>[0]['prompt']
 type Streamed = Awaited<ReturnType<MockLanguageModelV4['doStream']>>
@@ -36,13 +36,15 @@ function nextTurn(prompt: Prompt): Turn {
   const since = prompt.slice(first)
   const results = since.filter(({ role }) => role === 'tool')
   const added = since.filter(isUser).map(textOf)
-  return afterTools({ question, results: results.length, refused: isRefused(results), added })
+  return afterTools({ question, results: results.length, booking: bookingOf(results), added })
 }
 
 const isUser = ({ role }: Prompt[number]): boolean => role === 'user'
 
-function isRefused(results: Prompt): boolean {
-  return JSON.stringify(results.at(-1)?.content ?? '').includes('"refused":true')
+function bookingOf(results: Prompt): Booking {
+  const said = JSON.stringify(results.at(-1)?.content ?? '')
+  if (said.includes('"booked":true')) return 'booked'
+  return said.includes('"refused":true') ? 'refused' : 'failed'
 }
 
 function textOf({ content }: Prompt[number]): string {
