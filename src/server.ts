@@ -21,7 +21,7 @@ import { Effects } from './core/effects.ts'
 import { Hub } from './core/hub.ts'
 import { Inputs } from './core/inputs.ts'
 import { Keeper } from './core/keeper.ts'
-import { DEFAULT_LIMITS, type Limits } from './core/limits.ts'
+import type { Limits } from './core/limits.ts'
 import type { Log } from './core/log.ts'
 import type { Metrics } from './core/metrics.ts'
 import { Notices } from './core/notices.ts'
@@ -34,7 +34,6 @@ import { Sessions } from './core/sessions.ts'
 import { SharedState } from './core/state.ts'
 import type { DueDeadline, Store } from './core/store.ts'
 import { Sweeper } from './core/sweeper.ts'
-import type { SessionSettings } from './core/transitions/session.ts'
 import { Views } from './core/views.ts'
 import type { WebhookEvents, WebhookSender } from './core/webhook.ts'
 import { createDemo, type Demo } from './demo/demo.ts'
@@ -42,6 +41,7 @@ import { clientAddress } from './gateway/client-address.ts'
 import { Gateway } from './gateway/gateway.ts'
 import { AnswerSchemas } from './http/answer-schemas.ts'
 import { createHttp } from './http/app.ts'
+import { limitsOf, settingsOf } from './config-limits.ts'
 import { shownConfig } from './config-shown.ts'
 import type { LoadedConfig } from './load-config.ts'
 import { auditLog } from './observe/audit-log.ts'
@@ -306,26 +306,6 @@ function handlers(
   ])
 }
 
-function limitsOf(config: LoadedConfig): Limits {
-  return {
-    ...DEFAULT_LIMITS,
-    heartbeatMs: config.heartbeatMs,
-    presenceGraceMs: config.presenceGraceMs,
-    presenceWindowMs: config.presenceWindowMs,
-    presenceTtlMs: config.presenceTtlMs,
-    deliveryAfterMs: config.deliveryAfterMs,
-    inputNoticeAfterMs: config.inputWebhookAfterMs,
-    maxEventBytes: config.maxEventBytes,
-    maxFrameBytes: config.maxFrameBytes,
-    maxSessionsPerSocket: config.maxSessionsPerSocket,
-    framesPerSecond: config.framesPerSecond,
-    framesBurst: config.framesBurst,
-    maxMembers: config.maxMembers,
-    outboxHardBytes: config.outboxBytes,
-    outboxBytes: Math.min(DEFAULT_LIMITS.outboxBytes, config.outboxBytes / 2),
-  }
-}
-
 /** `null`: results wait until they are read. */
 function senderOf(
   config: LoadedConfig,
@@ -337,17 +317,6 @@ function senderOf(
   const secrets = webhookSecret ?? []
   const sender = new HttpWebhookSender({ url, secrets, allowPrivate, clock })
   return observed?.sender(sender) ?? sender
-}
-
-function settingsOf(config: LoadedConfig): SessionSettings {
-  return {
-    ttlMs: null,
-    retention: {
-      maxAgeMs: config.retentionMaxAgeMs,
-      maxEvents: config.retentionMaxEvents,
-      maxBytes: config.retentionMaxBytes,
-    },
-  }
 }
 
 function urlOf(host: string, address: string | { readonly port: number } | null): string {

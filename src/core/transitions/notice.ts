@@ -80,10 +80,10 @@ function ofInput(known: Known, input: string, name: string, random: Random): Not
 
 /** The receiver has it: nothing more is sent. What was overtaken by another notice decides nothing about that. */
 export function noticeTold(request: NoticeName & { readonly id: string }): Transition<boolean> {
-  return change(request, true, (before) => {
-    if (before.id !== request.id || before.status !== 'pending') return null
+  return change(request, (before) => {
+    if (before?.id !== request.id || before.status !== 'pending') return { unchanged: false }
     const { reason: _, ...rest } = before
-    return { record: { ...rest, status: 'told' }, inMs: null }
+    return { record: { ...rest, status: 'told' }, inMs: null, answer: true }
   })
 }
 
@@ -100,10 +100,10 @@ export interface FailedNotice extends NoticeName {
 export function failNotice(request: FailedNotice): Transition<boolean> {
   const { id, attempts, reason, againInMs: inMs } = request
   const status = inMs === null ? 'failed' : 'pending'
-  return change(request, status === 'failed', (before) => {
-    const mine = before.id === id && before.attempts === attempts
-    if (!mine || before.status !== 'pending') return null
-    return { record: { ...before, status, reason }, inMs }
+  return change(request, (before) => {
+    const mine = before?.id === id && before.attempts === attempts
+    if (!mine || before.status !== 'pending') return { unchanged: false }
+    return { record: { ...before, status, reason }, inMs, answer: status === 'failed' }
   })
 }
 
@@ -111,64 +111,51 @@ export function failNotice(request: FailedNotice): Transition<boolean> {
  * Sends one that has failed once more, from the first try on. [P-17.5]
  * @throws HeldlineError `notice_not_found`; `notice_closed` where it was told or is on its way
  */
-export function replayNotice({
-  session,
-  name,
-  id,
-}: NoticeName & { readonly id: string }): Transition<NoticeRecord> {
-  const field = FIELD.notice(name)
-  return {
-    session,
-    reads: [field],
-    decide: (known) => {
-      const before = noticeOf(known, name)
-      if (before?.id !== id) throw noticeNotFound()
-      if (before.status !== 'failed') {
-        const detail = before.status === 'told' ? 'it was told' : 'it is on its way'
-        throw new HeldlineError('notice_closed', `unable to replay; ${detail}`, {
-          facts: { noticeStatus: before.status, attempts: before.attempts },
-        })
-      }
-      const { reason: _, ...rest } = before
-      const record: NoticeRecord = { ...rest, status: 'pending', attempts: 0 }
-      return {
-        commit: {
-          guards: [guardOf(known, field)],
-          writes: [{ field, value: JSON.stringify(record) }],
-          deadlines: [{ deadline: DEADLINE.notice(name), inMs: 0 }],
-        },
-        answer: () => record,
-      }
-    },
-  }
+export function replayNotice(
+  request: NoticeName & { readonly id: string },
+): Transition<NoticeRecord> {
+  return change(request, (before) => {
+    if (before?.id !== request.id) throw noticeNotFound()
+    if (before.status !== 'failed') {
+      const detail = before.status === 'told' ? 'it was told' : 'it is on its way'
+      throw new HeldlineError('notice_closed', `unable to replay; ${detail}`, {
+        facts: { noticeStatus: before.status, attempts: before.attempts },
+      })
+    }
+    const { reason: _, ...rest } = before
+    const record: NoticeRecord = { ...rest, status: 'pending', attempts: 0 }
+    return { record, inMs: 0, answer: record }
+  })
 }
 
 export function noticeNotFound(): HeldlineError {
   return new HeldlineError('notice_not_found', 'there is no such notice')
 }
 
-/** @returns `answer` where it was changed, else `false` */
-function change(
+interface Changed<Answer> {
+  readonly record: NoticeRecord
+  /** When it is looked at again; `null`: never. */
+  readonly inMs: number | null
+  readonly answer: Answer
+}
+
+function change<Answer>(
   { session, name }: NoticeName,
-  answer: boolean,
-  to: (before: NoticeRecord) => {
-    readonly record: NoticeRecord
-    readonly inMs: number | null
-  } | null,
-): Transition<boolean> {
+  to: (before: NoticeRecord | null) => Changed<Answer> | { readonly unchanged: Answer },
+): Transition<Answer> {
   const field = FIELD.notice(name)
   return {
     session,
     reads: [field],
     decide: (known) => {
-      const before = noticeOf(known, name)
-      const after = before === null ? null : to(before)
-      if (after === null) return { done: false }
+      const changed = to(noticeOf(known, name))
+      if ('unchanged' in changed) return { done: changed.unchanged }
+      const { record, inMs, answer } = changed
       return {
         commit: {
           guards: [guardOf(known, field)],
-          writes: [{ field, value: JSON.stringify(after.record) }],
-          deadlines: [{ deadline: DEADLINE.notice(name), inMs: after.inMs }],
+          writes: [{ field, value: JSON.stringify(record) }],
+          deadlines: [{ deadline: DEADLINE.notice(name), inMs }],
         },
         answer: () => answer,
       }
