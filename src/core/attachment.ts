@@ -178,7 +178,8 @@ export class Attachment implements Sink {
   async #catchUp(since: Position): Promise<void> {
     try {
       const { hub, views } = this.#ports
-      const view = await hub.arrive(() => views.at(this.session))
+      const view = await hub.arrive(() => this.#whileHere(() => views.at(this.session)))
+      if (view === null) return
       const { position } = view
       const pieces = snapshotPieces(this.session, view, since, this.#ports.limits.pageBytes)
       const range = { after: since.serial, limit: 1, maxBytes: 1 }
@@ -200,13 +201,18 @@ export class Attachment implements Sink {
   async #snapshot(): Promise<void> {
     try {
       const { hub, views } = this.#ports
-      const frames = await hub.arrive(() => views.frames(this.session))
-      if (this.#closed) return
+      const frames = await hub.arrive(() => this.#whileHere(() => views.frames(this.session)))
+      if (this.#closed || frames === null) return
       this.#pieces = [...frames]
       this.#sendPieces()
     } catch (error) {
       this.#end(error)
     }
+  }
+
+  /** Whoever had to wait may have gone: nothing is read for it then. */
+  async #whileHere<Result>(read: () => Promise<Result>): Promise<Result | null> {
+    return this.#closed ? null : read()
   }
 
   #sendPieces(): void {

@@ -20,9 +20,11 @@ async function stormy() {
     await node.sessions.append({ session, drafts: [drafted('x.a', 1)], by: BY })
   }
   const held: (() => void)[] = []
+  const asked: SessionId[] = []
   let most = 0
   const hold = async (session: SessionId | undefined): Promise<void> => {
     if (session === undefined || session === SESSION) return
+    asked.push(session)
     await new Promise<void>((resolve) => {
       held.push(resolve)
       most = Math.max(most, held.length)
@@ -45,7 +47,7 @@ async function stormy() {
     await world.clock.settle()
     return socket
   }
-  return { world, node, held, attach, positions, most: () => most }
+  return { world, node, held, asked, attach, positions, most: () => most }
 }
 
 const serials = (socket: FakeSocket): number[] =>
@@ -76,6 +78,27 @@ test('readers that join without a position wait in the same line', async () => {
     names.map(() => true),
   )
   expect(most()).toBe(AT_ONCE)
+})
+
+test('nothing is read for readers that have gone while they waited', async () => {
+  const { world, held, asked, attach } = await stormy()
+  const sockets: FakeSocket[] = []
+  for (const session of names) sockets.push(await attach(session))
+  const next = async (): Promise<void> => {
+    held.shift()?.()
+    await world.clock.settle()
+  }
+  // The head of each is known, and the first ones are given theirs.
+  for (const _ of names) await next()
+  expect(sockets.flatMap((socket) => socket.all('attached'))).toHaveLength(names.length)
+  for (const socket of sockets.slice(0, -1)) socket.drop()
+  await world.clock.settle()
+  const before = asked.length
+  while (held.length > 0) await next()
+  const under = new Set(names.slice(0, AT_ONCE))
+  const since = asked.slice(before).filter((session) => !under.has(session))
+  expect(new Set(since)).toEqual(new Set(names.slice(-1)))
+  expect(sockets.at(-1)?.all('snapshot').at(-1)?.last).toBe(true)
 })
 
 test('who follows already waits for nobody who arrives, not even where a wake-up was lost', async () => {
