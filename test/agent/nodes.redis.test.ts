@@ -1,33 +1,24 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createAgent, type Agent } from '../../src/agent/index.ts'
-import { startLocalServer, type LocalServer } from '../support/local-server.ts'
-import { startRedis, type RedisServer } from '../support/redis-server.ts'
+import { useTwoNodes } from '../support/two-nodes.ts'
 import { pause } from '../support/until.ts'
 import { textOf } from './support/setup.ts'
 
 describe('an agent on one node, and people on another', () => {
-  let redis: RedisServer
-  let here: LocalServer
-  let there: LocalServer
+  const nodes = useTwoNodes()
   let agent: Agent
 
   beforeAll(async () => {
-    redis = await startRedis()
-    here = await startLocalServer({ REDIS_URL: redis.url })
-    there = await startLocalServer({ REDIS_URL: redis.url })
-    agent = createAgent({ url: here.url, apiKey: here.key })
+    agent = createAgent({ url: nodes.here.url, apiKey: nodes.here.key })
   })
   afterAll(async () => {
     await agent?.close()
-    await here?.close()
-    await there?.close()
-    await redis?.stop()
   })
 
   const askThere = async (method: string, path: string): Promise<Record<string, unknown>> => {
-    const response = await fetch(`${there.url}/v1/sessions/${path}`, {
+    const response = await fetch(`${nodes.there.url}/v1/sessions/${path}`, {
       method,
-      headers: { authorization: `Bearer ${there.key}` },
+      headers: { authorization: `Bearer ${nodes.there.key}` },
     })
     return (await response.json()) as Record<string, unknown>
   }
@@ -70,7 +61,7 @@ describe('an agent on one node, and people on another', () => {
 
   test('two agents at two nodes write one session, each attributed and whole [R21] [S3-04]', async () => {
     await agent.session('both').open()
-    const other = createAgent({ url: there.url, apiKey: there.key })
+    const other = createAgent({ url: nodes.there.url, apiKey: nodes.there.key })
     const words = (name: string): string[] => Array.from({ length: 300 }, (_, n) => `${name}${n} `)
     async function* paced(name: string): AsyncGenerator<string> {
       for (const [n, word] of words(name).entries()) {

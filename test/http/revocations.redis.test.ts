@@ -1,27 +1,16 @@
 import { once } from 'node:events'
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { WebSocket } from 'ws'
 import { createClient } from '../../src/client/create-client.ts'
-import { startLocalServer, type LocalServer } from '../support/local-server.ts'
-import { startRedis, type RedisServer } from '../support/redis-server.ts'
+import type { LocalServer } from '../support/local-server.ts'
+import { useTwoNodes } from '../support/two-nodes.ts'
 import { until } from '../support/until.ts'
 
 /** Two nodes on one Redis: what is said to one is so on the other. */
 describe('[P-6.8] a token that was taken back on another node (I18)', () => {
-  let redis: RedisServer
-  let here: LocalServer
-  let there: LocalServer
+  const nodes = useTwoNodes()
   beforeAll(async () => {
-    redis = await startRedis()
-    here = await startLocalServer({ REDIS_URL: redis.url })
-    there = await startLocalServer({ REDIS_URL: redis.url })
-    await ask(here, 'PUT', '/v1/sessions/s1')
-  })
-  afterAll(async () => {
-    expect([...here.errors, ...there.errors]).toEqual([])
-    await here?.close()
-    await there?.close()
-    await redis?.stop()
+    await ask(nodes.here, 'PUT', '/v1/sessions/s1')
   })
 
   interface Minted {
@@ -52,19 +41,19 @@ describe('[P-6.8] a token that was taken back on another node (I18)', () => {
   async function mint(subject = `person-${++people}`): Promise<Minted & { subject: string }> {
     const capabilities = ['subscribe', 'history', 'send', 'publish', 'presence', 'tokens']
     const wish = { subject, sessions: ['s1'], capabilities, ttlMs: 600_000 }
-    const response = await ask(here, 'POST', '/v1/tokens', wish)
+    const response = await ask(nodes.here, 'POST', '/v1/tokens', wish)
     return { ...((await response.json()) as Minted), subject }
   }
 
   async function revoke(what: object): Promise<Record<string, unknown>> {
-    const response = await ask(here, 'POST', '/v1/tokens/revoke', what)
+    const response = await ask(nodes.here, 'POST', '/v1/tokens/revoke', what)
     expect(response.status).toBe(200)
     return (await response.json()) as Record<string, unknown>
   }
 
   /** What a request with the token is answered. */
   async function codeOf(token: string, path = '/v1/sessions/s1/messages'): Promise<unknown> {
-    const response = await ask(there, 'GET', path, undefined, token)
+    const response = await ask(nodes.there, 'GET', path, undefined, token)
     const { code } = (await response.json()) as { code?: string }
     return response.status === 200 ? 'ok' : `${response.status} ${code}`
   }
@@ -77,7 +66,7 @@ describe('[P-6.8] a token that was taken back on another node (I18)', () => {
   }
 
   async function open(path: string, protocols: string[]): Promise<Open> {
-    const socket = new WebSocket(there.url.replace('http', 'ws') + path, protocols)
+    const socket = new WebSocket(nodes.there.url.replace('http', 'ws') + path, protocols)
     onTestFinished(() => socket.terminate())
     const frames: Open['frames'] = []
     socket.on('message', (data: Buffer) => {
@@ -106,7 +95,7 @@ describe('[P-6.8] a token that was taken back on another node (I18)', () => {
     expect(await revoke({ jti: bad.jti })).toEqual({ jti: bad.jti, keptUntil: expect.any(Number) })
     expect(await leaked.closed).toBe(4401)
     expect(await codeOf(bad.token)).toBe('401 invalid_token')
-    const again = new WebSocket(`${there.url.replace('http', 'ws')}/v1/connect`, [
+    const again = new WebSocket(`${nodes.there.url.replace('http', 'ws')}/v1/connect`, [
       'heldline.v1',
       shown(bad.token),
     ])
@@ -131,9 +120,9 @@ describe('[P-6.8] a token that was taken back on another node (I18)', () => {
   test('with its subject: all that were issued so far, also what was made of them; what is issued a second later is good', async () => {
     const { token, subject } = await mint()
     const wish = { subject, sessions: ['s1'], capabilities: ['history'], ttlMs: 60_000 }
-    const made = await ask(there, 'POST', '/v1/tokens', wish, token)
+    const made = await ask(nodes.there, 'POST', '/v1/tokens', wish, token)
     const child = ((await made.json()) as Minted).token
-    const ticket = await ask(there, 'POST', '/v1/tickets', {}, token)
+    const ticket = await ask(nodes.there, 'POST', '/v1/tickets', {}, token)
     const { ticket: code } = (await ticket.json()) as { ticket: string }
     const socket = await attach(token)
     const { issuedUntil } = await revoke({ subject })
@@ -141,9 +130,10 @@ describe('[P-6.8] a token that was taken back on another node (I18)', () => {
     expect([await codeOf(token), await codeOf(child)]).toEqual(
       Array.from({ length: 2 }, () => '401 invalid_token'),
     )
-    const late = new WebSocket(`${there.url.replace('http', 'ws')}/v1/connect?ticket=${code}`, [
-      'heldline.v1',
-    ])
+    const late = new WebSocket(
+      `${nodes.there.url.replace('http', 'ws')}/v1/connect?ticket=${code}`,
+      ['heldline.v1'],
+    )
     late.on('error', () => undefined)
     const [, refusal] = (await once(late, 'unexpected-response')) as [
       unknown,
@@ -160,14 +150,14 @@ describe('[P-6.8] a token that was taken back on another node (I18)', () => {
     const stop = new AbortController()
     onTestFinished(() => stop.abort())
     const headers = { authorization: `Bearer ${token}` }
-    const events = await fetch(`${there.url}/v1/sessions/s1/events`, {
+    const events = await fetch(`${nodes.there.url}/v1/sessions/s1/events`, {
       headers: { ...headers, accept: 'text/event-stream' },
       signal: stop.signal,
     })
     const lines = new TransformStream<Uint8Array, Uint8Array>()
     const writer = lines.writable.getWriter()
     writer.closed.catch(() => undefined)
-    const appending = fetch(`${there.url}/v1/sessions/s1/events`, {
+    const appending = fetch(`${nodes.there.url}/v1/sessions/s1/events`, {
       method: 'POST',
       headers: { ...headers, 'content-type': 'application/x-ndjson' },
       body: lines.readable,
@@ -176,7 +166,7 @@ describe('[P-6.8] a token that was taken back on another node (I18)', () => {
     } as RequestInit)
     await writer.write(Buffer.from('{"type":"x.a"}\n'))
     const appended = await appending
-    const waiting = fetch(`${there.url}/v1/sessions/s1/presence?wait=30&until=attached`, {
+    const waiting = fetch(`${nodes.there.url}/v1/sessions/s1/presence?wait=30&until=attached`, {
       headers,
     })
     const guest = await open('/compat/ai-sdk/ws', ['heldline.ai-sdk.v1', shown(token)])
@@ -197,8 +187,8 @@ describe('[P-6.8] a token that was taken back on another node (I18)', () => {
       return minted.token
     }
     const same = await mint()
-    const renewing = createClient({ url: there.url, token: fresh, transport: 'websocket' })
-    const fixed = createClient({ url: there.url, token: same.token, transport: 'websocket' })
+    const renewing = createClient({ url: nodes.there.url, token: fresh, transport: 'websocket' })
+    const fixed = createClient({ url: nodes.there.url, token: same.token, transport: 'websocket' })
     onTestFinished(() => {
       renewing.close()
       fixed.close()
@@ -212,7 +202,7 @@ describe('[P-6.8] a token that was taken back on another node (I18)', () => {
     await revoke({ jti: same.jti })
     await until('a second token was asked for', () => tokens.length === 2)
     await until('it is live again', () => renewing.state === 'live')
-    await ask(here, 'POST', '/v1/sessions/s1/events', [{ type: 'x.b' }, { type: 'x.c' }])
+    await ask(nodes.here, 'POST', '/v1/sessions/s1/events', [{ type: 'x.b' }, { type: 'x.c' }])
     await until('both events have come', () => serials.length >= 2)
     expect(new Set(serials).size).toBe(serials.length)
     await until('the other has stopped', () => fixed.state === 'unauthorized')
@@ -221,14 +211,14 @@ describe('[P-6.8] a token that was taken back on another node (I18)', () => {
   test('is taken back by an API key alone, and by one name', async () => {
     const { token, jti } = await mint()
     const refused = async (body: unknown, credential: string): Promise<unknown> => {
-      const response = await ask(here, 'POST', '/v1/tokens/revoke', body, credential)
+      const response = await ask(nodes.here, 'POST', '/v1/tokens/revoke', body, credential)
       return ((await response.json()) as { code: string }).code
     }
     expect(await refused({ jti }, token)).toBe('forbidden')
-    expect(await refused({}, here.key)).toBe('invalid_request')
-    expect(await refused({ jti, subject: 'ada' }, here.key)).toBe('invalid_request')
-    expect(await refused({ subject: 'key:test' }, here.key)).toBe('invalid_request')
-    expect(await refused({ token }, here.key)).toBe('unknown_field')
+    expect(await refused({}, nodes.here.key)).toBe('invalid_request')
+    expect(await refused({ jti, subject: 'ada' }, nodes.here.key)).toBe('invalid_request')
+    expect(await refused({ subject: 'key:test' }, nodes.here.key)).toBe('invalid_request')
+    expect(await refused({ token }, nodes.here.key)).toBe('unknown_field')
     expect(await codeOf(token)).toBe('ok')
   })
 })
