@@ -16,10 +16,23 @@ interface Window {
   readonly until: number
 }
 
-/** What happens to honest clients: a laptop that wakes up, a page that connects again with the same address. Not guesses. */
-const HONEST: ReadonlySet<RefusalReason> = new Set(['expired', 'revoked', 'ticket', 'origin'])
+/**
+ * What happens to honest clients: a laptop that wakes up, a page that connects again with the same address, everybody when the secret of tokens is replaced. Not
+ * guesses.
+ */
+const HONEST: ReadonlySet<RefusalReason> = new Set([
+  'expired',
+  'revoked',
+  'signature',
+  'retired_key',
+  'ticket',
+  'origin',
+])
 
-/** Slows down who guesses: after so many failures in a minute, an address waits until the minute is over. */
+/**
+ * Slows down who guesses: after so many failures in a minute, more of them from that address are told to wait until the minute is over. What is good is let in
+ * all the same: behind one address there may be a whole office, or everybody where nobody has named the proxy, and one of them must not shut out the others. [P-6.7]
+ */
 export class BruteForce {
   readonly #clock: Clock
   readonly #maxFailures: number
@@ -37,31 +50,30 @@ export class BruteForce {
 
   /**
    * Runs an attempt to authenticate from an address, and counts its failure.
-   * @throws HeldlineError `rate_limited` without running it; else what the attempt throws
+   * @throws HeldlineError `rate_limited` for a failure that is one too many; else what the attempt throws
    */
   async attempt(address: string, authenticate: () => Promise<Grant>): Promise<Grant> {
-    const key = networkOf(address)
-    this.#check(key)
     try {
       return await authenticate()
-    } catch (error) {
-      const reason = refusalReason(error)
-      if (reason !== null && !HONEST.has(reason)) this.#count(key)
-      throw error
+    } catch (cause) {
+      const reason = refusalReason(cause)
+      if (reason === null || HONEST.has(reason)) throw cause
+      const key = networkOf(address)
+      const retryAfterMs = this.#waitOf(key)
+      if (retryAfterMs === 0) {
+        this.#count(key)
+        throw cause
+      }
+      const detail = 'unable to authenticate; too many failures from this address'
+      throw new HeldlineError('rate_limited', detail, { retryAfterMs, cause })
     }
   }
 
-  #check(key: string): void {
+  /** In ms; 0: it has failures left. */
+  #waitOf(key: string): number {
     const window = this.#windows.get(key)
-    const leftMs = window === undefined ? 0 : window.until - this.#clock.now()
-    if (window === undefined || leftMs <= 0 || window.failures < this.#maxFailures) return
-    throw new HeldlineError(
-      'rate_limited',
-      'unable to authenticate; too many failures from this address',
-      {
-        retryAfterMs: leftMs,
-      },
-    )
+    if (window === undefined || window.failures < this.#maxFailures) return 0
+    return Math.max(0, window.until - this.#clock.now())
   }
 
   #count(key: string): void {

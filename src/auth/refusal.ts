@@ -8,6 +8,7 @@ export type RefusalReason =
   | 'wrong_secret'
   | 'algorithm'
   | 'signature'
+  | 'retired_key'
   | 'claims'
   | 'expired'
   | 'revoked'

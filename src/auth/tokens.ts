@@ -126,6 +126,6 @@ function reasonOf(error: unknown): RefusalReason {
   if (error instanceof errors.JWTExpired) return 'expired'
   if (error instanceof errors.JWTClaimValidationFailed) return 'claims'
   if (error instanceof errors.JWSSignatureVerificationFailed) return 'signature'
-  if (error instanceof errors.JWKSNoMatchingKey) return 'unknown_key'
+  if (error instanceof errors.JWKSNoMatchingKey) return 'retired_key'
   return 'malformed'
 }

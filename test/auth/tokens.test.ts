@@ -289,7 +289,7 @@ describe('a key set', () => {
       jwk: evil.keys[0],
     }
     const token = await sign(claims(clock), header, evil.signers[0])
-    expect(refusalReason(await refused(tokens.verify(token), token))).toBe('unknown_key')
+    expect(refusalReason(await refused(tokens.verify(token), token))).toBe('retired_key')
     expect(get.mock.calls.every((call) => JSON.stringify(call).includes('keys.example.com'))).toBe(
       true,
     )
