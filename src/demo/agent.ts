@@ -15,11 +15,19 @@ import { scriptedRun } from './script.ts'
 import { textOf } from './transcript.ts'
 
 const NAME = 'demo'
+/** That are looked after at one time: those that people came to last. */
 const MAX_SESSIONS = 200
 /** Messages that the model is to know. */
 const MAX_HISTORY = 40
 /** Short, so that whoever kills the server sees the run stall, be lost, and go on. */
 const LEASE_MS = 10_000
+
+/** A session that is looked after. */
+interface Followed {
+  /** Ends that between two runs. */
+  readonly leave: AbortController
+  readonly done: Promise<void>
+}
 
 /**
  * The demo's agent, on the same SDK as any other: each input that people send has a run of its own. It keeps nothing to itself, so that the next
@@ -30,17 +38,20 @@ export class DemoAgent {
   readonly #agent: Agent
   readonly #model: Model | null
   readonly #log: Log
-  readonly #following = new Map<string, Promise<void>>()
+  readonly #maxSessions: number
+  /** In the order in which people came. */
+  readonly #following = new Map<string, Followed>()
   readonly #stop = new AbortController()
   readonly #left = new AbortController()
 
   /** @param model `null`: the scripted run */
-  constructor(api: AgentApi, model: Model | null, log: Log) {
+  constructor(api: AgentApi, model: Model | null, log: Log, maxSessions = MAX_SESSIONS) {
     this.#api = api
     const fetch = fetchUntil(this.#left.signal)
     this.#agent = createAgent({ url: api.url, apiKey: api.key, fetch })
     this.#model = model
     this.#log = log
+    this.#maxSessions = maxSessions
   }
 
   /** The name of the model behind it; `null`: the scripted run. */
@@ -57,34 +68,50 @@ export class DemoAgent {
     }
   }
 
-  /** Looks after a session from now on. Again is the same. */
+  /** Looks after a session from now on, and no longer after the one that nobody has come to for longest where they are too many. */
   follow(session: string): void {
     if (this.#stop.signal.aborted) return
-    if (this.#following.has(session) || this.#following.size >= MAX_SESSIONS) return
-    const work = this.#serve(session)
-      .catch((error: unknown) => {
-        if (!isRemoval(error)) this.#log.warn('demo.left', { session, error })
-      })
-      .finally(() => this.#following.delete(session))
-    this.#following.set(session, work)
+    const followed = this.#following.get(session) ?? this.#begin(session)
+    this.#following.delete(session)
+    this.#following.set(session, followed)
+    if (this.#following.size <= this.#maxSessions) return
+    const [oldest] = this.#following
+    if (oldest === undefined) return
+    this.#following.delete(oldest[0])
+    oldest[1].leave.abort()
+  }
+
+  #begin(session: string): Followed {
+    const leave = new AbortController()
+    const followed: Followed = {
+      leave,
+      done: this.#serve(session, leave.signal)
+        .catch((error: unknown) => {
+          if (!isRemoval(error)) this.#log.warn('demo.left', { session, error })
+        })
+        .finally(() => {
+          if (this.#following.get(session) === followed) this.#following.delete(session)
+        }),
+    }
+    return followed
   }
 
   /** Runs under way are left to the next process. */
   async close(): Promise<void> {
     this.#stop.abort()
-    await Promise.all(this.#following.values())
+    await Promise.all([...this.#following.values()].map(({ done }) => done))
     this.#left.abort()
     await this.#agent.close()
   }
 
-  #serve(id: string): Promise<void> {
+  #serve(id: string, left: AbortSignal): Promise<void> {
     const session = this.#agent.session(id)
     const gone = new AbortController()
     const onError = (error: unknown): void => {
       if (isRemoval(error)) gone.abort()
       else if (!this.#stop.signal.aborted) this.#log.info('demo.failed', { session: id, error })
     }
-    const signal = AbortSignal.any([this.#stop.signal, gone.signal])
+    const signal = AbortSignal.any([this.#stop.signal, left, gone.signal])
     const options = { agent: NAME, leaseMs: LEASE_MS, onThrow: 'leave', onError, signal } as const
     return session.serve(options, (run) => this.#answerOrFail(session, run))
   }

@@ -1,3 +1,6 @@
+/** So long after the last word in it a session is removed. */
+const KEPT_MS = 7 * 24 * 3_600_000
+
 /** What the demo asks of Heldline beside what `heldline/agent` does: plain HTTP with a key. */
 export class AgentApi {
   readonly url: string
@@ -9,7 +12,9 @@ export class AgentApi {
   }
 
   async open(session: string): Promise<void> {
-    await this.#call('PUT', `/v1/sessions/${session}`, { metadata: { demo: true } })
+    const body = { metadata: { demo: true }, ttlMs: KEPT_MS }
+    // One that is kept for another time is there, too: an earlier version made it.
+    await this.#call('PUT', `/v1/sessions/${session}`, body, ['session_exists'])
   }
 
   async sessions(prefix: string): Promise<string[]> {
@@ -31,7 +36,12 @@ export class AgentApi {
     return ids
   }
 
-  async #call(method: string, path: string, body?: unknown): Promise<unknown> {
+  async #call(
+    method: string,
+    path: string,
+    body?: unknown,
+    accepted: readonly string[] = [],
+  ): Promise<unknown> {
     const response = await fetch(this.url + path, {
       method,
       headers: {
@@ -40,8 +50,9 @@ export class AgentApi {
       },
       ...(body !== undefined && { body: JSON.stringify(body) }),
     })
-    if (!response.ok)
-      throw new Error(`unable to ${method} ${path.split('?')[0]}; ${response.status}`)
-    return response.json()
+    // The server's own answer, also where it refuses.
+    const answer = (await response.json()) as { readonly code?: string }
+    if (response.ok || accepted.includes(answer.code ?? '')) return answer
+    throw new Error(`unable to ${method} ${path.split('?')[0]}; ${response.status}`)
   }
 }
