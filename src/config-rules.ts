@@ -52,6 +52,14 @@ export const CONFIG_RULES: readonly ConfigRule[] = [
       `TOKEN_SECRET ${weakness}; make one with: openssl rand -base64 32`,
     )
   }),
+  rule(['production', 'tokenSecretAccepted'], ({ production, tokenSecretAccepted }) => {
+    const weakness =
+      production && tokenSecretAccepted !== null ? weaknessOf(tokenSecretAccepted) : null
+    return when(
+      weakness !== null,
+      `TOKEN_SECRET_ACCEPTED ${weakness}; make one with: openssl rand -base64 32`,
+    )
+  }),
   rule(['production', 'metricsPort', 'metricsHost', 'metricsKey'], (config) =>
     when(
       config.production &&

@@ -118,6 +118,10 @@ export const SETTINGS = {
       secret,
       'Signs and verifies the tokens of browsers (HS256); at least 32 bytes.',
     ),
+    TOKEN_SECRET_ACCEPTED: credential(
+      secret,
+      'Another secret whose tokens are good, too; none is made with it. For the day on which TOKEN_SECRET is replaced.',
+    ),
     TOKEN_JWKS_URL: optional(
       httpsUrl,
       'Where the public keys are that verify tokens of your own issuer (EdDSA, ES256, RS256).',

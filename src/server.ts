@@ -269,6 +269,7 @@ function assembleAuth(config: LoadedConfig, store: Store, ports: CorePorts) {
   const tickets = new Tickets(store, random, () => clock.now())
   const verifier = new TokenVerifier({
     secret: config.tokenSecret,
+    accepted: config.tokenSecretAccepted,
     keySet:
       config.tokenJwksUrl === null ? null : new KeySet({ url: config.tokenJwksUrl, clock, log }),
     issuer: config.tokenIssuer,

@@ -357,6 +357,11 @@ describe('production', () => {
       /^TOKEN_SECRET is shorter than 32 bytes; .* openssl/,
     ],
     [
+      'a weak secret beside it',
+      { TOKEN_SECRET_ACCEPTED: 'short' },
+      /^TOKEN_SECRET_ACCEPTED is shorter than 32 bytes; .* openssl/,
+    ],
+    [
       'an example token secret',
       { TOKEN_SECRET: 'replace-this-with-32-random-bytes!' },
       /^TOKEN_SECRET is an example/,

@@ -11,6 +11,8 @@ export const MAX_TOKEN_BYTES = 4096
 
 export interface TokenVerifierOptions {
   readonly secret: Secret | null
+  /** Of a secret that is being replaced, or is about to be: its tokens are good, too. */
+  readonly accepted?: Secret | null
   readonly keySet: KeySet | null
   /** The `iss` that every token must carry; `null`: any. */
   readonly issuer: string | null
@@ -32,7 +34,8 @@ interface Cached {
 
 /** Verifies tokens. What was verified is remembered by digest until it ends, within a bound. */
 export class TokenVerifier {
-  readonly #secret: KeyObject | null
+  /** That of now first: most tokens are its. */
+  readonly #secrets: readonly KeyObject[]
   readonly #options: TokenVerifierOptions
   readonly #maxCached: number
   /** In the order of their last use. */
@@ -41,8 +44,9 @@ export class TokenVerifier {
   constructor(options: TokenVerifierOptions) {
     this.#options = options
     this.#maxCached = options.maxCached ?? 10_000
-    this.#secret =
-      options.secret === null ? null : createSecretKey(Buffer.from(options.secret.reveal()))
+    this.#secrets = [options.secret, options.accepted ?? null].flatMap((secret) =>
+      secret === null ? [] : [createSecretKey(Buffer.from(secret.reveal()))],
+    )
   }
 
   /** @throws HeldlineError `invalid_token`; `internal` when the keys cannot be had, which says nothing about the token */
@@ -81,12 +85,25 @@ export class TokenVerifier {
       clockTolerance: CLOCK_TOLERANCE_S,
       currentDate: new Date(now),
     }
-    if (this.#secret !== null && SECRET_ALGORITHMS.includes(algorithm)) {
-      return jwtVerify(token, this.#secret, { ...options, algorithms: SECRET_ALGORITHMS })
+    if (this.#secrets.length > 0 && SECRET_ALGORITHMS.includes(algorithm)) {
+      return this.#ours(token, { ...options, algorithms: SECRET_ALGORITHMS })
     }
     if (keySet !== null && KEY_SET_ALGORITHMS.includes(algorithm)) {
       const key = keySet.keyOf
       return jwtVerify(token, key, { ...options, algorithms: KEY_SET_ALGORITHMS })
+    }
+    return null
+  }
+
+  /** By the secret that made it, where one of ours did. */
+  async #ours(token: string, options: JWTVerifyOptions) {
+    const last = this.#secrets.length - 1
+    for (const [index, secret] of this.#secrets.entries()) {
+      try {
+        return await jwtVerify(token, secret, options)
+      } catch (error) {
+        if (index === last || !(error instanceof errors.JWSSignatureVerificationFailed)) throw error
+      }
     }
     return null
   }

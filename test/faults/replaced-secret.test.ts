@@ -47,4 +47,12 @@ test('the secret of tokens is replaced: everybody behind one address gets new on
   expect((await ask('/sessions/s1/events', 'POST', { type: 'x.a' })).status).toBe(200)
   await allAre(2)
   expect(minted).toBe(PEOPLE * 2)
+  // This time the one before is good for a while.
+  await server.restart({
+    TOKEN_SECRET: 'a-third-secret-of-more-than-forty-characters-or-so',
+    TOKEN_SECRET_ACCEPTED: 'another-secret-of-more-than-forty-characters',
+  })
+  await ask('/sessions/s1/events', 'POST', { type: 'x.b' })
+  await allAre(3)
+  expect(minted).toBe(PEOPLE * 2)
 })
