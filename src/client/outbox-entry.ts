@@ -63,7 +63,8 @@ export class OutboxStore {
     const entries: OutboxEntry[] = []
     for (const key of storedKeys(this.#area, this.#prefix)) {
       const entry = parseEntry(stored(this.#area, key))
-      if (entry !== null) entries.push(entry)
+      // An id may hold colons: what begins like ours may be of the session `ours:more`, and is nobody else's to send.
+      if (entry?.id === key.slice(this.#prefix.length)) entries.push(entry)
     }
     return entries.sort((a, b) => a.createdAt - b.createdAt || (a.id < b.id ? -1 : 1))
   }
@@ -80,9 +81,8 @@ export class OutboxStore {
 function parseEntry(text: string | null): OutboxEntry | null {
   try {
     const entry = JSON.parse(text ?? 'null') as Partial<OutboxEntry> | null
-    if (typeof entry?.id !== 'string' || !Array.isArray(entry.events)) return null
     // Only `save` writes under this prefix.
-    return entry as OutboxEntry
+    return Array.isArray(entry?.events) ? (entry as OutboxEntry) : null
   } catch {
     return null
   }

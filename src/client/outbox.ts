@@ -94,8 +94,9 @@ export class Outbox {
     const before = this.#entries.get(entry.id)
     if (before?.ack !== undefined) return Promise.resolve(before.ack)
     if (before === undefined || before.state === 'failed') {
-      this.#entries.set(entry.id, entry)
+      // First: what is no JSON throws here, and would throw again at every attach.
       store.save(entry)
+      this.#entries.set(entry.id, entry)
     }
     const answer = this.#wait(entry.id)
     this.#pump()

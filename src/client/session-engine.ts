@@ -258,10 +258,11 @@ export class SessionEngine {
     if (connected === null || !this.reader.attached || this.reader.position === null) return
     const { wire, welcome } = connected
     const { maxFrameBytes } = welcome.limits
-    if (this.#state === 'attaching') this.#enter('live')
     this.outbox.resume({ channel: wire, subject: welcome.subject, maxFrameBytes })
     if (this.#marker !== null) this.#marker.resume(wire)
     else if (this.#read > 0) this.mark(this.#read).catch(() => {})
+    // Last: who hears of it may close or detach.
+    if (this.#state === 'attaching') this.#enter('live')
   }
 
   #refused(error: ClientError): void {

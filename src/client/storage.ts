@@ -66,7 +66,7 @@ export function storedKeys(area: StorageArea | null, prefix: string): string[] {
       if (key?.startsWith(prefix) === true) keys.push(key)
     }
   } catch {
-    return []
+    // What was found before it refused.
   }
   return keys
 }

@@ -154,6 +154,13 @@ describe('publishing', () => {
     await expect(other.publish(big)).rejects.toMatchObject({ code: 'outbox_full' })
   })
 
+  test('what is no JSON is refused at once, and stands in nobody’s way', async () => {
+    const { session } = await live()
+    await expect(session.prompt('how many?', { data: { count: 1n } })).rejects.toThrow(TypeError)
+    expect(session.outbox).toEqual([])
+    await expect(session.send('many')).resolves.toMatchObject({ first: 1 })
+  })
+
   test('one is on its way at a time, so that none overtakes another', async () => {
     const world = await live()
     const { session, server } = world
@@ -325,6 +332,16 @@ describe('a reload', () => {
     expect(after.session.outbox).toEqual([])
     expect(after.session.messages).toHaveLength(1)
     expect(after.session.messages[0]).not.toHaveProperty('failed')
+  })
+
+  test('what was said in a session goes to no other, whose id its own begins with', async () => {
+    const world = makeWorld()
+    const client = world.open()
+    void client.session('team:board').send('among us', { id: 'a' })
+    void client.session('team').send('to all', { id: 'b' })
+    client.close()
+    const next = world.open()
+    expect([ids(next.session('team')), ids(next.session('team:board'))]).toEqual([['b'], ['a']])
   })
 
   test('two tabs never overwrite each other’s outbox', async () => {

@@ -160,6 +160,16 @@ test('who waits for a view when the client is closed hears that none comes; what
   expect(() => session.attach()).toThrow('closed')
 })
 
+test('a client that is closed as soon as there is a view leaves nothing to be done', async () => {
+  const { open, clock } = makeWorld()
+  const client = open()
+  const session = client.session('s')
+  void session.send('one')
+  session.on('state', (state) => state === 'live' && client.close())
+  await clock.advance(600_000)
+  expect(clock.pending).toBe(0)
+})
+
 test('who has a view when the client is closed keeps it, and has not failed', async () => {
   const { session, client } = await live()
   const told: string[] = []
