@@ -22,7 +22,7 @@ const CHECK_MS = 5000
 const KEEP_ALIVE = ': keep-alive\n\n'
 const HEADERS = {
   'content-type': 'text/event-stream',
-  'cache-control': 'no-cache',
+  'cache-control': 'no-cache, no-transform',
   'x-accel-buffering': 'no',
   'x-vercel-ai-ui-message-stream': 'v1',
 }

@@ -90,7 +90,7 @@ describe('a response of chunks [P-18.4]', () => {
     const headers = Object.fromEntries(sent.response.headers)
     expect(headers).toMatchObject({
       'content-type': 'text/event-stream',
-      'cache-control': 'no-cache',
+      'cache-control': 'no-cache, no-transform',
       'x-accel-buffering': 'no',
       'x-vercel-ai-ui-message-stream': 'v1',
     })
