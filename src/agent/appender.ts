@@ -164,7 +164,8 @@ export class Appender {
   /** What came meanwhile goes as soon as it is much, or old, or somebody waits for it. */
   #goOn(): void {
     if (this.#entries.length === 0) return
-    const ageMs = this.#options.clock.now() - this.#since
+    // The machine's clock may have been set back since.
+    const ageMs = Math.max(0, this.#options.clock.now() - this.#since)
     const due = this.#bytes >= FLUSH_BYTES || ageMs >= FLUSH_MS || this.#waiters.length > 0
     if (due) this.#pump()
     else this.#arm(FLUSH_MS - ageMs)

@@ -100,6 +100,22 @@ describe('what is written goes in batches', () => {
     expect(most()).toBe(1)
   })
 
+  test.for([-3_600_000, 3_600_000])(
+    'no later where the clock of its machine is set by %d ms meanwhile',
+    async (byMs) => {
+      const { clock, sent, held, appender } = setup('hold')
+      const lane = appender.lane()
+      await lane.write(text('first'))
+      await clock.advance(25)
+      await lane.write(text('second'))
+      clock.set(byMs)
+      held[0]?.resolve()
+      await clock.settle()
+      await clock.advance(25)
+      expect(sent.map(texts)).toEqual([['first'], ['second']])
+    },
+  )
+
   test('never more than a request may hold, and a long text in events of their own', async () => {
     const { clock, sent, appender } = setup()
     const lane = appender.lane()

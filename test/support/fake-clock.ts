@@ -15,6 +15,8 @@ const START = 1_790_000_000_000
  */
 export class FakeClock implements Clock {
   #now = START
+  /** How far the wall clock has been set apart from the time that timers go by. */
+  #setBy = 0
   #order = 0
   #deferred: (() => void)[] = []
   /** A heap by time, then order. */
@@ -22,7 +24,12 @@ export class FakeClock implements Clock {
   #live = 0
 
   now(): number {
-    return this.#now
+    return this.#now + this.#setBy
+  }
+
+  /** Sets the wall clock forward or back, as an operator or NTP does: timers go on by the time that is left to them. */
+  set(byMs: number): void {
+    this.#setBy += byMs
   }
 
   /** Milliseconds since this clock began. */
