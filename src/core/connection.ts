@@ -25,6 +25,7 @@ import { PublishQueue } from './publish-queue.ts'
 import { Rate } from './rate.ts'
 import type { Sessions } from './sessions.ts'
 import type { Signals } from './signals.ts'
+import { TokenEnd } from './token-end.ts'
 import { parseUpFrame } from './up-frame.ts'
 
 export interface ConnectionPorts extends AttachmentPorts {
@@ -50,8 +51,6 @@ export interface Hold {
 const MAX_MISTAKES = 20
 const MISTAKES_WITHIN_MS = 60_000
 const FIRST_FRAME_WITHIN_MS = 5000
-const EXPIRING_BEFORE_MS = 60_000
-const EXPIRED_GRACE_MS = 30_000
 /** Frames of one socket that may be waiting for their answers. */
 const MAX_UNANSWERED = 256
 
@@ -69,8 +68,9 @@ export class Connection implements Out {
   readonly #transport: Transport
   readonly #outbox: Outbox
   readonly #rate: Rate
+  readonly #tokenEnd: TokenEnd
   #grant: Grant | null = null
-  #timer: Timer | null = null
+  #patience: Timer | null = null
   #mistakes: number[] = []
   #unanswered = 0
   #closed = false
@@ -87,9 +87,13 @@ export class Connection implements Out {
     const now = ports.clock.now()
     this.#outbox = new Outbox(transport, ports.limits, now, ports.metrics)
     this.#rate = new Rate(ports.limits.framesPerSecond, ports.limits.framesBurst, now)
+    this.#tokenEnd = new TokenEnd(ports.clock, {
+      expiring: (expiresAt) => this.send(frame({ type: 'expiring', expiresAt })),
+      over: () => this.close(4401, 'the token is over'),
+    })
     if (grant !== null) this.admit(grant, null)
     else {
-      this.#timer = ports.clock.after(FIRST_FRAME_WITHIN_MS, () => {
+      this.#patience = ports.clock.after(FIRST_FRAME_WITHIN_MS, () => {
         this.close(4408, 'no credentials in time')
       })
     }
@@ -139,9 +143,8 @@ export class Connection implements Out {
       throw new HeldlineError('invalid_token', 'unable to refresh; the token is of another subject')
     }
     this.#grant = grant
-    this.#timer?.cancel()
-    this.#timer = null
-    this.#watchExpiry(grant)
+    this.#patience?.cancel()
+    this.#tokenEnd.watch(grant.expiresAt)
     const { heartbeatMs, maxFrameBytes, maxEventBytes, maxSessionsPerSocket, framesPerSecond } =
       this.ports.limits
     this.send(
@@ -215,9 +218,10 @@ export class Connection implements Out {
     this.send(frame({ type: 'heartbeat', at: this.ports.clock.now(), heads }))
   }
 
-  /** To be called every few seconds: finds a client that takes nothing. */
+  /** To be called every few seconds: finds a client that takes nothing, and a token that is over since the clock was set. */
   check(): void {
     this.#outbox.check(this.ports.clock.now())
+    this.#tokenEnd.look()
   }
 
   /** Ends it where its token was taken back. [P-6.8] */
@@ -243,7 +247,8 @@ export class Connection implements Out {
     this.#closed = true
     if (broken && !this.#leaving) this.beaten.lost()
     this.#outbox.close()
-    this.#timer?.cancel()
+    this.#patience?.cancel()
+    this.#tokenEnd.stop()
     for (const { attachment } of this.holds.values()) attachment.close()
     this.holds.clear()
     for (const [session, member] of this.members)
@@ -288,20 +293,6 @@ export class Connection implements Out {
     })
     this.ports.metrics?.refused('websocket', error.code)
     this.send(errorFrame(error, parseUpFrame(text, this.ports.limits.maxFrameBytes).ref))
-  }
-
-  #watchExpiry(grant: Grant): void {
-    const { expiresAt } = grant
-    if (expiresAt === null) return
-    const { clock } = this.ports
-    const left = Math.max(0, expiresAt - clock.now())
-    // Told at once of a short one, a client would ask for the next, and of that be told at once.
-    this.#timer = clock.after(Math.max(left - EXPIRING_BEFORE_MS, left / 2), () => {
-      this.send(frame({ type: 'expiring', expiresAt }))
-      this.#timer = clock.after(Math.max(0, expiresAt + EXPIRED_GRACE_MS - clock.now()), () => {
-        this.close(4401, 'the token is over')
-      })
-    })
   }
 
   /** New credentials may allow less: what they do not allow ends. */

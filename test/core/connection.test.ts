@@ -94,6 +94,27 @@ describe('credentials', () => {
     expect(socket.closedWith?.code).toBe(4401)
   })
 
+  test('a token that a clock set forward has ended is told of with the next look at the socket, not when its time would have been [P-6.4]', async () => {
+    const world = new World()
+    const expiresAt = world.clock.now() + 900_000
+    const { socket, clock } = await connected(world, grant({ expiresAt }))
+    clock.set(850_000)
+    socket.connection.check()
+    expect(socket.all('expiring')).toEqual([{ type: 'expiring', expiresAt }])
+    await clock.advance(79_999)
+    expect(socket.closedWith).toBeNull()
+    await clock.advance(1)
+    expect(socket.closedWith?.code).toBe(4401)
+
+    const other = await connected(world, grant({ expiresAt: clock.now() + 900_000 }))
+    clock.set(3_600_000)
+    other.socket.connection.check()
+    await clock.settle()
+    expect(other.socket.all('expiring')).toHaveLength(1)
+    await clock.advance(0)
+    expect(other.socket.closedWith?.code).toBe(4401)
+  })
+
   test('tokens of 60 s are asked for twenty times in ten minutes, each when half of the one before is over [P-6.4] [R18]', async () => {
     const world = new World()
     const lasting = () => grant({ expiresAt: world.clock.now() + 60_000 })
