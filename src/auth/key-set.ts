@@ -50,9 +50,8 @@ export class KeySet {
 
   /** The key that a token's header names. As `jwtVerify` wants it. */
   readonly keyOf: JWTVerifyGetKey = async (header, token) => {
-    const now = this.#options.clock.now()
     if (this.#find === null) await this.#refresh()
-    else if (now - this.#fetchedAt > MAX_AGE_MS) void this.#refresh()
+    else if (this.#since(this.#fetchedAt) > MAX_AGE_MS) void this.#refresh()
     if (this.#find === null) throw new KeysUnavailable('no keys')
     try {
       return await this.#find(header, token)
@@ -66,10 +65,16 @@ export class KeySet {
   /** One attempt at a time, and none when one was made just now. Never rejects. */
   async #refresh(): Promise<void> {
     if (this.#attempt !== null) return this.#attempt
-    if (this.#options.clock.now() - this.#triedAt < COOLDOWN_MS) return
+    if (this.#since(this.#triedAt) < COOLDOWN_MS) return
     this.#attempt = this.#replace()
     await this.#attempt
     this.#attempt = null
+  }
+
+  /** Of a time that is yet to come nobody knows how long ago it was: the clock was set back since, as it is where a machine starts with a wrong one. */
+  #since(time: number): number {
+    const agoMs = this.#options.clock.now() - time
+    return agoMs < 0 ? Infinity : agoMs
   }
 
   async #replace(): Promise<void> {

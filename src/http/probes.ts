@@ -57,7 +57,8 @@ class Health {
   now(): Promise<StoreHealth> {
     const { clock } = this.#ports
     const now = clock.now()
-    if (now - this.#asked >= ASK_EVERY_MS) {
+    // Or the clock was set back since: what was answered then is no answer until it has come there again.
+    if (now - this.#asked >= ASK_EVERY_MS || now < this.#asked) {
       this.#asked = now
       this.#answer = this.#ask()
     }

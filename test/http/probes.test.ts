@@ -47,6 +47,17 @@ describe('[P-9.7] probes', () => {
     expect(asked).toBe(1)
   })
 
+  test('the store is asked again where the clock was set back since it was asked', async () => {
+    const clock = new FakeClock()
+    let ok = false
+    const health = () => Promise.resolve({ ok, detail: '' })
+    const server = await start({ health, clock })
+    expect((await probe(server, '/readyz')).status).toBe(503)
+    ok = true
+    clock.set(-3_600_000)
+    expect((await probe(server, '/readyz')).status).toBe(200)
+  })
+
   test('a node that goes down lives, is not ready, and lets its connections go', async () => {
     const server = await start()
     server.drain()
