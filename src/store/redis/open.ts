@@ -12,8 +12,8 @@ import {
   type RedisPlace,
 } from './connect.ts'
 import { assess, type Assessment } from './durability.ts'
-import { failureOf } from './failures.ts'
-import { slotOf } from './keys.ts'
+import { failureOf, isPassing, Refusal } from './failures.ts'
+import { probeChannel, slotOf } from './keys.ts'
 import { Link } from './link.ts'
 import { SCRIPTS } from './scripts.ts'
 import { RedisSignals } from './signals.ts'
@@ -70,6 +70,7 @@ export async function openRedisStore(
     await Promise.all(
       Object.values(SCRIPTS).map(({ text }) => commits.each(['script', 'load', text])),
     )
+    await assertPublishes(commits)
     return assemble(options, commits, reads, assessment)
   } catch (error) {
     abort()
@@ -176,6 +177,19 @@ async function failureOfFirst(options: RedisStoreOptions): Promise<unknown> {
   } finally {
     client.disconnect()
   }
+}
+
+/** Redis gives a new user no channels unless told to: every commit would do without its wake-up, and readers on other nodes be late. */
+async function assertPublishes(link: Link): Promise<void> {
+  const publish = link.client instanceof Cluster ? 'spublish' : 'publish'
+  const reply = await link.one([publish, probeChannel(0, 'start'), ''])
+  if (!('failure' in reply) || !(reply.failure instanceof Refusal)) return
+  if (isPassing(reply.failure)) return
+  throw new HeldlineError(
+    'store_unavailable',
+    `unable to use Redis; its user may not publish to hl:*: give it the channels &hl:* and the command (${reply.failure.code})`,
+    { cause: reply.failure },
+  )
 }
 
 function report(

@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis'
 import type { Log } from '../../core/log.ts'
+import { failureOf, isPassing } from './failures.ts'
 import { bucketOfChannel } from './keys.ts'
 import { revive } from './revive.ts'
 
@@ -19,6 +20,7 @@ export interface SubscriberEvents {
 export class Subscriber {
   readonly client: Redis
   readonly #events: SubscriberEvents
+  readonly #log: Log
   readonly #sharded: boolean
   readonly #wanted = new Set<string>()
   readonly #heard = new Set<string>()
@@ -32,6 +34,7 @@ export class Subscriber {
     this.client = client
     this.#sharded = sharded
     this.#events = events
+    this.#log = log
     client.on('error', (error: Error) => {
       if (!this.#closed)
         log.warn('redis.connection_error', { link: 'subscriber', error: error.message })
@@ -118,6 +121,7 @@ export class Subscriber {
         failed = true
         for (const channel of page) this.#dirty.add(channel)
         if (error instanceof Error && error.message.startsWith('MOVED')) this.#events.onMoved()
+        this.#note(error)
       }
     }
     this.#flushing = false
@@ -128,6 +132,13 @@ export class Subscriber {
       this.#missed = false
       this.#events.onBack()
     }
+  }
+
+  /** A permission that is missing: until somebody gives it, readers of this node wait for its periodic look. */
+  #note(error: unknown): void {
+    const failure = failureOf(error)
+    if (!this.#closed && !isPassing(failure))
+      this.#log.warn('redis.subscribe_refused', { error: failure.message })
   }
 
   /** Some channels that may be wrong; of one slot, where the server wants that. */

@@ -410,7 +410,8 @@ local function wake(s)
     s.entries[1] = hint
     hint = table.concat(s.entries, '\30')
   end
-  call(publish, s.channel, hint)
+  -- A wake-up may be lost; what is written by now must not be given up for it, half done, where the user has no right to the channel.
+  pcall(publish, s.channel, hint)
 end
 
 for i = 1, #sessions do

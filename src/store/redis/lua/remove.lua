@@ -27,5 +27,5 @@ for _, field in ipairs(call('HKEYS', KEYS[2])) do
 end
 call('UNLINK', KEYS[2], KEYS[3], KEYS[4], KEYS[5])
 call('ZREM', KEYS[7], ARGV[1])
-call(ARGV[2], ARGV[3], 'R ' .. ARGV[4])
+redis.pcall(ARGV[2], ARGV[3], 'R ' .. ARGV[4]) -- may be lost: see commit.lua
 return answer(1)
