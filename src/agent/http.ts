@@ -54,7 +54,10 @@ export class Http {
     throw new AgentError('invalid_answer', `unable to read the answer of ${request.path}`)
   }
 
-  /** @throws AgentError the problem that was answered; `disconnected` where nothing came (the outcome is unknown) */
+  /**
+   * @throws AgentError the problem that was answered; `disconnected` where nothing came (the outcome is unknown)
+   * @throws TypeError for a body that is no JSON: nothing was sent
+   */
   async ask(request: HttpRequest): Promise<HttpAnswer> {
     const { credentials } = this.#ports
     try {
@@ -70,14 +73,16 @@ export class Http {
   async #once(request: HttpRequest): Promise<HttpAnswer> {
     const { base, fetch, credentials, clock } = this.#ports
     const secret = await credentials.get()
+    // Before anything is sent: what cannot be written as JSON is a mistake of whoever made it, and no outcome that is unknown.
+    const init = initOf(request, secret)
     const stop = new AbortController()
     const abort = (): void => stop.abort()
     if (request.signal?.aborted === true) abort()
     request.signal?.addEventListener('abort', abort)
     const timer = clock.after(request.timeoutMs ?? TIMEOUT_MS, abort)
     try {
-      const init = { ...initOf(request, secret), signal: stop.signal }
-      const response = await fetch(base + request.path + queryText(request.query), init)
+      const url = base + request.path + queryText(request.query)
+      const response = await fetch(url, { ...init, signal: stop.signal })
       if (!response.ok) throw refused(await readRefusal(response))
       const text = await response.text()
       const body: unknown = text === '' ? {} : JSON.parse(text)

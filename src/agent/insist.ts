@@ -28,7 +28,7 @@ export async function insist<T>(
   attempt: () => Promise<T>,
   signal?: AbortSignal,
 ): Promise<T> {
-  const began = clock.now()
+  let since: number | null = null
   for (let failed = 0; ; failed++) {
     signal?.throwIfAborted()
     try {
@@ -37,7 +37,9 @@ export async function insist<T>(
       signal?.throwIfAborted()
       if (!(error instanceof AgentError) || !error.retryable) throw error
       const waitMs = Math.max(error.retryAfterMs ?? 0, backoffMs(failed, random))
-      if (clock.now() + waitMs - began > retryForMs) throw error
+      // Not from the beginning: a process that was frozen meanwhile would give up at the first failure.
+      since ??= clock.now()
+      if (clock.now() + waitMs - since > retryForMs) throw error
       await sleep(clock, waitMs, signal)
     }
   }

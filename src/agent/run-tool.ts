@@ -1,4 +1,5 @@
 import type { MessageWriter } from '../protocol/formats/message-writer.ts'
+import { wordsOf } from './run-failure.ts'
 
 /** The call as a part of the message, then its result in its place. */
 export async function runTool<T>(
@@ -19,8 +20,7 @@ export async function runTool<T>(
     return output
   } catch (error) {
     signal.throwIfAborted()
-    const reason = error instanceof Error ? error.message : String(error)
-    await message.put({ ...called, state: 'failed', error: reason })
+    await message.put({ ...called, state: 'failed', error: wordsOf(error) })
     throw error
   }
 }

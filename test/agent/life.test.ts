@@ -6,10 +6,10 @@ import { FakeClock } from '../support/fake-clock.ts'
 type Answer = { readonly status?: number; readonly body: unknown }
 
 /** An agent before a server that knows one run, under virtual time. Paths that it does not name are forbidden. */
-function setup(answers: Readonly<Record<string, () => Answer>> = {}) {
+function setup(answers: Readonly<Record<string, () => Answer | Promise<Answer>>> = {}) {
   const clock = new FakeClock()
   const asked: string[] = []
-  const all: Readonly<Record<string, () => Answer>> = {
+  const all: typeof answers = {
     runs: () => ({
       status: 201,
       body: { run: 'r1', epoch: 1, status: 'thinking', created: true, leaseMs: 25_000 },
@@ -20,12 +20,12 @@ function setup(answers: Readonly<Record<string, () => Answer>> = {}) {
     finish: () => ({ body: { run: 'r1', status: 'finished' } }),
     ...answers,
   }
-  const fetch: Fetch = (url) => {
+  const fetch: Fetch = async (url) => {
     const verb = new URL(url).pathname.split('/').at(-1) ?? ''
     asked.push(verb)
     const forbidden = { status: 403, body: { code: 'forbidden', retryable: false } }
-    const { status = 200, body } = all[verb]?.() ?? forbidden
-    return Promise.resolve(Response.json(body, { status }))
+    const { status = 200, body } = (await all[verb]?.()) ?? forbidden
+    return Response.json(body, { status })
   }
   const agent = createAgent({
     url: 'http://x.test',
@@ -122,6 +122,52 @@ test('an output that is refused fails the run, rather than leave it to be lost [
   await expect(clock.resolve(working)).rejects.toMatchObject({ code: 'payload_too_large' })
   expect(ends).toHaveLength(2)
   expect(clock.timers).toBe(0)
+})
+
+const ring: Record<string, unknown> = {}
+ring['self'] = ring
+
+test.each([
+  ['a BigInt', () => ({ rows: 5n }), /BigInt/],
+  ['what holds itself', () => ring, /circular/],
+])('an output that is no JSON fails the run at once, and says so: %s', async (_, act, reason) => {
+  const { clock, agent, asked } = setup()
+  const before = clock.now()
+  const working = agent.session('s').run({ run: 'r1' }, act)
+  await expect(clock.resolve(working)).rejects.toThrow(reason)
+  expect(clock.now() - before).toBeLessThan(1000)
+  // Once: that it has failed. What cannot be written was never sent.
+  expect(asked.filter((verb) => verb === 'finish')).toHaveLength(1)
+  expect(clock.timers).toBe(0)
+})
+
+test.each([
+  ['no words', Object.create(null)],
+  ['a message that is none', Object.assign(new Error(), { message: { status: 500 } })],
+])('what is thrown fails the run, also where it has %s', async (_, thrown: unknown) => {
+  const { clock, agent, asked } = setup()
+  const working = agent.session('s').run({ run: 'r1' }, () => {
+    throw thrown
+  })
+  const heard = await clock.resolve(working.catch((error: unknown) => error))
+  expect(heard).toBe(thrown)
+  expect(asked.filter((verb) => verb === 'finish')).toHaveLength(1)
+})
+
+test('a process that was frozen in the middle of a request asks again: its patience begins with the first failure', async () => {
+  let tries = 0
+  const { clock, agent } = setup({
+    finish: async () => {
+      if (++tries > 1) return { body: { run: 'r1', status: 'finished' } }
+      await clock.sleep(1000)
+      throw new TypeError('terminated')
+    },
+  })
+  const working = agent.session('s').run({ run: 'r1', leaseMs: 900_000 }, () => 'done')
+  await clock.settle()
+  await clock.stall(300_000)
+  expect(await clock.resolve(working)).toMatchObject({ status: 'finished', output: 'done' })
+  expect(tries).toBe(2)
 })
 
 test('whoever closes does not wait for a server that is away: a few seconds, and the lease tells', async () => {
