@@ -222,6 +222,7 @@ class AppendStream implements OpenStream {
     response.writeHead(200, {
       ...headers,
       'content-type': 'application/x-ndjson',
+      'cache-control': 'no-store, no-transform',
       'x-accel-buffering': 'no',
     })
     this.#response = response

@@ -128,6 +128,15 @@ describe('[P-9.3] appending lines', () => {
     expect(await dataOf()).toEqual([1, 2, 3, 4, 5])
   })
 
+  test('acknowledgements ask proxies neither to hold them back nor to compress them', async () => {
+    const writer = new LineWriter()
+    writer.send('{"type":"x.a"}\n')
+    await writer.untilLines(1)
+    writer.end()
+    expect(writer.raw.text.toLowerCase()).toContain('cache-control: no-store, no-transform\r\n')
+    expect(writer.raw.text.toLowerCase()).toContain('x-accel-buffering: no\r\n')
+  })
+
   test('what arrives together is one commit, and what arrives meanwhile is the next', async () => {
     const { promise, resolve } = Promise.withResolvers<void>()
     gate = promise
