@@ -185,17 +185,13 @@ export const SETTINGS = {
     RETENTION_MAX_AGE_MS: setting(
       limit,
       String(7 * DAY_MS),
-      'How long a session keeps an event where the session says nothing; 0: no limit.',
+      'How long a session that is made without a word on it keeps an event; 0: no limit. Sessions that are there keep theirs until they are changed (PATCH).',
     ),
-    RETENTION_MAX_EVENTS: setting(
-      limit,
-      '0',
-      'How many events a session keeps where it says nothing; 0: no limit.',
-    ),
+    RETENTION_MAX_EVENTS: setting(limit, '0', 'How many events such a session keeps; 0: no limit.'),
     RETENTION_MAX_BYTES: setting(
       limit,
       '0',
-      'How many bytes of events a session keeps where it says nothing; 0: no limit.',
+      'How many bytes of events such a session keeps; 0: no limit.',
     ),
   },
   Presence: {

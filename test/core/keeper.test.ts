@@ -82,6 +82,34 @@ describe('retention', () => {
     expect(await world.log()).toHaveLength(201)
   })
 
+  test.each([
+    ['count', { maxEvents: 10 }, 10],
+    ['bytes', { maxBytes: 1 }, 1],
+    ['age', { maxAgeMs: 60_000 }, 1],
+  ])(
+    'lowered, by %s, holds for what is there, though nothing more is said [P-9.1]',
+    async (_, retention, left) => {
+      const { world, node, say, clock } = await open(keeping({ maxAgeMs: 604_800_000 }))
+      for (let i = 0; i < 300; i++) await say()
+      await clock.advance(120_000)
+      await node.sessions.patch({ session: SESSION, settings: { retention }, by: BY })
+      await clock.advance(5000)
+      expect(await world.log()).toHaveLength(left)
+      expect(node.log.at('warn')).toEqual([])
+    },
+  )
+
+  test('by age holds on while other settings are changed, however often', async () => {
+    const { world, node, say, clock } = await open(keeping({ maxAgeMs: 100_000 }))
+    await say()
+    await say()
+    for (let i = 0; i < 5; i++) {
+      await node.sessions.patch({ session: SESSION, settings: { ttlMs: 9e9 + i }, by: BY })
+      await clock.advance(50_000)
+    }
+    expect(await world.log()).toHaveLength(1)
+  })
+
   test('nothing is dropped that no snapshot holds: the view survives its log [invariant 5]', async () => {
     for (let seed = 0; seed < 60; seed++) {
       const random = new FakeRandom(seed)

@@ -108,7 +108,7 @@ export function patch(request: PatchRequest, random: Random): Transition<Session
           guards: INFO_FIELDS.map((field) => ({ field, equals: known.fields.get(field) ?? null })),
           events: changed ? [eventOf('session.updated', { metadata }, request.by, random)] : [],
           writes,
-          deadlines: request.settings === undefined ? [] : settingsDeadlines(settings),
+          deadlines: changedDeadlines(request.settings ?? {}),
         },
         answer: () => ({ ...info, metadata, settings }),
       }
@@ -157,6 +157,20 @@ function settingsDeadlines(settings: SessionSettings): DeadlineWrite[] {
     { deadline: DEADLINE.expire, inMs: settings.ttlMs },
     { deadline: DEADLINE.retention, inMs: settings.retention.maxAgeMs },
   ]
+}
+
+/**
+ * A bound that is new is kept to at once, by whichever node sweeps: a session where nothing happens would never be looked at, and an event that is too
+ * old by now would stay for as long again. What was not asked to change goes on as it was.
+ */
+function changedDeadlines({
+  ttlMs,
+  retention,
+}: NonNullable<PatchRequest['settings']>): DeadlineWrite[] {
+  const deadlines: DeadlineWrite[] = []
+  if (ttlMs !== undefined) deadlines.push({ deadline: DEADLINE.expire, inMs: ttlMs })
+  if (retention !== undefined) deadlines.push({ deadline: DEADLINE.retention, inMs: 0 })
+  return deadlines
 }
 
 function mergePatch(target: Metadata, change: Metadata): Metadata {
