@@ -120,9 +120,9 @@ export class Wire {
     return !this.#ended && this.#transport.send(frame)
   }
 
-  /** How long ago anything was heard. */
+  /** How long ago anything was heard. Where the clock was set back since, nobody knows: long ago, lest a line that is dead be kept until it has come there again. */
   get #silentMs(): number {
-    return this.#clock.now() - this.#heardAt
+    return Math.abs(this.#clock.now() - this.#heardAt)
   }
 
   /** Ends it from this side. `ended` is not told; the questions are answered. */

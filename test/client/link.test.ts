@@ -201,6 +201,15 @@ describe('the watchdog', () => {
     expect(server.connections).toHaveLength(1)
   })
 
+  test('[P-4.10] a clock that is set back meanwhile keeps no connection that is silent', async () => {
+    const { server, clock } = await live()
+    await clock.advance(10_000)
+    clock.set(-3_600_000)
+    await clock.advance(60_000)
+    expect(server.connections).toHaveLength(2)
+    expect(server.connections[0]?.ended).toBe(true)
+  })
+
   test('a connection that is never welcomed is given up after 10 s', async () => {
     const world = makeWorld()
     world.server.welcomes = false

@@ -9,11 +9,18 @@ interface Waiting {
 /** Time that passes when it is told to. What is due runs in order, and promises settle in between. */
 export class FakeClock implements Clock {
   #now = 1_790_000_000_000
+  /** How far the wall clock has been set apart from the time that timers go by. */
+  #setBy = 0
   #order = 0
   readonly #waiting = new Set<Waiting>()
 
   now(): number {
-    return this.#now
+    return this.#now + this.#setBy
+  }
+
+  /** Sets the wall clock forward or back: timers go on by the time that is left to them. */
+  set(byMs: number): void {
+    this.#setBy += byMs
   }
 
   after(ms: number, run: () => void): Timer {
