@@ -1,6 +1,15 @@
 #!/usr/bin/env node
-import { runCommand } from './cli/run.ts'
-import { serve } from './serve.ts'
+// An older Node fails while it loads what is imported (there is no node:sqlite), and says nothing of itself:
+// so it is looked at first, and nothing is imported before.
+const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
+if (major < 22 || (major === 22 && minor < 18)) {
+  process.stderr.write(
+    `heldline: unable to run on Node.js ${process.versions.node}; it needs 22.18 or later\n`,
+  )
+  process.exit(1)
+}
+const { runCommand } = await import('./cli/run.ts')
+const { serve } = await import('./serve.ts')
 
 const [command = 'serve', ...rest] = process.argv.slice(2)
 
