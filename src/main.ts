@@ -19,6 +19,10 @@ if (command === 'serve' && !rest.includes('--help') && !rest.includes('-h')) {
   const stop = new AbortController()
   process.once('SIGINT', () => stop.abort())
   process.once('SIGTERM', () => stop.abort())
+  // Whoever reads has had enough (heldline tail … | head): the end of other commands in a pipe, by SIGPIPE, in their code.
+  process.stdout.on('error', (error) =>
+    process.exit('code' in error && error.code === 'EPIPE' ? 141 : 1),
+  )
   const io = {
     env: process.env,
     stdin: process.stdin,

@@ -15,15 +15,25 @@ export interface ApiRequest {
 /** A failure whose message is all that the user needs. */
 export class CliError extends Error {
   override readonly name = 'CliError'
+  /** Whether the same may be answered a little later: the server is away, or a proxy says so in its stead. */
+  readonly passes: boolean
+
+  constructor(message: string, options: ErrorOptions & { readonly passes?: boolean } = {}) {
+    super(message, options)
+    this.passes = options.passes === true
+  }
 }
 
+/** @throws CliError where that is no address of a server */
 export function createApi(url: string, key: string): Api {
+  if (!/^https?:$/.test(URL.parse(url)?.protocol ?? ''))
+    throw new CliError(`unable to use the address ${url}; write it as http://127.0.0.1:4400`)
   const base = url.replace(/\/+$/, '')
   return {
     url: base,
     request: async (path, init = {}) => {
       const response = await send(`${base}${path}`, key, init)
-      if (!response.ok) throw new CliError(await describeProblem(response))
+      if (!response.ok) throw await problemOf(response)
       return response
     },
   }
@@ -44,17 +54,28 @@ async function send(url: string, key: string, init: ApiRequest): Promise<Respons
     })
   } catch (cause) {
     if (init.signal?.aborted === true) throw cause
-    throw new CliError(`unable to reach ${new URL(url).origin}; is the server running?`, { cause })
+    const message = `unable to reach ${new URL(url).origin}; is the server running?`
+    throw new CliError(message, { cause, passes: true })
   }
 }
 
-async function describeProblem(response: Response): Promise<string> {
+interface Problem {
+  readonly code?: string
+  readonly detail?: string
+  readonly next?: string
+  readonly retryable?: boolean
+}
+
+async function problemOf(response: Response): Promise<CliError> {
+  const { status } = response
   const text = await response.text()
+  const away = status >= 500 || status === 429
   try {
-    const problem = JSON.parse(text) as { code?: string; detail?: string; next?: string }
-    return `${problem.code ?? response.status}: ${problem.detail ?? text}${problem.next === undefined ? '' : `\n${problem.next}`}`
+    const { code = status, detail = text, next, retryable = away } = JSON.parse(text) as Problem
+    const message = `${code}: ${detail}${next === undefined ? '' : `\n${next}`}`
+    return new CliError(message, { passes: retryable })
   } catch {
     // Not a problem document: a proxy in between, perhaps. What it said is all there is.
-    return `${response.status}: ${text.slice(0, 500)}`
+    return new CliError(`${status}: ${text.slice(0, 500)}`, { passes: away })
   }
 }

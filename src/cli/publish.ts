@@ -54,24 +54,49 @@ Appends to a session and prints the answer.
   },
 }
 
-/** Lines go out in batches of what has come together, in order. */
+/**
+ * Lines go out as they come, in order: those that came together, and what gathered while the batch before was under way. An agent that
+ * writes word by word is read word by word.
+ */
 async function fromStdin(
   io: Io,
   append: (events: readonly unknown[]) => Promise<void>,
 ): Promise<void> {
-  const batch: unknown[] = []
-  for await (const line of createInterface({ input: io.stdin })) {
-    if (line.trim() === '') continue
-    batch.push(parse(line))
-    if (batch.length >= BATCH) await append(batch.splice(0))
+  const lines = createInterface({ input: io.stdin, signal: io.signal })
+  const waiting: unknown[] = []
+  let sending: Promise<void> | null = null
+  const send = async (): Promise<void> => {
+    await new Promise((resolve) => setImmediate(resolve))
+    try {
+      while (waiting.length > 0) await append(waiting.splice(0, BATCH))
+      sending = null
+    } catch (error) {
+      // The next line may be long in coming.
+      lines.close()
+      throw error
+    }
   }
-  if (batch.length > 0) await append(batch)
+  try {
+    let number = 0
+    for await (const line of lines) {
+      number++
+      if (line.trim() === '') continue
+      waiting.push(parse(line, `line ${number}`))
+      sending ??= send()
+      // It is looked at below.
+      sending.catch(() => undefined)
+      if (waiting.length >= BATCH) await sending
+    }
+  } finally {
+    // What came before a mistake is sent.
+    await sending
+  }
 }
 
-function parse(json: string): unknown {
+function parse(json: string, what = 'that'): unknown {
   try {
     return JSON.parse(json)
   } catch (cause) {
-    throw new CliError('unable to publish; that is not JSON', { cause })
+    throw new CliError(`unable to publish; ${what} is not JSON`, { cause })
   }
 }

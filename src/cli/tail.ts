@@ -34,9 +34,12 @@ itself when the server was away.
     const api = connect(parsed, io.env)
     const follow = parsed.values['no-follow'] !== true
     let after = text(parsed, 'after') ?? '0'
+    // Whoever has begun with a server that is not there is told so, rather than left to wait for it.
+    let begun = false
     while (!io.signal.aborted) {
-      const page = await nextPage(api, session, after, follow, io.signal)
+      const page = await nextPage({ api, session, after, follow, begun, signal: io.signal })
       if (page === null) continue
+      begun = true
       for (const event of page.events) {
         const line = parsed.values['text'] === true ? textOf(event) : JSON.stringify(event)
         if (line !== null) io.out(line)
@@ -47,14 +50,19 @@ itself when the server was away.
   },
 }
 
+interface Asked {
+  readonly api: Api
+  readonly session: string
+  readonly after: string
+  readonly follow: boolean
+  /** Whether there was a page before. */
+  readonly begun: boolean
+  readonly signal: AbortSignal
+}
+
 /** `null`: the server was away; try again. */
-async function nextPage(
-  api: Api,
-  session: string,
-  after: string,
-  follow: boolean,
-  signal: AbortSignal,
-): Promise<Page | null> {
+async function nextPage({ api, session, after, ...how }: Asked): Promise<Page | null> {
+  const { follow, begun, signal } = how
   const query = new URLSearchParams({
     after,
     limit: '500',
@@ -65,10 +73,15 @@ async function nextPage(
     return (await (await api.request(path, { signal })).json()) as Page
   } catch (error) {
     if (signal.aborted) return null
-    if (!follow || !(error instanceof CliError) || error.cause === undefined) throw error
+    if (!follow || !begun || !passes(error)) throw error
     await new Promise<void>((resolve) => setTimeout(resolve, RETRY_MS))
     return null
   }
+}
+
+/** Also an answer that broke off. */
+function passes(error: unknown): boolean {
+  return error instanceof CliError ? error.passes : error instanceof TypeError
 }
 
 function textOf(event: unknown): string | null {

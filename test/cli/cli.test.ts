@@ -1,5 +1,8 @@
-import { Readable } from 'node:stream'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { once } from 'node:events'
+import { createServer, type RequestListener } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { PassThrough, Readable } from 'node:stream'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import type { Io } from '../../src/cli/command.ts'
 import { runCommand } from '../../src/cli/run.ts'
 import { startLocalServer, type LocalServer } from '../support/local-server.ts'
@@ -14,13 +17,14 @@ describe('the command line', () => {
   /** Runs a command as a shell would. */
   async function heldline(
     args: readonly string[],
-    options: { stdin?: string; stop?: AbortSignal } = {},
+    options: { stdin?: string | Readable; stop?: AbortSignal; out?: string[] } = {},
   ) {
-    const out: string[] = []
+    const out = options.out ?? []
     const err: string[] = []
     const io: Io = {
       env: { HELDLINE_URL: server.url, HELDLINE_KEY: server.key },
-      stdin: Readable.from([options.stdin ?? '']),
+      stdin:
+        typeof options.stdin === 'object' ? options.stdin : Readable.from([options.stdin ?? '']),
       out: (line) => out.push(line),
       signal: options.stop ?? new AbortController().signal,
     }
@@ -52,6 +56,75 @@ describe('the command line', () => {
     expect(tailed.out.map((line) => (JSON.parse(line) as { data: number }).data)).toEqual(
       Array.from({ length: 250 }, (_, n) => n),
     )
+  })
+
+  test('publishes a line of standard input when it comes: an agent that writes on is seen to', async () => {
+    await heldline(['publish', 'cli-slow', 'x', '--create'])
+    const stdin = new PassThrough()
+    const out: string[] = []
+    const publishing = heldline(['publish', 'cli-slow', '--stdin'], { stdin, out })
+    const write = async (word: string, serial: number): Promise<void> => {
+      stdin.write(`{"type":"x.word","data":"${word}"}\n`)
+      await expect.poll(() => out.at(-1)).toContain(`"last":${serial},`)
+    }
+    await write('one', 3)
+    await write('two', 4)
+    stdin.end()
+    expect(await publishing).toMatchObject({ code: 0 })
+  })
+
+  test('publishes what came before a line that is wrong, and says which one that is', async () => {
+    await heldline(['publish', 'cli-wrong', 'x', '--create'])
+    const stdin = '{"type":"x.a","data":1}\n\n{"type":"x.a","data":2}\nnonsense\n'
+    const published = await heldline(['publish', 'cli-wrong', '--stdin'], { stdin })
+    expect(published).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('line 4 is not JSON'),
+    })
+    expect(JSON.parse(published.out[0] ?? '')).toMatchObject({ first: 3, last: 4 })
+  })
+
+  test('stops reading where a line is refused, though the next one is long in coming', async () => {
+    const stdin = new PassThrough()
+    stdin.write('{"type":"x.a"}\n')
+    const published = await heldline(['publish', 'no-such-session', '--stdin'], { stdin })
+    expect(published).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('session_not_found'),
+    })
+  })
+
+  test('follows on over a proxy that is without its server for a while, and an answer that breaks off', async () => {
+    const page = (serial: number): string =>
+      JSON.stringify({ events: [{ serial }], position: `e.${serial}.t`, more: false })
+    const answers: RequestListener[] = [
+      (_, response) => response.end(page(1)),
+      (_, response) => response.writeHead(503).end('<h1>No server is available</h1>'),
+      (_, response) => {
+        response.writeHead(200, { 'content-length': 1000 }).write('{"events":[')
+        setImmediate(() => response.destroy())
+      },
+      (_, response) => response.end(page(2)),
+    ]
+    const asked: (string | undefined)[] = []
+    const proxy = createServer((request, response) => {
+      asked.push(request.url)
+      answers.shift()?.(request, response)
+    }).listen(0, '127.0.0.1')
+    await once(proxy, 'listening')
+    onTestFinished(() => {
+      proxy.closeAllConnections()
+      proxy.close()
+    })
+    // It listens at an address of IP.
+    const { port } = proxy.address() as AddressInfo
+    const [out, stop]: [string[], AbortController] = [[], new AbortController()]
+    const args = ['tail', 'followed', '--url', `http://127.0.0.1:${port}`]
+    const following = heldline(args, { out, stop: stop.signal })
+    await expect.poll(() => out, { timeout: 10_000 }).toEqual(['{"serial":1}', '{"serial":2}'])
+    stop.abort()
+    expect(await following).toMatchObject({ code: 0, err: '' })
+    expect(asked.slice(1, 4).every((url) => url?.includes('after=e.1.t&'))).toBe(true)
   })
 
   test('follows a session until it is stopped (S1-13)', async () => {
@@ -132,6 +205,9 @@ describe('the command line', () => {
     [['tail', 'no-such-session', '--no-follow'], 1, 'session_not_found'],
     [['sessions', '--key', 'test:wrong'], 1, 'unauthenticated'],
     [['sessions', '--url', 'http://127.0.0.1:1'], 1, 'is the server running?'],
+    [['tail', 'cli-1', '--url', 'http://127.0.0.1:1'], 1, 'is the server running?'],
+    [['sessions', '--url', 'localhost:4400'], 1, 'write it as http://'],
+    [['sessions', '--url', 'nonsense'], 1, 'write it as http://'],
   ])('says what is wrong with %j', async (args, code, words) => {
     const result = await heldline(args)
     expect(result.err).toContain(words)
