@@ -1,14 +1,17 @@
 import type { IncomingMessage } from 'node:http'
 import type { Attempts, Authenticator, Grant } from '../core/access.ts'
 import type { Door } from '../core/door.ts'
+import type { Log } from '../core/log.ts'
 import { HeldlineError } from '../protocol/errors.ts'
 import { AUTH_PROTOCOL_PREFIX, PROTOCOL } from '../protocol/version.ts'
 import { credentialOf } from '../auth/authorization.ts'
+import { refuseOrigin } from '../auth/origins.ts'
 
 export interface HandshakePorts {
   readonly authenticator: Authenticator
   readonly attempts?: Attempts
   readonly addressOf: (request: IncomingMessage) => string
+  readonly log: Log
   /** Whether a browser of this origin may connect. */
   readonly allowsOrigin: (origin: string, host: string | undefined) => boolean
 }
@@ -37,7 +40,7 @@ export async function handshake(
   const url = parseTarget(request.url ?? '')
   const { origin } = request.headers
   if (origin !== undefined && !ports.allowsOrigin(origin, request.headers.host)) {
-    throw new HeldlineError('forbidden_origin', 'unable to connect; this origin is not allowed')
+    throw refuseOrigin(origin, ports.log)
   }
   const protocols = (request.headers['sec-websocket-protocol'] ?? '')
     .split(',')

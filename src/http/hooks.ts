@@ -1,7 +1,8 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { IncomingMessage } from 'node:http'
+import { refuseOrigin } from '../auth/origins.ts'
 import type { Clock } from '../core/clock.ts'
-import { HeldlineError } from '../protocol/errors.ts'
+import type { Log } from '../core/log.ts'
 import { Cors } from './cors.ts'
 import type { HttpLimits } from './limits.ts'
 import type { HttpPorts } from './ports.ts'
@@ -23,7 +24,7 @@ export function installHooks(app: FastifyInstance, ports: Ports, limits: HttpLim
     checkRequest(raw, limits)
     const { origin } = raw.headers
     if (origin !== undefined) cors.mark(origin, reply)
-    if (raw.method === 'OPTIONS' && options(request, reply, cors)) return
+    if (raw.method === 'OPTIONS' && options(request, reply, cors, ports.log)) return
     done()
   })
 
@@ -50,7 +51,7 @@ function markAnswer(request: FastifyRequest, reply: FastifyReply): void {
 }
 
 /** @returns whether the question is answered: a browser's before it sends, or one about the server as a whole */
-function options(request: FastifyRequest, reply: FastifyReply, cors: Cors): boolean {
+function options(request: FastifyRequest, reply: FastifyReply, cors: Cors, log: Log): boolean {
   const { origin, 'access-control-request-method': wanted } = request.headers
   if (request.raw.url === '*') {
     reply.code(204).send()
@@ -58,7 +59,7 @@ function options(request: FastifyRequest, reply: FastifyReply, cors: Cors): bool
   }
   if (origin === undefined || wanted === undefined) return false
   if (!cors.allows(origin)) {
-    throw new HeldlineError('forbidden_origin', 'unable to go on; this origin is not allowed')
+    throw refuseOrigin(origin, log)
   }
   cors.preflight(reply)
   reply.code(204).send()

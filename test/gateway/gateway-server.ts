@@ -35,6 +35,8 @@ export interface GatewayServer {
   readonly port: number
   /** What was logged as our own mistake: nothing, whatever comes in. */
   readonly errors: readonly unknown[]
+  /** What the operator was told. */
+  readonly warnings: readonly unknown[]
   readonly tickets: Tickets
   /** Makes a session. @returns its position */
   open(session: string): Promise<string>
@@ -61,9 +63,10 @@ export async function startGateway(options: GatewayServerOptions = {}): Promise<
   const signals = new LocalSignals()
   const store = new MemoryStore(signals, () => clock.now())
   const errors: unknown[] = []
+  const warnings: unknown[] = []
   const log: Log = {
     info: () => undefined,
-    warn: () => undefined,
+    warn: (event, fields) => warnings.push({ event, ...fields }),
     error: (event, fields) => errors.push({ event, ...fields }),
   }
   const ports = { clock, random, limits, signals, store, log }
@@ -100,6 +103,7 @@ export async function startGateway(options: GatewayServerOptions = {}): Promise<
   return {
     port: address.port,
     errors,
+    warnings,
     tickets,
     open: async (name) => {
       const session = idOf(name)

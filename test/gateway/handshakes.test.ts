@@ -130,6 +130,18 @@ describe('a handshake that is wrong is an HTTP answer, and the connection ends',
   })
 })
 
+test('an origin that is refused is named to the operator, and what to do: the page itself is told nothing [P-6.5]', async () => {
+  const origin = `https://${'unlisted.'.repeat(40)}example`
+  const socket = knock(from(origin))
+  expect(await socket.untilStatus()).toBe(403)
+  await socket.untilEnd()
+  expect(server.warnings.at(-1)).toEqual({
+    event: 'origin.refused',
+    origin: origin.slice(0, 200),
+    next: expect.stringContaining('ALLOWED_ORIGINS') as string,
+  })
+})
+
 const SECRET = Buffer.from(TOKEN_SECRET)
 const clock = { now: Date.now, after: notUsed, defer: notUsed }
 const nowS = (): number => Math.floor(Date.now() / 1000)

@@ -265,5 +265,11 @@ describe('browsers of other origins', () => {
     })
     expect(asked.json.code satisfies ErrorCode).toBe('forbidden_origin')
     expect(asked.headers.get('access-control-allow-origin')).toBeNull()
+    // Its page cannot read that: it stands in the log.
+    expect(server.logged).toContainEqual({
+      level: 'warn',
+      event: 'origin.refused',
+      fields: { origin, next: expect.stringContaining('ALLOWED_ORIGINS') as string },
+    })
   })
 })
