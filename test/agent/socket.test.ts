@@ -182,6 +182,37 @@ describe('an agent that beats over a socket [P-10.12]', () => {
     expect(requests.at(-1)).toBeGreaterThanOrEqual(count)
   })
 
+  test('carries no more beats than it may: those of further runs go over HTTP, and none is left out', async () => {
+    const { clock, start, connected, overHttp } = setup()
+    const count = 400
+    for (let n = 0; n < count; n++) await start(`r${n}`)
+    const socket = await connected()
+    await answering(clock, socket, 10_000)
+    const before = { socket: socket.beats.length, http: overHttp() }
+    for (let second = 0; second < 20; second++) {
+      const sent = socket.beats.length
+      await answering(clock, socket, 1000)
+      expect(socket.beats.length - sent).toBeLessThanOrEqual(50)
+    }
+    const carried = socket.beats.length - before.socket
+    const others = overHttp() - before.http
+    // Four times each: every fifth of its lease.
+    expect(carried + others).toBeGreaterThanOrEqual(4 * count)
+    expect(carried).toBeGreaterThanOrEqual(count)
+  })
+
+  test('goes by what the server says that it takes', async () => {
+    const { clock, start, sockets } = setup()
+    for (let n = 0; n < 100; n++) await start(`r${n}`)
+    const socket = sockets.last()
+    socket.open()
+    await clock.settle()
+    socket.tell({ type: 'welcome', connection: 'c', limits: { framesPerSecond: 10 } })
+    await answering(clock, socket, 10_000)
+    expect(socket.beats.length).toBeGreaterThan(10)
+    expect(socket.beats.length).toBeLessThanOrEqual(100)
+  })
+
   test('beats once more where a heartbeat over HTTP was on its way as it opened: that would take the run back from it', async () => {
     let answerLate = (): void => undefined
     const { clock, start, connected } = setup(({ fetch, ...rest }) => ({

@@ -2,6 +2,7 @@ import { CLOSE, closeReaction } from '../../protocol/close-codes.ts'
 import { PROTOCOL } from '../../protocol/version.ts'
 import { AgentError, disconnected } from '../agent-error.ts'
 import type { Timer } from '../../sdk/clock.ts'
+import { numberOr } from '../fields.ts'
 import { backoffMs } from '../insist.ts'
 import type { BeatRequest, Beats, SocketPorts, WebSocketLike } from './socket-later.ts'
 
@@ -16,6 +17,10 @@ const CAP_MS = 60_000
 /** So many are told at once that the socket is open, and then as many more: each beats, and a socket may send 50 frames a second. */
 const TOLD_AT_ONCE = 20
 const TOLD_EVERY_MS = 500
+/** Where the server does not say how many frames a second it takes. */
+const FRAMES = 50
+/** Of these: a frame too many is refused, and counts against those that follow. */
+const BEATS = 0.8
 
 /**
  * The one socket of an agent's process. The agent of a run that beats over it is known to be dead when it is lost: long before a lease is over. [P-10.12] It is
@@ -31,6 +36,10 @@ export class BeatSocket implements Beats {
   #refused = false
   #failed = 0
   #count = 0
+  /** So many beats may be sent now, and so many more with each second. */
+  #room = 0
+  #roomAt = 0
+  #perSecond = 0
   #timer: Timer | null = null
   #telling: Timer | null = null
 
@@ -48,7 +57,7 @@ export class BeatSocket implements Beats {
 
   beat(beat: BeatRequest): Promise<Json> | null {
     const socket = this.#socket
-    if (!this.#open || socket === null) return null
+    if (!this.#open || socket === null || !this.#hasRoom()) return null
     const ref = `${++this.#count}`
     return new Promise((resolve, reject) => {
       const timer = this.#ports.clock.after(ANSWER_MS, () => this.#lose())
@@ -60,6 +69,17 @@ export class BeatSocket implements Beats {
       })
       socket.send(JSON.stringify({ op: 'beat', ref, ...beat }))
     })
+  }
+
+  /** For half a second's beats at once. */
+  #hasRoom(): boolean {
+    const now = this.#ports.clock.now()
+    const gained = (Math.max(0, now - this.#roomAt) / 1000) * this.#perSecond
+    this.#room = Math.min(this.#perSecond / 2, this.#room + gained)
+    this.#roomAt = now
+    if (this.#room < 1) return false
+    this.#room--
+    return true
   }
 
   #connect(): void {
@@ -96,16 +116,19 @@ export class BeatSocket implements Beats {
 
   #hear(frame: Json): void {
     const { type, code } = frame
-    if (type === 'welcome') this.#opened()
+    if (type === 'welcome') this.#opened(frame['limits'])
     else if (type === 'goaway') this.#after(Number(frame['afterMs']), () => this.#again(0))
     // The token is over: as if the server had closed the socket already, which it does after a grace. [P-6.4]
     else if (code === 'invalid_token') this.#lose(CLOSE.unauthenticated)
     else this.#asked.get(frame['ref'])?.(frame)
   }
 
-  #opened(): void {
+  #opened(limits: unknown): void {
     this.#open = true
     this.#failed = 0
+    this.#perSecond = BEATS * numberOr((limits as Json | undefined)?.['framesPerSecond'], FRAMES)
+    this.#room = this.#perSecond / 2
+    this.#roomAt = this.#ports.clock.now()
     this.#timer?.cancel()
     this.#tell()
   }

@@ -29,7 +29,7 @@ export interface Beats {
   /** @param changed told when the socket is open, and when it is lost @returns lets go of it: held by nobody, it is closed. Idempotent */
   hold(changed: (open: boolean) => void): () => void
   /**
-   * @returns what a heartbeat over HTTP answers; `null` where no socket is open
+   * @returns what a heartbeat over HTTP answers; `null` where no socket is open, or it has as many beats as it may carry now
    * @throws AgentError as over HTTP; `disconnected` where the socket was lost meanwhile
    */
   beat(request: BeatRequest): Promise<Readonly<Record<string, unknown>>> | null
