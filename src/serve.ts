@@ -10,7 +10,7 @@ const DRAIN_MARGIN_MS = 5000
 /** Runs the server until a signal ends it. @returns the exit code */
 export async function serve(env: NodeJS.ProcessEnv): Promise<number> {
   const loaded = load(env)
-  if (loaded === null) return 78
+  if (typeof loaded === 'number') return loaded
   const { logLevel, auditLog } = loaded.config
   const lines = createLogs({ level: logLevel })
   const log = quietLog(lines.log, new SystemClock())
@@ -23,19 +23,24 @@ export async function serve(env: NodeJS.ProcessEnv): Promise<number> {
     announce(server, loaded)
     return await untilStopped(server, loaded.config.drainMs)
   } catch (error) {
-    process.stderr.write(`heldline: ${error instanceof Error ? error.message : String(error)}\n`)
-    return 1
+    return failed(error)
   }
 }
 
-function load(env: NodeJS.ProcessEnv): Loaded | null {
+/** What to start with, or the exit code: nobody has to read a stack trace to learn that a folder cannot be written. */
+function load(env: NodeJS.ProcessEnv): Loaded | number {
   try {
     return loadConfig(env)
   } catch (error) {
-    if (!(error instanceof ConfigError)) throw error
+    if (!(error instanceof ConfigError)) return failed(error)
     process.stderr.write(`${error.message}\n`)
-    return null
+    return 78
   }
+}
+
+function failed(error: unknown): number {
+  process.stderr.write(`heldline: ${error instanceof Error ? error.message : String(error)}\n`)
+  return 1
 }
 
 /** What a person at the terminal wants to know. */
@@ -53,19 +58,27 @@ function announce(server: HeldlineServer, { config, development }: Loaded): void
   process.stdout.write(`${lines.join('\n')}\n`)
 }
 
-/** The first signal drains; a second one, or a drain that takes too long, ends it at once. */
+/** The first signal drains; a second one, or a drain that takes too long, ends it at once. Without its store it closes: a supervisor starts it again. */
 function untilStopped(server: HeldlineServer, drainMs: number): Promise<number> {
   return new Promise((resolve) => {
     let stopping = false
-    const stop = (): void => {
-      if (stopping) process.exit(1)
+    const end = (ending: Promise<void>, code: number): void => {
       stopping = true
       setTimeout(() => process.exit(1), drainMs + DRAIN_MARGIN_MS).unref()
-      server.drain().then(
-        () => resolve(0),
+      ending.then(
+        () => resolve(code),
         () => resolve(1),
       )
     }
+    const stop = (): void => {
+      if (stopping) process.exit(1)
+      end(server.drain(), 0)
+    }
+    const untilLost = async (): Promise<void> => {
+      await server.failed
+      if (!stopping) end(server.close(), 1)
+    }
+    void untilLost()
     process.on('SIGTERM', stop)
     process.on('SIGINT', stop)
   })

@@ -55,6 +55,8 @@ export interface HeldlineServer {
   readonly url: string
   /** Where its metrics are, `null` where they are not asked for. */
   readonly metricsUrl: string | null
+  /** Resolves when the server has lost its store for good: whoever runs it closes it, and starts it again. */
+  readonly failed: Promise<void>
   /** Moves clients to other nodes, lets what is under way end, and closes. Idempotent. */
   drain(): Promise<void>
   /** Closes at once: sockets first, the store last. Idempotent. */
@@ -198,8 +200,17 @@ export async function startServer(
     about: { nodeId, config: shownConfig(config) },
   })
   log.info('server.started', { url, durability: store.durability, nodeId })
+  const failed = failureOf(opened, log)
   const metricsUrl = shown && `${urlOf(config.metricsHost, shown)}/metrics`
-  return { url, metricsUrl, drain, close }
+  return { url, metricsUrl, failed, drain, close }
+}
+
+async function failureOf({ failed }: OpenedStore, log: Log): Promise<void> {
+  const error = await (failed ?? new Promise<never>(() => undefined))
+  log.error('store.failed', {
+    error,
+    next: 'the server ends; it reads its data anew when it is started again',
+  })
 }
 
 /** Loaded only where somebody wants to see metrics: nobody else pays for it. */

@@ -26,6 +26,8 @@ export interface StoreSettings {
 export interface OpenedStore {
   readonly store: Store
   readonly signals: Signals
+  /** Resolves when the store can take nothing more until the process is started anew, with the reason. */
+  readonly failed?: Promise<Error>
 }
 
 /** A DATA_DIR that keeps nothing: for a look, and for tests. */
@@ -47,7 +49,7 @@ export async function openStore(
     now: ports.now,
     durability: settings.sqliteSynchronous === 'full' ? 'fsync' : 'async',
   })
-  return { store, signals }
+  return { store, signals, failed: store.failed }
 }
 
 /** Loaded only where it is used: a server on SQLite does not pay for a Redis client. */

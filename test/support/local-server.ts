@@ -34,6 +34,7 @@ export async function startLocalServer(
   return {
     url: server.url,
     metricsUrl: server.metricsUrl,
+    failed: server.failed,
     key: TEST_KEY,
     errors,
     drain: () => server.drain().then(leave),

@@ -21,6 +21,7 @@ export interface Exit {
 export interface ServerProcess {
   readonly url: string
   readonly port: number
+  readonly pid: number | undefined
   readonly running: boolean
   /** How often it was killed while it ran. */
   readonly kills: number
@@ -84,6 +85,9 @@ export async function startServerProcess(env: ServerEnv = {}, main = MAIN): Prom
   const server: ServerProcess = {
     url: `http://127.0.0.1:${port}`,
     port,
+    get pid() {
+      return child.pid
+    },
     get running() {
       return alive()
     },

@@ -42,6 +42,7 @@ export class WriterLink {
   readonly #waiting: Waiting[] = []
   readonly #ready = Promise.withResolvers<void>()
   readonly #closed = Promise.withResolvers<void>()
+  readonly #failed = Promise.withResolvers<Error>()
   #outbox: PackedRequests = []
   /** What the outbox holds. */
   #heldRows = 0
@@ -77,6 +78,11 @@ export class WriterLink {
   /** Why the writer is gone; `null` while it is there. */
   get failure(): Error | null {
     return this.#failure
+  }
+
+  /** Resolves when the writer is gone that was there, with the reason; never where it was closed. */
+  get failed(): Promise<Error> {
+    return this.#failed.promise
   }
 
   /** Rejects with HeldlineError `store_unavailable`, `outcome_unknown`, what the writer answers. */
@@ -187,6 +193,7 @@ export class WriterLink {
     for (const [index, { reject }] of this.#waiting.splice(0).entries()) {
       reject(index < given ? this.#unknown() : this.#stopped())
     }
+    if (!this.#closing) this.#failed.resolve(this.#failure)
   }
 
   #unknown(): HeldlineError {

@@ -87,6 +87,14 @@ export class SqliteStore implements Store {
     this.#writer = new WriterLink(worker, options.now, (...told) => this.#wake(...told))
   }
 
+  /**
+   * Resolves when nothing can be written any more, with the reason: what the disk holds is only known to a process that opens the file anew. What there is can
+   * still be read.
+   */
+  get failed(): Promise<Error> {
+    return this.#writer.failed
+  }
+
   commit(request: CommitRequest): Promise<CommitResult> {
     return this.#writer.send<'commit'>({ kind: 'commit', commit: request })
   }

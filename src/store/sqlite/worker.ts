@@ -2,6 +2,7 @@
  * The writer's thread. What waits when a transaction ends goes in the next one together: one fsync for all of them, and
  * the busier it is the more each fsync carries.
  */
+import { statSync } from 'node:fs'
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
 import { openForWriting, type Pragmas } from './format.ts'
 import { packAnswers, unpackRequests, type PackedRequests } from './pack.ts'
@@ -23,6 +24,7 @@ if (parentPort === null) throw new Error('the writer runs in a thread of its own
 const port = parentPort
 const { file, synchronous } = workerData as WorkerOptions
 const writer = new Writer(openForWriting(file, { synchronous }))
+const opened = identity()
 
 const inbox: WriteRequest[] = []
 let now = 0
@@ -32,6 +34,7 @@ let tidying = false
 port.on('message', (message: ToWorker) => {
   take(message)
   for (let group = nextGroup(); group.length > 0; group = nextGroup()) {
+    assertInPlace()
     port.postMessage(packAnswers(writer.write(group, now)))
   }
   if (closing) close()
@@ -46,6 +49,18 @@ function take(message: ToWorker): void {
   }
   now = message.now
   unpackRequests(message.requests, inbox)
+}
+
+/** Which file has the name now. */
+function identity(): string | null {
+  const found = statSync(file, { bigint: true, throwIfNoEntry: false })
+  return found === undefined ? null : `${found.dev} ${found.ino}`
+}
+
+/** A file that was removed, or replaced by a backup, takes writes as before, and they are gone with this process: nothing more may be acknowledged. */
+function assertInPlace(): void {
+  if (identity() === opened) return
+  throw new Error('the data file was removed or replaced while it was open')
 }
 
 /** All that waits here and in the port, up to the bounds of a group. */
