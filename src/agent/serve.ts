@@ -16,7 +16,7 @@ export interface ServeOptions extends Omit<RunOptions, 'run' | 'trigger' | 'adop
   readonly deliverTo?: readonly string[] | 'sender'
   /** Ends it, between two runs. */
   readonly signal?: AbortSignal
-  /** What a run threw, or why the session could not be asked: it goes on, and asks less often the longer that lasts. */
+  /** What a run threw, or why the session could not be asked: it goes on, and asks less often the longer that lasts. Default: `console.error`. */
   readonly onError?: (error: unknown) => void
 }
 
@@ -63,7 +63,7 @@ export async function serve(
 /** One input after the other. */
 async function serveOne(
   { session, api, watch, closed }: Served,
-  { signal = closed, onError = () => undefined, concurrency = 1, ...serving }: ServeOptions,
+  { signal = closed, onError = tell(session.id), concurrency = 1, ...serving }: ServeOptions,
   act: (run: Run) => unknown,
   tried: Tried,
   turn: Turn | undefined,
@@ -108,6 +108,11 @@ async function serveOne(
       heard.forget()
     }
   }
+}
+
+/** Where nobody listens: else a wrong key, a session that nobody made, or a mistake in what answers is an agent that says nothing. */
+function tell(session: string): (error: unknown) => void {
+  return (error) => console.error(`unable to serve the session ${session}:`, error)
 }
 
 function isRemoval(error: unknown): boolean {

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest'
 import type { Fetch } from '../../src/agent/index.ts'
 import { systemClock, type Clock } from '../../src/sdk/clock.ts'
 import { aborted } from '../support/aborted.ts'
@@ -44,6 +44,7 @@ describe('agents that serve a session, against a real server', () => {
       const { runs } = await room.ask('GET', '/sessions/served/runs?status=live')
       return (runs as unknown[]).length === 0
     })
+    await until('the failure is told', () => errors.length > 0)
     stop.abort()
     await Promise.all(serving)
     expect(new Set(await room.answers('served')).size).toBe(9)
@@ -213,6 +214,36 @@ describe('agents that serve a session, against a real server', () => {
     await until('it is answered', async () => (await room.answers('later')).length === 1)
     serving.abort()
     await served
+  })
+
+  test('say on the console why they cannot, and what a run threw, where nobody else is told', async () => {
+    const told = vi.spyOn(console, 'error').mockImplementation(() => undefined)
+    onTestFinished(() => told.mockRestore())
+    const stop = new AbortController()
+    const options = { agent: 'answerer', signal: stop.signal }
+    const serving = room
+      .another()
+      .session('untold')
+      .serve(options, () => {
+        throw new Error('a mistake of mine')
+      })
+    await until('it has asked', () => told.mock.calls.length > 0)
+    expect(told.mock.calls[0]).toEqual([
+      'unable to serve the session untold:',
+      expect.objectContaining({
+        code: 'session_not_found',
+        facts: expect.objectContaining({
+          next: 'Create it first with PUT /v1/sessions/{id}.',
+        }) as unknown,
+      }),
+    ])
+    await room.agent.session('untold').open()
+    await room.say('untold', 'Anybody?')
+    await until('it has failed', () =>
+      told.mock.calls.some(([, error]) => String(error) === 'Error: a mistake of mine'),
+    )
+    stop.abort()
+    await serving
   })
 
   test('take over what a process that died had begun [R6]', async () => {
