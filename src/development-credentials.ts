@@ -24,9 +24,10 @@ const stored = z.object({ apiKeySecret: z.string().min(32), tokenSecret: z.strin
  */
 export function developmentCredentials(folder: string): DevelopmentCredentials {
   const path = join(folder, FILE)
-  mkdirSync(folder, { recursive: true })
-  const created = !existsSync(path) && writeOnce(path)
-  const { apiKeySecret, tokenSecret } = read(path)
+  const [created, { apiKeySecret, tokenSecret }] = orSay(path, () => {
+    mkdirSync(folder, { recursive: true })
+    return [!existsSync(path) && writeOnce(path), read(path)] as const
+  })
   return {
     apiKey: { id: KEY_ID, secret: new Secret(apiKeySecret) },
     tokenSecret: new Secret(tokenSecret),
@@ -48,6 +49,19 @@ function writeOnce(path: string): boolean {
     throw error
   } finally {
     rmSync(draft, { force: true })
+  }
+}
+
+/** What the system refuses, as a sentence that says where. */
+function orSay<Value>(path: string, work: () => Value): Value {
+  try {
+    return work()
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error)) throw error
+    const reason = `unable to keep development credentials in ${path}; ${String(error.code)}`
+    throw new Error(`${reason}: make its folder writable, or set DATA_DIR to another`, {
+      cause: error,
+    })
   }
 }
 

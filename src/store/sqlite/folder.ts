@@ -17,7 +17,7 @@ const NETWORK_FILE_SYSTEMS = new Set([0x6969, 0x517b, 0xff534d42, 0xfe534d42])
 /** Makes the folder when it is not there, and locks it. Two servers on one file would give the same serials twice. */
 export function takeFolder(folder: string): Folder {
   const path = resolve(folder)
-  mkdirSync(path, { recursive: true, mode: 0o750 })
+  makeFolder(path)
   if (NETWORK_FILE_SYSTEMS.has(statfsSync(path).type)) {
     throw new Error(
       `unable to open; ${path} is on a network file system, which loses locks and data`,
@@ -32,6 +32,17 @@ export function takeFolder(folder: string): Folder {
       if (!released) lock.close()
       released = true
     },
+  }
+}
+
+function makeFolder(path: string): void {
+  try {
+    mkdirSync(path, { recursive: true, mode: 0o750 })
+  } catch (error) {
+    const reason = error instanceof Error && 'code' in error ? String(error.code) : String(error)
+    throw new Error(`unable to open; the data folder ${path} cannot be made (${reason})`, {
+      cause: error,
+    })
   }
 }
 
