@@ -174,6 +174,8 @@ export class Connection implements Out {
     const waitMs = this.#rate.take(this.ports.clock.now())
     if (waitMs > 0) return this.#tooFast(text, waitMs)
     if (this.#unanswered >= MAX_UNANSWERED) return this.#tooFast(text, 100)
+    // Who is refused for a token that is over is to know that it needs another.
+    this.#tokenEnd.look()
     this.#unanswered++
     void this.#answer(text).finally(() => this.#unanswered--)
   }
