@@ -1,13 +1,14 @@
 import type { ErrorCode } from '../protocol/errors.ts'
 
 /**
- * What can go wrong on this side alone: `disconnected` (no answer came: the outcome is unknown), `timeout` (likewise),
+ * What can go wrong on this side alone: `disconnected` (no answer came: the outcome is unknown), `timeout` (likewise), `token_failed` (the callback threw, which had given one before),
  * `agent_closed`, `invalid_answer` (the other side does not speak this protocol), `stream_failed` (the model's stream told of
  * an error), `buffer_full` (writes were not awaited), `effect_unknown`; `http_<status>` where something between us and the server answered in its place.
  */
 export type LocalCode =
   | 'disconnected'
   | 'timeout'
+  | 'token_failed'
   | 'agent_closed'
   | 'invalid_answer'
   | 'stream_failed'

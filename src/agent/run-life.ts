@@ -29,6 +29,8 @@ export class RunLife {
   #flight: Promise<unknown> | null = null
   /** How many inputs waited at the last sign of life. */
   waiting = 0
+  /** What is heard of its end may be its own word. */
+  #deaf = false
   #closed = false
 
   constructor(api: RunApi, leaseMs: number) {
@@ -62,6 +64,7 @@ export class RunLife {
 
   /** This process ends the run: what it hears of that is its own word. The signs of life go on until the end is known. */
   deafen(): void {
+    this.#deaf = true
     this.#unwatch?.()
   }
 
@@ -109,7 +112,7 @@ export class RunLife {
     try {
       const { live, status, inputs } = await flight
       this.waiting = numberOr(inputs, 0)
-      if (live === false) this.end(runOver(String(status)))
+      if (live === false && !this.#deaf) this.end(runOver(String(status)))
     } catch (error) {
       // Anything else is tried again with the next beat; a lease has several.
       if (endsRun(error)) this.end(error)

@@ -170,6 +170,64 @@ test('a process that was frozen in the middle of a request asks again: its patie
   expect(tries).toBe(2)
 })
 
+test('a run outlives that whoever gives tokens is away when one is over: what it wrote waits [P-6.4]', async () => {
+  const clock = new FakeClock()
+  let asked = 0
+  const token = (): string => {
+    // Away for three attempts after the first.
+    if (++asked > 1 && asked < 5) throw new TypeError('fetch failed')
+    return `t${asked}`
+  }
+  const bodies: string[] = []
+  const fetch: Fetch = (url, init) => {
+    const verb = new URL(url).pathname.split('/').at(-1)
+    const answer = { run: 'r1', epoch: 1, status: 'thinking', created: true, leaseMs: 25_000 }
+    const { authorization } = init.headers as Record<string, string>
+    if (verb === 'events' && authorization === 'Bearer t1') {
+      return Promise.resolve(Response.json({ code: 'invalid_token' }, { status: 401 }))
+    }
+    if (verb === 'events') bodies.push(String(init.body))
+    return Promise.resolve(Response.json(answer))
+  }
+  const agent = createAgent({ url: 'http://x.test', token, fetch, clock, random: () => 0.5 })
+  const working = agent.session('s').run({ run: 'r1' }, (run) => run.text('Hello'))
+  expect(await clock.resolve(working)).toMatchObject({ status: 'finished' })
+  expect(bodies.join()).toContain('Hello')
+  expect(asked).toBe(5)
+})
+
+test('where no token was to be had from the beginning, the start says so at once', async () => {
+  const clock = new FakeClock()
+  const fetch: Fetch = () => Promise.reject(new Error('nothing is to be asked'))
+  const token = (): string => {
+    throw new TypeError('there is no such secret')
+  }
+  const agent = createAgent({ url: 'http://x.test', token, fetch, clock })
+  await expect(agent.session('s').start()).rejects.toThrow('there is no such secret')
+  expect(clock.timers).toBe(0)
+})
+
+test('a run that its agent ends does not take its own end for somebody else’s', async () => {
+  let over = false
+  const { clock, agent, beats } = setup({
+    heartbeat: () => ({ body: { live: !over, status: over ? 'finished' : 'thinking' } }),
+    finish: async () => {
+      over = true
+      await clock.sleep(15_000)
+      return { body: { run: 'r1', status: 'finished' } }
+    },
+  })
+  let signal: AbortSignal | null = null
+  const working = agent.session('s').run({ run: 'r1' }, (run) => {
+    signal = run.signal
+    return 'done'
+  })
+  expect(await clock.resolve(working)).toMatchObject({ status: 'finished', output: 'done' })
+  expect(beats()).toBeGreaterThan(2)
+  expect(signal).toMatchObject({ aborted: false })
+  expect(clock.timers).toBe(0)
+})
+
 test('whoever closes does not wait for a server that is away: a few seconds, and the lease tells', async () => {
   let away = false
   const { clock, agent } = setup({
