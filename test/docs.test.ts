@@ -1,5 +1,7 @@
+import { execFile } from 'node:child_process'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { readPage } from './support/docs-example.ts'
 import { useExamples } from './support/run-examples.ts'
@@ -125,9 +127,12 @@ test('every link of the pages leads to something', async () => {
     'docs/durability.md',
     'docs/audit.md',
     'docs/agents.md',
+    'docs/ai-sdk.md',
     'docs/ai-sdk-faces.md',
     'docs/branches.md',
+    'docs/metrics.md',
     'docs/react.md',
+    'docs/scale.md',
     'docs/proxies.md',
     'docs/webhooks.md',
   ]
@@ -142,6 +147,21 @@ test('every link of the pages leads to something', async () => {
       expect(found, `${page} names ${target}`).toBe(true)
     }
   }
+})
+
+test('the pages that the README names, and the settings that the command names, are in the package', async () => {
+  const { stdout } = await promisify(execFile)(
+    'npm',
+    ['pack', '--dry-run', '--ignore-scripts', '--json'],
+    { cwd: root },
+  )
+  // npm's own answer.
+  const [{ files }] = JSON.parse(stdout) as [{ files: readonly { path: string }[] }]
+  const text = await readFile(join(root, 'README.md'), 'utf8')
+  const named = [...text.matchAll(/\]\((docs\/[\w-]+\.md)/g)].map((match) => match[1] ?? '')
+  expect(named.length).toBeGreaterThan(8)
+  const packed = files.map(({ path }) => path)
+  expect(packed).toEqual(expect.arrayContaining([...named, '.env.example', 'PROTOCOL.md']))
 })
 
 test('every file that the map of the code names is there', async () => {

@@ -50,7 +50,7 @@ test('the page and the agent of the documentation talk to each other, and anothe
       )
       .replace('chat-1', id)
       .replace('const agent', 'export const agent')
-      .replace('await agent', 'void agent'),
+      .replace('await session.serve', 'void session.serve'),
   )
   onTestFinished(() => agent.close())
   const { Chat } = await importExample<{ readonly Chat: ComponentType<{ readonly id: string }> }>(
