@@ -74,7 +74,8 @@ export class AuditedAttempts implements Attempts {
 
   #turn(): void {
     const now = this.#clock.now()
-    if (now < this.#until) return
+    // One that ends later than any that begins now is of a clock that was set back since: it is over.
+    if (now < this.#until && this.#until <= now + WINDOW_MS) return
     // A window that nobody looked at for long says nothing of now.
     this.#before = now < this.#until + WINDOW_MS ? this.#lines : new Map()
     this.#lines = new Map()

@@ -73,7 +73,8 @@ export class BruteForce {
   #waitOf(key: string): number {
     const window = this.#windows.get(key)
     if (window === undefined || window.failures < this.#maxFailures) return 0
-    return Math.max(0, window.until - this.#clock.now())
+    // Never longer than a window, which the clock may have been set back in.
+    return Math.min(this.#windowMs, Math.max(0, window.until - this.#clock.now()))
   }
 
   #count(key: string): void {

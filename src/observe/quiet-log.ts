@@ -20,7 +20,8 @@ export function quietLog(log: Log, clock: Clock): Log {
     const now = clock.now()
     const key = `${level} ${event} ${codeOf(fields?.['error'])}`
     const window = windows.get(key)
-    if (window !== undefined && window.until > now) {
+    // One that ends later than any that begins now is of a clock that was set back since: it is over.
+    if (window !== undefined && window.until > now && window.until <= now + WINDOW_MS) {
       window.repeated++
       return
     }

@@ -55,6 +55,19 @@ test('what repeats is one line in ten seconds, and the next says how often', asy
   expect(entries.at(-1)?.about).toEqual({ reason: 'wrong_secret' })
 })
 
+test('what repeats is written down, and may be tried again, as soon as ever where the clock was set back since', async () => {
+  const { clock, entries, fail } = recorder(2)
+  for (let n = 0; n < 5; n++) await fail('203.0.113.1')
+  clock.time -= 3_600_000
+  expect(await fail('203.0.113.1')).toMatchObject({ retryAfterMs: 60_000 })
+  await fail('203.0.113.1')
+  expect(entries.map(({ outcome, about }) => [outcome, about])).toEqual([
+    ['refused', { reason: 'wrong_secret' }],
+    ['blocked', {}],
+    ['blocked', { repeated: 2 }],
+  ])
+})
+
 test('an address that fails too often is blocked, which is told once', async () => {
   const { entries, fail } = recorder(3)
   for (let n = 0; n < 20; n++) await fail('203.0.113.1')

@@ -235,6 +235,16 @@ describe('a warning that repeats', () => {
     expect(inner.warn.mock.calls.slice(1)).toEqual([['store.down', { i: 5, repeated: 4 }]])
   })
 
+  test('is written again where the clock was set back since: whoever looks must not see an hour of peace', () => {
+    const clock = new TestClock()
+    const inner = spies()
+    const log = quietLog(inner, clock)
+    for (let i = 0; i < 5; i++) log.warn('store.down', { i })
+    clock.time -= 3_600_000
+    for (let i = 5; i < 8; i++) log.warn('store.down', { i })
+    expect(inner.warn.mock.calls.slice(1)).toEqual([['store.down', { i: 5, repeated: 4 }]])
+  })
+
   test('is not the same with another event, level or code; and what is info always passes', () => {
     const inner = spies()
     const log = quietLog(inner, new TestClock())
