@@ -70,4 +70,9 @@ export function endsRun(error: unknown): boolean {
   return error instanceof AgentError && RUN_ENDS.has(error.code)
 }
 
+/** Whether the session itself is gone, and everything in it. */
+export function isRemoval(error: unknown): boolean {
+  return error instanceof AgentError && error.code === 'session_not_found'
+}
+
 const RUN_ENDS = new Set<string>(['run_over', 'run_fenced', 'run_not_found', 'producer_fenced'])

@@ -1,4 +1,4 @@
-import { AgentError, endsRun } from './agent-error.ts'
+import { AgentError, endsRun, isRemoval } from './agent-error.ts'
 import type { Timer } from '../sdk/clock.ts'
 import { joinDrafts, weigh, type Draft, type Lane } from '../protocol/formats/draft.ts'
 import { insist, type Patience } from './insist.ts'
@@ -200,7 +200,8 @@ export class Appender {
    */
   #refused(error: unknown): void {
     const refused = error instanceof AgentError && !error.retryable
-    const final = !refused || endsRun(error) || error.code.startsWith('producer_')
+    const isOver = endsRun(error) || isRemoval(error)
+    const final = !refused || isOver || error.code.startsWith('producer_')
     this.#fail(error, final)
   }
 

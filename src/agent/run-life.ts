@@ -1,5 +1,5 @@
 import type { WireEvent } from '../protocol/event.ts'
-import { AgentError, endsRun } from './agent-error.ts'
+import { AgentError, endsRun, isRemoval } from './agent-error.ts'
 import type { Timer } from '../sdk/clock.ts'
 import { numberOr } from './fields.ts'
 import type { RunApi } from './run-api.ts'
@@ -115,7 +115,7 @@ export class RunLife {
       if (live === false && !this.#deaf) this.end(runOver(String(status)))
     } catch (error) {
       // Anything else is tried again with the next beat; a lease has several.
-      if (endsRun(error)) this.end(error)
+      if (endsRun(error) || isRemoval(error)) this.end(error)
     } finally {
       if (this.#flight === flight) this.#flight = null
     }

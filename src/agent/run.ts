@@ -52,7 +52,7 @@ export class Run {
   readonly resumed: boolean
   /** What the earlier process last said with `checkpoint`; `null` where it said nothing. */
   readonly lastCheckpoint: unknown
-  /** Fires when the run is over against the agent's will: cancelled, lost, or taken over by another process. The reason is an `AgentError`. */
+  /** Fires when the run is over against the agent’s will: cancelled, lost, taken over by another process, or removed with its session. The reason is an `AgentError`. */
   readonly signal: AbortSignal
   /** Fires then, and when the agent itself has ended it. */
   readonly over: AbortSignal

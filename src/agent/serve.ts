@@ -1,4 +1,4 @@
-import { AgentError } from './agent-error.ts'
+import { isRemoval } from './agent-error.ts'
 import type { AgentSession, RunOptions } from './agent-session.ts'
 import { backoffMs } from './insist.ts'
 import { sleep } from './sleep.ts'
@@ -113,10 +113,6 @@ async function serveOne(
 /** Where nobody listens: else a wrong key, a session that nobody made, or a mistake in what answers is an agent that says nothing. */
 function tell(session: string): (error: unknown) => void {
   return (error) => console.error(`unable to serve the session ${session}:`, error)
-}
-
-function isRemoval(error: unknown): boolean {
-  return error instanceof AgentError && error.code === 'session_not_found'
 }
 
 /** What could not even be started is tried again. */

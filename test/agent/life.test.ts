@@ -78,6 +78,31 @@ test.each([
   expect(clock.timers).toBe(0)
 })
 
+test.each([
+  ['a heartbeat', 'heartbeat'],
+  ['what it writes', 'events'],
+])('a session that is removed ends the work of its agents, who hear of it by %s', async (_, by) => {
+  let removed = false
+  const gone = { status: 404, body: { code: 'session_not_found', retryable: false } }
+  const alive = { body: { live: true, status: 'thinking' } }
+  const { clock, agent } = setup({
+    heartbeat: () => (removed && by === 'heartbeat' ? gone : alive),
+    events: () => (removed ? gone : alive),
+    finish: () => gone,
+  })
+  let heard: unknown = null
+  const working = agent.session('s').run({ run: 'r1' }, async (run) => {
+    if (by === 'events') void run.text('Hello')
+    await aborted(run.signal)
+    heard = run.signal.reason
+    throw run.signal.reason
+  })
+  removed = true
+  await expect(clock.resolve(working)).rejects.toMatchObject({ code: 'session_not_found' })
+  expect(heard).toMatchObject({ code: 'session_not_found' })
+  expect(clock.timers).toBe(0)
+})
+
 test('a heartbeat that is lost is none the worse: the next one follows', async () => {
   let lost = 0
   const busy = { status: 503, body: { code: 'overloaded', retryable: true } }
@@ -186,7 +211,7 @@ test('a run outlives that whoever gives tokens is away when one is over: what it
     if (verb === 'events' && authorization === 'Bearer t1') {
       return Promise.resolve(Response.json({ code: 'invalid_token' }, { status: 401 }))
     }
-    if (verb === 'events') bodies.push(String(init.body))
+    if (verb === 'events') bodies.push(init.body as string)
     return Promise.resolve(Response.json(answer))
   }
   const agent = createAgent({ url: 'http://x.test', token, fetch, clock, random: () => 0.5 })
