@@ -6,13 +6,13 @@ import { Emitter } from './emitter.ts'
 import type { Requests } from './http-later.ts'
 import { Link } from './link.ts'
 import { ShownState, type LinkState } from './link-state.ts'
-import { mintId } from '../sdk/mint-id.ts'
 import type { Page, PageEvent } from './page.ts'
 import { SessionEngine } from './session-engine.ts'
 import type { Connected, SessionHost } from './session-host.ts'
 import type { SessionOptions } from './session-types.ts'
 import { Session } from './session.ts'
-import { store, stored, type Storages } from './storage.ts'
+import type { Storages } from './storage.ts'
+import { tabName } from './tab-name.ts'
 import type { OpenTransport, TransportKind } from './transport/transport.ts'
 import { refusal, type Wire } from './wire.ts'
 
@@ -70,7 +70,7 @@ export class Client {
     this.#leavePage = ports.page.on((event) => this.#onPage(event))
     this.#host = {
       ...ports,
-      member: tabName(ports),
+      tab: tabName(ports),
       update: () => this.#update(),
       connection: () => this.#connected,
     }
@@ -116,6 +116,7 @@ export class Client {
     this.#link.close()
     this.#ports.http.close()
     this.#emitter.clear()
+    this.#host.tab.shown(false)
   }
 
   #wanted(): boolean {
@@ -168,14 +169,7 @@ export class Client {
 
   #onPage(event: PageEvent): void {
     if (event !== 'visible' && event !== 'hidden' && event !== 'leaving') return
+    this.#host.tab.shown(event === 'visible')
     for (const { engine } of this.#sessions.values()) engine.pageChanged(event === 'leaving')
   }
-}
-
-/** The same for as long as the tab lives: a reload is no departure. */
-function tabName({ storages, namespace, clock }: ClientPorts): string {
-  const key = `${namespace}:tab`
-  const name = stored(storages.tab, key) ?? `tab-${mintId(clock.now())}`
-  store(storages.tab, key, name)
-  return name
 }

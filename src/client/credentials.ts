@@ -63,7 +63,7 @@ export class Credentials {
     if (typeof secret === 'string') return Promise.resolve(secret)
     return new Promise((resolve, reject) => {
       const timer = this.#clock.after(GET_MS, () => {
-        const message = 'unable to get a token; the callback took too long'
+        const message = 'the token callback took too long'
         reject(new ClientError('timeout', message, { retryable: true }))
       })
       Promise.resolve()

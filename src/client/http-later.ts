@@ -69,7 +69,7 @@ export class HttpLater implements Requests {
       const { overHttp } = await this.#load()
       return (this.#loaded ??= overHttp(this.#ports, KIT, this.#stop.signal))
     } catch (cause) {
-      const message = 'unable to load the code for requests; it is tried again'
+      const message = 'unable to load the code for requests'
       throw new ClientError('disconnected', message, { retryable: true, cause })
     }
   }

@@ -100,7 +100,7 @@ export function demandRoom(entries: Iterable<OutboxEntry>, text: string): void {
     size += JSON.stringify(entry.events).length
   }
   if (count <= MAX_ENTRIES && size <= MAX_BYTES) return
-  const message = 'unable to publish; too much waits to be sent already'
+  const message = 'unable to publish; too much waits'
   const facts = { maxEntries: MAX_ENTRIES, maxBytes: MAX_BYTES }
   throw new ClientError('outbox_full', message, { retryable: true, facts })
 }

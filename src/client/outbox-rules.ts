@@ -14,11 +14,11 @@ export function whyUnsendable(
   now: number,
 ): ClientError | null {
   if (sizeOf(entry.events) > maxFrameBytes - FRAME_BYTES) {
-    return new ClientError('payload_too_large', 'unable to publish; larger than a frame may be')
+    return new ClientError('payload_too_large', 'unable to publish; larger than a frame')
   }
   if (entry.sentAt === null || now - entry.sentAt < REMEMBERED_MS) return null
   if (entry.events.every((event) => startedMessage(event) !== null)) return null
-  const message = 'unable to publish; an attempt of long ago may have arrived'
+  const message = 'unable to publish; an old attempt may have arrived'
   return new ClientError('outcome_unknown', message)
 }
 

@@ -131,7 +131,7 @@ export class Outbox {
     const entry = this.#entries.get(id)
     if (entry === undefined || entry.state === 'sent') return false
     this.#drop(entry)
-    this.#waiters.get(id)?.reject(new ClientError('client_closed', 'the entry was discarded'))
+    this.#waiters.get(id)?.reject(new ClientError('client_closed', 'it was discarded'))
     this.#waiters.delete(id)
     return true
   }

@@ -235,7 +235,7 @@ export class SessionEngine {
   /** A member is a tab: the same name after a reload is the same member. */
   #wish(): PresenceRequest | undefined {
     if (this.#presence === null) return undefined
-    return { member: this.#host.member, visible: this.#host.page.visible(), ...this.#presence }
+    return { member: this.#host.tab.get(), visible: this.#host.page.visible(), ...this.#presence }
   }
 
   #taken(event: WireEvent): void {

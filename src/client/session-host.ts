@@ -3,6 +3,7 @@ import type { Clock } from '../sdk/clock.ts'
 import type { Requests } from './http-later.ts'
 import type { Page } from './page.ts'
 import type { Storages } from './storage.ts'
+import type { TabName } from './tab-name.ts'
 import type { Wire } from './wire.ts'
 
 /** What all sessions of a client share. */
@@ -13,8 +14,7 @@ export interface SessionHost {
   readonly storages: Storages
   readonly namespace: string
   readonly http: Requests
-  /** The name of this tab, as a member. */
-  readonly member: string
+  readonly tab: TabName
   /** What the session wants has changed, or it has been attached. */
   update(): void
   connection(): Connected | null

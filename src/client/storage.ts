@@ -31,13 +31,11 @@ function area(find: () => StorageArea): StorageArea | null {
   }
 }
 
-/** @returns whether it was stored: quotas are small, and private windows may have none */
-export function store(area: StorageArea | null, key: string, value: string): boolean {
+export function store(area: StorageArea | null, key: string, value: string): void {
   try {
     area?.setItem(key, value)
-    return area !== null
   } catch {
-    return false
+    // Best effort: quotas are small, and private windows may have none.
   }
 }
 
@@ -61,7 +59,7 @@ export function stored(area: StorageArea | null, key: string): string | null {
 export function storedKeys(area: StorageArea | null, prefix: string): string[] {
   const keys: string[] = []
   try {
-    for (let i = 0, length = area?.length ?? 0; i < length; i++) {
+    for (let i = 0; i < (area?.length ?? 0); i++) {
       const key = area?.key(i)
       if (key?.startsWith(prefix) === true) keys.push(key)
     }

@@ -85,7 +85,7 @@ export class Wire {
     const timer = this.#clock.after(timeoutMs, () => {
       this.#answers.delete(ref)
       answer(
-        new ClientError('timeout', 'no answer came in time; the outcome is unknown', {
+        new ClientError('timeout', 'no answer in time; the outcome is unknown', {
           retryable: true,
         }),
       )

@@ -1,5 +1,6 @@
 import { describe, expect, test, vi } from 'vitest'
 import { settle } from './support/fake-clock.ts'
+import type { FakeStorage } from './support/fake-storage.ts'
 import { makeWorld } from './support/setup.ts'
 
 const delta = (text: string) => ({ type: 'message.delta', data: { message: 'm', text } })
@@ -91,19 +92,36 @@ describe('what a screen sees', () => {
 
 describe('presence', () => {
   test('[P-5.1] goes with every attach, under a name that a reload keeps', async () => {
-    const { server, clock, client, open, tab } = await live({ presence: { status: 'here' } })
+    const { server, clock, client, open } = await live({ presence: { status: 'here' } })
     server.last.cut()
     await clock.advance(250)
     client.close()
     open().session('s', { presence: true }).attach()
     await settle()
     const attaches = server.received.filter((frame) => frame.op === 'attach')
-    const member = tab.getItem('heldline:tab')
+    const member = attaches[0]?.presence?.member
+    expect(member).toMatch(/^tab-/)
     expect(attaches.map((frame) => frame.presence)).toEqual([
       { member, visible: true, status: 'here' },
       { member, visible: true, status: 'here' },
       { member, visible: true },
     ])
+  })
+
+  test('[P-5.1] a tab that is duplicated is another member; one that the browser has ended comes back as itself', async () => {
+    const { page, open, server, tab } = await live({ presence: true })
+    const memberOf = async (tab: FakeStorage): Promise<string | undefined> => {
+      open({ tab }).session('s', { presence: true }).attach()
+      await settle()
+      return server.received.findLast((frame) => frame.op === 'attach')?.presence?.member
+    }
+    const first = server.received.find((frame) => frame.op === 'attach')?.presence?.member
+    expect(await memberOf(tab.copy())).not.toBe(first)
+    page.tell('hidden')
+    const ended = tab.copy()
+    page.tell('visible')
+    expect(await memberOf(tab.copy())).not.toBe(first)
+    expect(await memberOf(ended)).toBe(first)
   })
 
   test('says when the page is hidden and shown', async () => {

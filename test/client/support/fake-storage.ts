@@ -23,6 +23,13 @@ export class FakeStorage implements StorageArea {
     this.#items.delete(key)
   }
 
+  /** As a tab has it that is duplicated from this one. */
+  copy(): FakeStorage {
+    const copy = new FakeStorage()
+    for (const [key, value] of this.#items) copy.setItem(key, value)
+    return copy
+  }
+
   get text(): string {
     return JSON.stringify([...this.#items])
   }
