@@ -25,6 +25,7 @@ import { PublishQueue } from './publish-queue.ts'
 import { Rate } from './rate.ts'
 import type { Sessions } from './sessions.ts'
 import type { Signals } from './signals.ts'
+import { noteTrouble } from './store-trouble.ts'
 import { TokenEnd } from './token-end.ts'
 import { parseUpFrame } from './up-frame.ts'
 
@@ -279,6 +280,7 @@ export class Connection implements Out {
     this.ports.metrics?.refused('websocket', known.code)
     if (known.code === 'internal')
       this.ports.log.error('connection.failed', { connection: this.id, error })
+    noteTrouble(this.ports.log, known)
     // What is no fault of the client's must not look like one: it comes again.
     if (this.#grant === null)
       return this.close(row.close ?? (row.status >= 500 ? 1011 : 4401), known.code)

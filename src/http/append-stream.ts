@@ -6,6 +6,7 @@ import { ackOf } from '../core/connection-ops.ts'
 import { expected } from '../core/error-frame.ts'
 import { countAppend } from '../core/metrics.ts'
 import type { Draft } from '../core/new-event.ts'
+import { noteTrouble } from '../core/store-trouble.ts'
 import type { Appended } from '../core/transitions/append.ts'
 import { HeldlineError } from '../protocol/errors.ts'
 import { MAX_EVENTS_A_REQUEST } from '../protocol/frames-up.ts'
@@ -239,6 +240,7 @@ class AppendStream implements OpenStream {
     const { ports, limits } = this.#how
     ports.metrics?.refused('http', known.code)
     if (known.code === 'internal') ports.log.error('http.failed', { requestId, error })
+    noteTrouble(ports.log, known)
     const facts = { ...known.facts, lines: this.#lines }
     const refusal = new HeldlineError(known.code, known.message, { ...optionsOf(known), facts })
     const { status, headers, body } = problem(refusal, requestId)

@@ -5,7 +5,7 @@ import { json, type Answer } from './answer.ts'
 import type { HttpPorts } from './ports.ts'
 import type { Route } from './route.ts'
 
-type Ports = Pick<HttpPorts, 'health' | 'draining' | 'clock'>
+type Ports = Pick<HttpPorts, 'health' | 'draining' | 'clock' | 'log'>
 
 /** The store is asked at most so often, however many probes come. */
 const ASK_EVERY_MS = 1000
@@ -38,9 +38,12 @@ export function probeRoutes(ports: Ports): readonly Route[] {
 
 async function ready(ports: Ports, health: Health): Promise<Answer> {
   if (ports.draining()) throw new HeldlineError('draining', 'not ready; this node is going down')
-  const { ok } = await health.now()
-  // What the store says about itself is for the log, not for whoever asks.
-  if (!ok) throw new HeldlineError('store_unavailable', 'not ready; the store cannot be reached')
+  const { ok, detail } = await health.now()
+  if (!ok) {
+    // What the store says about itself is for the log, not for whoever asks.
+    ports.log.warn('store.not_ready', { detail })
+    throw new HeldlineError('store_unavailable', 'not ready; the store cannot be reached')
+  }
   return json({ status: 'ready' })
 }
 

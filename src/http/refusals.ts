@@ -2,6 +2,7 @@ import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from
 import { expected } from '../core/error-frame.ts'
 import type { Log } from '../core/log.ts'
 import type { Metrics } from '../core/metrics.ts'
+import { noteTrouble } from '../core/store-trouble.ts'
 import { HeldlineError } from '../protocol/errors.ts'
 import { allowedMethods } from './allow.ts'
 import { problem } from './problem.ts'
@@ -40,6 +41,8 @@ export function installRefusals(
     const refusal = refusalOf(error)
     metrics?.refused('http', refusal.code)
     if (refusal.code === 'internal') log.error('http.failed', { requestId: request.id, error })
+    // A probe says itself what it has found.
+    if (request.call?.route.quiet !== true) noteTrouble(log, refusal)
     // Fastify closes where a body was refused; here what still comes of it is awaited a moment instead. See `linger`. A header that is removed without being there
     // is remembered as unwanted, and who may send nothing more on this connection would not be told.
     if (!draining() && reply.hasHeader('connection')) reply.removeHeader('connection')

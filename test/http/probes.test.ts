@@ -21,13 +21,15 @@ describe('[P-9.7] probes', () => {
     expect({ status: head.status, text: head.text }).toEqual({ status: 200, text: '' })
   })
 
-  test('without its store a node lives, and is not ready; why is nobody’s business', async () => {
+  test('without its store a node lives, and is not ready; why is nobody’s business but the operator’s', async () => {
     const detail = 'connect ECONNREFUSED 10.0.0.7:6379'
     const server = await start({ health: () => Promise.resolve({ ok: false, detail }) })
     expect((await probe(server, '/livez')).status).toBe(200)
     const { status, text, json } = await probe(server, '/readyz')
     expect({ status, code: json.code }).toEqual({ status: 503, code: 'store_unavailable' })
     expect(text).not.toContain('10.0.0.7')
+    const line = { level: 'warn', event: 'store.not_ready', fields: { detail } }
+    expect(server.logged).toContainEqual(line)
   })
 
   test('a check that fails or never answers is a store that cannot be reached', async () => {
