@@ -124,10 +124,7 @@ export class Run {
 
   /** Adds text to the message; the first begins it. What comes within 25 ms goes together. */
   text(text: string): Promise<void> {
-    const written = this.#messages.addText(text)
-    // Whoever does not wait for it hears of a failure when the run ends.
-    written.catch(() => undefined)
-    return written
+    return unwaited(this.#messages.addText(text))
   }
 
   /**
@@ -151,7 +148,7 @@ export class Run {
 
   /** Ends the message; what is written next begins another one. */
   message(options: MessageOptions = {}): Promise<void> {
-    return this.#messages.next(options)
+    return unwaited(this.#messages.next(options))
   }
 
   /** Shows a tool's call, and, when `act` is done, its result in the same place. @returns what `act` returns @throws what `act` throws */
@@ -164,8 +161,9 @@ export class Run {
   }
 
   /** Tells people what it is at. */
-  async status(report: Report): Promise<void> {
-    await this.#api.post('status', report, this.signal)
+  status(report: Report): Promise<void> {
+    const told = this.#api.post('status', report, this.signal)
+    return unwaited(told.then(() => undefined))
   }
 
   /** What a process that adopts the run needs to go on. All that was written before is in the log first. */
@@ -256,4 +254,10 @@ export class Run {
     const post = (): Promise<unknown> => this.#api.post('status', body, this.signal)
     this.#told = this.#told.then(post).catch(() => undefined)
   }
+}
+
+/** Whoever does not wait for it hears of a failure when the run ends, or by its signal: a process is not to die of a word that came after a cancel. */
+function unwaited(work: Promise<void>): Promise<void> {
+  work.catch(() => undefined)
+  return work
 }

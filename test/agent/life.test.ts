@@ -232,6 +232,32 @@ test('where no token was to be had from the beginning, the start says so at once
   expect(clock.timers).toBe(0)
 })
 
+test('what nobody waits for does no harm where the run is over meanwhile', async () => {
+  let over = false
+  const refused = {
+    status: 409,
+    body: { code: 'run_over', runStatus: 'cancelled', retryable: false },
+  }
+  const { clock, agent, asked } = setup({
+    status: () => refused,
+    events: () => refused,
+    heartbeat: () => ({ body: { live: !over, status: over ? 'cancelled' : 'thinking' } }),
+  })
+  const working = agent.session('s').run({ run: 'r1' }, async (run) => {
+    void run.text('Hello')
+    void run.message()
+    void run.status({ step: 'search' })
+    over = true
+    await aborted(run.signal)
+    void run.message()
+    void run.status({ step: 'answer' })
+  })
+  // What nobody handles fails the test, as it ends a process.
+  expect(await clock.resolve(working)).toMatchObject({ status: 'cancelled' })
+  expect(asked).toContain('status')
+  expect(clock.timers).toBe(0)
+})
+
 test('a run that its agent ends does not take its own end for somebody else’s', async () => {
   let over = false
   const { clock, agent, beats } = setup({
