@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import {
   commit,
   create,
@@ -70,6 +70,29 @@ describe('limits and settings', () => {
     expect(health.ok).toBe(false)
     if (_ !== 'evicts') expect(store.durability).not.toBe(durability)
   })
+
+  it.each([300_000, -300_000])(
+    'of a clock that is %d ms from that of Redis are told, at the start and when it is looked at; those of one that is not are no news',
+    async (byMs) => {
+      const redis = await server()
+      const warn = vi.fn<(event: string, fields?: object) => void>()
+      const log = { info: () => undefined, warn, error: () => undefined }
+      const { store } = await open(redis.url, { log })
+      await store.check()
+      expect(warn).not.toHaveBeenCalled()
+
+      const real = Date.now.bind(Date)
+      vi.spyOn(Date, 'now').mockImplementation(() => real() + byMs)
+      onTestFinished(() => void vi.restoreAllMocks())
+      await open(redis.url, { log })
+      expect((await store.check()).ok).toBe(true)
+      const told = warn.mock.calls.map(([event, fields]) => ({ event, ...fields }))
+      const aheadMs = expect.closeTo(-byMs, -4) as number
+      expect(told).toEqual(
+        Array.from({ length: 2 }, () => ({ event: 'redis.clock_apart', aheadMs })),
+      )
+    },
+  )
 
   it('that sync every write are named fsync', async () => {
     const redis = await server({ appendfsync: 'always' })

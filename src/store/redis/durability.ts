@@ -7,16 +7,21 @@ export interface Assessment {
   readonly met: Durability
   /** What is in the way of what was asked for, and what endangers any of it: sentences for the operator. */
   readonly problems: readonly string[]
+  /** By how much the clock of the primary that is furthest from this node's is ahead of it, at the least, in ms; below 0: behind. */
+  readonly aheadMs: number
 }
 
 /** What one primary says of itself. */
 interface Settings {
   readonly version: string
+  readonly replica: boolean
   readonly appendOnly: boolean
   readonly fsync: string
   readonly evicts: string | null
   readonly minReplicas: number
   readonly replicas: number
+  /** Its clock, in ms since 1970; `null`: it does not say. */
+  readonly now: number | null
 }
 
 const ORDER: readonly Durability[] = ['memory', 'async', 'fsync', 'replicated']
@@ -28,6 +33,7 @@ export async function assess(
   wanted: Durability,
   replicas: number,
 ): Promise<Assessment> {
+  const asked = Date.now()
   const [config, info] = await Promise.all([
     link.each([
       'config',
@@ -39,14 +45,26 @@ export async function assess(
     ]),
     link.each(['info']),
   ])
+  const answered = Date.now()
   const primaries = info.map((reply, index) => settingsOf(reply, config[index]))
   const each = primaries.map((primary) => judge(primary, wanted, replicas))
   const met = each.reduce<Durability>((worst, { met }) => least(worst, met), wanted)
-  return { met, problems: [...new Set(each.flatMap(({ problems }) => problems))] }
+  const apart = primaries.map(({ now }) => outside(now ?? answered, asked, answered))
+  const aheadMs = apart.reduce((most, one) => (Math.abs(one) > Math.abs(most) ? one : most), 0)
+  return { met, problems: [...new Set(each.flatMap(({ problems }) => problems))], aheadMs }
 }
 
-function judge(primary: Settings, wanted: Durability, replicas: number): Assessment {
+/** How far a time is before a span, or after it: an answer that was long on its way says less, and nothing that is wrong. */
+const outside = (time: number, from: number, to: number): number =>
+  time < from ? time - from : Math.max(0, time - to)
+
+function judge(
+  primary: Settings,
+  wanted: Durability,
+  replicas: number,
+): Omit<Assessment, 'aheadMs'> {
   const problems: string[] = []
+  if (primary.replica) problems.push('it is a replica, and takes no writes; name its primary')
   if (primary.evicts !== null) {
     problems.push(
       `maxmemory-policy is ${primary.evicts}; sessions would vanish, so it must be noeviction`,
@@ -106,6 +124,7 @@ function settingsOf(info: Reply, config: Reply | undefined): Settings {
   const policy = set.get('maxmemory-policy') ?? said.get('maxmemory_policy') ?? 'unknown'
   return {
     version,
+    replica: said.get('role') === 'slave',
     appendOnly:
       (set.get('appendonly') ?? (said.get('aof_enabled') === '1' ? 'yes' : 'no')) === 'yes',
     fsync: set.get('appendfsync') ?? 'everysec',
@@ -114,5 +133,6 @@ function settingsOf(info: Reply, config: Reply | undefined): Settings {
       set.get('min-replicas-to-write') ?? (said.has('min_slaves_good_slaves') ? 1 : 0),
     ),
     replicas: Number(said.get('connected_slaves') ?? 0),
+    now: Math.floor(Number(said.get('server_time_usec') ?? 0) / 1000) || null,
   }
 }

@@ -43,6 +43,8 @@ const DEADLINE_MS = 5000
 const PROBE_MS = 5000
 const CONNECT_WITHIN_MS = 10_000
 const CHECK_PERIOD_MS = 60_000
+/** Nodes whose clocks are further apart than some seconds refuse each other's tokens. [P-6.1] */
+const APART_MS = 10_000
 /** Shorter than a command may take. */
 const WAIT_MS = 1500
 
@@ -66,6 +68,7 @@ export async function openRedisStore(
     await Promise.all([up(commits, options), up(reads, options)])
     const assessment = await assess(reads, options.durability, options.replicas ?? 1)
     report(assessment, options)
+    tellApart(assessment, log)
     // Spares the first call of each script a round trip; a server that forgets them is told again then.
     await Promise.all(
       Object.values(SCRIPTS).map(({ text }) => commits.each(['script', 'load', text])),
@@ -100,8 +103,10 @@ function assemble(options: RedisStoreOptions, commits: Link, reads: Link, first:
   const look = async (): Promise<void> => {
     try {
       latest = await assess(reads, options.durability, replicas)
-      if (latest.met !== first.met)
-        log.warn('redis.durability_changed', { ...latest, declared: first.met })
+      tellApart(latest, log)
+      const { met, problems } = latest
+      if (met !== first.met)
+        log.warn('redis.durability_changed', { met, problems, declared: first.met })
     } catch (error) {
       log.warn('redis.check_failed', { error: String(error) })
     }
@@ -203,6 +208,11 @@ function report(
     'store_unavailable',
     `unable to keep "${durability}"; ${problems.join('; ')}`,
   )
+}
+
+/** Everything that lasts goes by the clock of Redis, tokens by that of each node. */
+function tellApart({ aheadMs }: Assessment, log: Log): void {
+  if (Math.abs(aheadMs) >= APART_MS) log.warn('redis.clock_apart', { aheadMs })
 }
 
 async function health(
