@@ -1,4 +1,7 @@
+import { once } from 'node:events'
 import { mkdtemp, readFile, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
@@ -81,4 +84,25 @@ test.skipIf(!HAPROXY_IS_HERE)(
     expect(nodes.map(({ kills }) => kills)).toEqual([1, 1, 1])
   },
   120_000,
+)
+
+test.skipIf(!HAPROXY_IS_HERE)(
+  'the balancer that is shipped says who the client is, whatever that says of itself',
+  async () => {
+    const asked: unknown[] = []
+    const node = createServer((request, response) => {
+      if (request.url !== '/readyz') asked.push(request.headers['x-forwarded-for'])
+      response.end()
+    }).listen(0, '127.0.0.1')
+    onTestFinished(() => void node.close())
+    await once(node, 'listening')
+    // It listens at an address of IP.
+    const { port } = node.address() as AddressInfo
+    const url = await startBalancer([{ port }, { port }, { port }])
+    const headers = { 'x-forwarded-for': '203.0.113.7' }
+    await until('a node is known to be well', async () => (await fetch(`${url}/readyz`)).ok)
+    await fetch(`${url}/v1/sessions`, { headers })
+    expect(asked).toEqual(['127.0.0.1'])
+  },
+  30_000,
 )
