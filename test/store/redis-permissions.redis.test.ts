@@ -60,3 +60,15 @@ it('channels that are withdrawn are named in the log, and heard again once they 
     expect(listening.heard.length).toBeGreaterThan(0)
   })
 })
+
+it('a replica, which takes no writes, is refused at the start; a primary that becomes one is not well until it is one no more', async () => {
+  const redis = await server()
+  const { store } = await open(redis.url)
+  await redis.ask('replicaof', '127.0.0.1', '1')
+  await expect(openOn(redis.url)).rejects.toThrow(/it is a replica/)
+  // Or, in between, that it does not answer: a connection that was refused a write is made anew.
+  await eventually(async () => expect((await store.check()).detail).toContain('it is a replica'))
+  expect((await store.check()).ok).toBe(false)
+  await redis.ask('replicaof', 'no', 'one')
+  await eventually(async () => expect((await store.check()).ok).toBe(true))
+})
