@@ -22,3 +22,14 @@ export type { WebSocketConstructor, WebSocketLike } from './transport/websocket.
 export type { TransportKind } from './transport/transport.ts'
 export type { CancelAnswer, CancelTarget, InputAnswer, NewInput, StateCondition } from './verbs.ts'
 export { ClientError, type LocalCode } from './client-error.ts'
+
+// What sessions give, as the protocol has it: who builds a library upon them names it.
+export type { Member, WireEvent } from '../protocol/event.ts'
+export type { Part, Role } from '../protocol/messages.ts'
+export type { Run } from '../protocol/fold/fold-run.ts'
+export type { Input, Question } from '../protocol/fold/fold-input.ts'
+export type { OpenDelivery, OpenEffect, StateEntry } from '../protocol/fold/fold-record.ts'
+export type { Controller } from '../protocol/record-events.ts'
+export type { PresenceRequest } from '../protocol/frames-up.ts'
+export type { View } from '../protocol/fold/view.ts'
+export type { Secret } from './credentials.ts'

@@ -23,6 +23,21 @@ const entries = Object.keys(manifest.exports)
   .filter((path) => path !== './package.json')
   .map((path) => `heldline${path.slice(1)}`)
 
+/** Its types are inferred: what they name has to be exported by what it imports. */
+const LIBRARY = `
+import type { AgentOptions, AgentSession, Run } from 'heldline/agent'
+import type { ClientOptions, Session } from 'heldline/client'
+import { useSession } from 'heldline/react'
+export const agents = (session: AgentSession, run: Run, options: AgentOptions) =>
+  [() => session.messages(), () => run.history(), () => run.takeInputs(), options.token] as const
+export const sessions = (session: Session, options: ClientOptions) =>
+  [session.view, session.members, session.runs, session.inputs, session.questions, session.sharedState, session.effects, session.deliveries, session.controller, options.token] as const
+export const parts = (session: Session) => session.messages.map((message) => message.parts)
+export const people = (session: Session) => (wish: Parameters<Session['presence']>[0]) => session.presence(wish)
+export const useRuns = (id: string) => useSession(id).activeRuns
+export const useParts = (id: string) => useSession(id).messages.flatMap((message) => message.parts)
+`
+
 /** What is packed of `dist/`, which has to be there. */
 export function packageSuite(): void {
   describe('the package as it is published', () => {
@@ -108,6 +123,28 @@ export function packageSuite(): void {
         .filter((line) => /^(node_modules\/heldline|all)/.test(line))
       expect(ours).toEqual([])
       expect(said.stdout).not.toMatch(/Cannot find module '(heldline|react|ai)\b/)
+    })
+
+    test('what it gives can be named by a library that is built upon it', async () => {
+      await writeFile(join(folder, 'library.ts'), LIBRARY)
+      const options = {
+        strict: true,
+        module: 'NodeNext',
+        target: 'ES2024',
+        lib: ['ES2024', 'DOM', 'DOM.Iterable', 'ESNext'],
+        declaration: true,
+        emitDeclarationOnly: true,
+        skipLibCheck: true,
+        outDir: 'library',
+        types: [],
+      }
+      const config = { compilerOptions: options, files: ['library.ts'] }
+      await writeFile(join(folder, 'tsconfig.library.json'), JSON.stringify(config))
+      const project = join(folder, 'tsconfig.library.json')
+      const said = await run('tsc', ['--project', project], { cwd: folder, env }).catch(
+        (error: unknown) => error as { stdout: string },
+      )
+      expect(said.stdout).toBe('')
     })
 
     test('a page that Vite has bundled has every entry, and each gives it something', async () => {
