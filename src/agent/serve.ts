@@ -1,5 +1,6 @@
 import { isRemoval } from './agent-error.ts'
 import type { AgentSession, RunOptions } from './agent-session.ts'
+import type { Clock } from '../sdk/clock.ts'
 import { backoffMs } from './insist.ts'
 import { sleep } from './sleep.ts'
 import type { Run } from './run.ts'
@@ -30,6 +31,8 @@ interface ListedRun {
 
 /** After a failure, and so that processes that hear of the same do not all come at once. */
 const PAUSE_MS = 1000
+/** What works in a run that is over may not look at the signal: whoever sends the next input waits for it so long, and no longer. */
+const LEAVE_MS = 5000
 /** The longest pause after the session could not be asked, many times in a row. */
 const ASK_AGAIN_MS = 30_000
 
@@ -88,7 +91,7 @@ async function serveOne(
       next = await look()
     }
     looking = false
-    if (typeof next === 'object') await perform(session, { ...serving, ...next }, act, tried)
+    if (typeof next === 'object') await perform(session, { ...serving, ...next }, act, tried, clock)
     return next
   }
   while (!over.aborted) {
@@ -121,16 +124,28 @@ async function perform(
   options: RunOptions,
   act: (run: Run) => unknown,
   tried: Tried,
+  clock: Clock,
 ): Promise<void> {
   let began = false
+  const done = new AbortController()
+  const left = Promise.withResolvers<void>()
+  const leave = async (): Promise<void> => {
+    await sleep(clock, LEAVE_MS, done.signal)
+    left.resolve()
+  }
+  const work = session.run(options, (run) => {
+    began = true
+    run.signal.addEventListener('abort', () => void leave())
+    if (run.signal.aborted) void leave()
+    return act(run)
+  })
   try {
-    await session.run(options, (run) => {
-      began = true
-      return act(run)
-    })
+    await Promise.race([work, left.promise])
   } catch (error) {
     if (!began && options.trigger !== undefined) tried.delete(options.trigger)
     throw error
+  } finally {
+    done.abort()
   }
 }
 

@@ -258,6 +258,35 @@ test('what nobody waits for does no harm where the run is over meanwhile', async
   expect(clock.timers).toBe(0)
 })
 
+test('an agent that does not look at its signal holds up nobody who asks next', async () => {
+  let status = 'thinking'
+  let waiting = 'i1'
+  const listed = { mode: 'queue', message: null, data: null, by: 'user', run: null }
+  const begun = { epoch: 1, status: 'thinking', created: true, leaseMs: 25_000, runs: [] }
+  const { clock, agent } = setup({
+    inputs: () => ({ body: { inputs: [{ id: waiting, ...listed }] } }),
+    // Whoever starts is told that it runs, and whoever lists that none does.
+    runs: () => ({ status: 201, body: { run: `of-${waiting}`, ...begun } }),
+    heartbeat: () => ({ body: { live: status === 'thinking', status } }),
+  })
+  const answered: string[] = []
+  const ended = new AbortController()
+  const serving = agent.session('s').serve({ agent: 'a', signal: ended.signal }, async (run) => {
+    answered.push(run.id)
+    if (run.id === 'of-i1') await new Promise(() => undefined)
+    ended.abort()
+  })
+  await clock.advance(10_000)
+  expect(answered).toEqual(['of-i1'])
+  waiting = 'i2'
+  await clock.advance(10_000)
+  expect(answered).toEqual(['of-i1'])
+  status = 'cancelled'
+  await clock.resolve(serving)
+  expect(answered).toEqual(['of-i1', 'of-i2'])
+  expect(clock.timers).toBe(0)
+})
+
 test('a run that its agent ends does not take its own end for somebody else’s', async () => {
   let over = false
   const { clock, agent, beats } = setup({
