@@ -2,9 +2,8 @@ import { HeldlineProvider } from 'heldline/react'
 import { useCallback, useEffect, useRef, useState } from 'react'
 import { Chat } from './chat.tsx'
 import { addressOf, join, readAddress, type Room, type Wish } from './join.ts'
+import { remember, remembered } from './remembered.ts'
 import { Welcome } from './welcome.tsx'
-
-const NAME = 'ferry-desk.name'
 
 /** The door, and the room behind it. */
 export function App() {
@@ -18,7 +17,7 @@ export function App() {
       const entered = await join(wish)
       // Who knocks twice, as an effect does in strict mode, comes in once: a room that is taken away would take the answer under way with it.
       if (entry !== entries.current) return entered.client.close()
-      sessionStorage.setItem(NAME, wish.name)
+      remember(wish.name)
       history.replaceState(null, '', addressOf(entered.session, entered.role))
       setRoom(entered)
     }
@@ -28,7 +27,7 @@ export function App() {
   }, [])
   // A reload comes back to where one was.
   useEffect(() => {
-    const name = sessionStorage.getItem(NAME)
+    const name = remembered()
     const address = readAddress(location.hash)
     if (name !== null && address.session !== undefined) enter({ ...address, name })
   }, [enter])
@@ -42,7 +41,7 @@ export function App() {
   if (room === null)
     return <Welcome address={readAddress(location.hash)} failed={failed} onEnter={enter} />
   const leave = (): void => {
-    sessionStorage.removeItem(NAME)
+    remember(null)
     setRoom(null)
   }
   return (

@@ -100,6 +100,20 @@ describe('the chat says what does not come about', () => {
     expect(await page.evaluate(() => getSelection()?.toString())).toBe(page.url())
   }, 60_000)
 
+  test('who comes with a browser that lets a page keep nothing comes in all the same, and speaks', async () => {
+    const ana = await stage.device()
+    await ana.page.addInitScript(() => {
+      const get = (): never => {
+        throw new DOMException('The operation is insecure.', 'SecurityError')
+      }
+      for (const name of ['localStorage', 'sessionStorage'])
+        Object.defineProperty(globalThis, name, { get })
+    })
+    await ana.enter(stage.app.url, 'Ana')
+    await ana.say(QUESTION)
+    await ana.saysMore(20)
+  }, 60_000)
+
   test('who changes nothing after all, or shuts the drawer, is where they were', async () => {
     const ana = await enter('Ana')
     await ana.page.setViewportSize({ width: 390, height: 780 })
