@@ -237,6 +237,8 @@ describe('a group of SQLite commits', () => {
 })
 
 describe('what removed sessions and old ids leave in SQLite', () => {
+  /** As a full disk does, which a test has none of. */
+  const STUCK = `CREATE TRIGGER stuck BEFORE DELETE ON events BEGIN SELECT RAISE(ABORT, 'stuck'); END`
   const count = (db: DatabaseSync, table: string): number =>
     Number(db.prepare(`SELECT count(*) AS n FROM ${table}`).get()?.['n'])
 
@@ -263,6 +265,34 @@ describe('what removed sessions and old ids leave in SQLite', () => {
     const db = new DatabaseSync(mainFile(folder), { readOnly: true })
     onTestFinished(() => db.close())
     await eventually(() => expect(count(db, 'events') + count(db, 'leftovers')).toBe(0))
+  })
+
+  it('is cleared once it can be: until then it is tried now and then, and commits go on', async () => {
+    const folder = newFolder()
+    const store = await openStore(folder)
+    const { session } = await create(store, { events: events(10) })
+    const other = await create(store)
+    const db = new DatabaseSync(mainFile(folder), { timeout: 5000 })
+    onTestFinished(() => db.close())
+    db.exec(STUCK)
+    await store.remove(session)
+    expect(await store.commit({ session: other.session, events: events(1) })).toMatchObject({
+      outcome: 'committed',
+    })
+    expect(count(db, 'leftovers')).toBe(1)
+    db.exec('DROP TRIGGER stuck')
+    await eventually(() => expect(count(db, 'leftovers')).toBe(0))
+  })
+
+  it('is said to be left where it could not be cleared, so that nobody tries again at once', () => {
+    const { db, writer } = newWriter()
+    const session = newSession()
+    writer.write([asking({ session, create: { epoch: newEpoch() }, events: events(1) })], 1e12)
+    writer.write([{ kind: 'remove', session, guard: undefined }], 1e12)
+    db.exec(STUCK)
+    expect([writer.tidy(), writer.hasLeftovers]).toEqual([false, true])
+    db.exec('DROP TRIGGER stuck')
+    expect([writer.tidy(), writer.tidy(), writer.hasLeftovers]).toEqual([true, true, false])
   })
 
   it('goes with the commits that follow, when ids run out', () => {

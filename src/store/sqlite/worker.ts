@@ -19,6 +19,8 @@ export type ToWorker = { readonly now: number; readonly requests: PackedRequests
 /** A transaction takes no more than one of these, so that none of its requests waits long for the others. */
 const MAX_GROUP_ROWS = 2000
 const MAX_GROUP_CHARS = 4 << 20
+/** After this, what could not be cleared is tried again: at once, a full disk would take a whole core. */
+const TIDY_AGAIN_MS = 1000
 
 if (parentPort === null) throw new Error('the writer runs in a thread of its own')
 const port = parentPort
@@ -88,12 +90,17 @@ function nextGroup(): WriteRequest[] {
 function tidyLater(): void {
   if (tidying || !writer.hasLeftovers) return
   tidying = true
-  setImmediate(() => {
-    tidying = false
-    if (closing) return
-    writer.tidy()
-    tidyLater()
-  })
+  setImmediate(tidy)
+}
+
+function tidy(): void {
+  if (closing) return
+  if (!writer.tidy()) {
+    setTimeout(tidy, TIDY_AGAIN_MS).unref()
+    return
+  }
+  tidying = false
+  tidyLater()
 }
 
 function close(): void {

@@ -63,12 +63,14 @@ export class Writer {
     return this.#leftovers.any
   }
 
-  /** Clears a little of what removed sessions left. Best effort: what fails now is tried again with the next step. */
-  tidy(): void {
+  /** Clears a little of what removed sessions left. @returns whether that went; what fails now, on a full disk, is for a later step */
+  tidy(): boolean {
     try {
       this.#transaction(() => this.#leftovers.clearStep())
+      return true
     } catch (error) {
       failureOf(error)
+      return false
     }
   }
 
