@@ -136,7 +136,7 @@ export const ERRORS = {
     close: 4401,
     retryable: false,
     title: 'The credentials are missing or wrong',
-    next: 'Send a valid API key or token.',
+    next: 'Send an API key, as Authorization: Bearer <id>:<secret>, or a token.',
   },
   invalid_token: {
     status: 401,
@@ -174,7 +174,7 @@ export const ERRORS = {
     status: 404,
     retryable: false,
     title: 'There is no such session for these credentials',
-    next: 'Create it first with PUT /v1/sessions/{id}.',
+    next: 'Create it first with PUT /v1/sessions/{id}; where it is there, use credentials for it.',
   },
   message_not_found: {
     status: 404,
