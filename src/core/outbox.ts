@@ -22,7 +22,7 @@ export interface OutboxLimits {
 
 /**
  * What waits for one client, bounded: events pause their cursors at `outboxBytes`, since the store holds them anyway; answers still go out, up to
- * `outboxHardBytes`. A client that takes nothing for `slowConsumerMs` is closed, and may resume. [P-4.11]
+ * `outboxHardBytes` beside the one frame that may be larger than that: a long message in a snapshot. A client that takes nothing for `slowConsumerMs` is closed, and may resume. [P-4.11]
  */
 export class Outbox<Content = Frame> {
   readonly #transport: Transport<Content>
@@ -33,6 +33,8 @@ export class Outbox<Content = Frame> {
   #lastBuffered = 0
   #progress = false
   #lastProgressAt: number
+  /** What waited with a frame that is larger than `outboxHardBytes` by itself, and was given when there was room: no slowness of the client's. */
+  #largeBytes = 0
   #closed = false
 
   constructor(
@@ -59,9 +61,13 @@ export class Outbox<Content = Frame> {
 
   send(frame: Content): void {
     if (this.#closed) return
-    if (this.#look() > this.#limits.outboxHardBytes) return this.#slow()
+    const { outboxBytes, outboxHardBytes } = this.#limits
+    const before = this.#look()
+    if (before > outboxHardBytes + this.#largeBytes) return this.#slow()
     this.#transport.send(frame)
     this.#lastBuffered = this.#transport.bufferedBytes
+    if (before < outboxBytes)
+      this.#largeBytes = this.#lastBuffered > outboxHardBytes ? this.#lastBuffered : 0
   }
 
   /** Looks whether the client takes anything; to be called every few seconds. */

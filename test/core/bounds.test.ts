@@ -85,6 +85,29 @@ describe('an outbox', () => {
     expect(outbox.ready()).toBe(false)
   })
 
+  test('one frame may be larger than the hard bound: answers go out after it up to that bound, and no further', () => {
+    const { transport, outbox } = open()
+    transport.send = () => void (transport.bufferedBytes += transport.sent++ === 0 ? 50_000 : 1)
+    outbox.send(frame)
+    expect(outbox.ready()).toBe(false)
+    for (let i = 0; i < 3; i++) outbox.send(frame)
+    expect(transport).toMatchObject({ sent: 4, code: 0 })
+    transport.bufferedBytes = 53_001
+    outbox.send(frame)
+    expect(transport).toMatchObject({ sent: 4, code: 4508 })
+  })
+
+  test('a large frame that is through leaves no more room than there was', () => {
+    const { transport, outbox } = open()
+    transport.send = () => void (transport.bufferedBytes += transport.sent++ === 0 ? 50_000 : 1)
+    outbox.send(frame)
+    transport.bufferedBytes = 0
+    outbox.send(frame)
+    transport.bufferedBytes = 3001
+    outbox.send(frame)
+    expect(transport).toMatchObject({ sent: 2, code: 4508 })
+  })
+
   test('a client that takes a little now and then is slow, not gone', () => {
     const { transport, outbox } = open()
     transport.bufferedBytes = 2000
