@@ -1,5 +1,6 @@
 import { AgentError } from './agent-error.ts'
 import { textOr } from './fields.ts'
+import { insist } from './insist.ts'
 import { mintId } from '../sdk/mint-id.ts'
 import type { RunApi } from './run-api.ts'
 
@@ -26,13 +27,11 @@ export async function ask(api: RunApi, asked: Ask, signal: AbortSignal): Promise
   const { question = mintId(api.session.ports.clock.now()), ...rest } = asked
   await api.postBeside('/questions', { question, run: api.run, ...rest }, signal)
   const path = `/questions/${encodeURIComponent(question)}`
+  const request = { path, query: { wait: WAIT_S }, signal, timeoutMs: TIMEOUT_MS }
+  // A person may take days, and the run lives without a sign meanwhile: no time for which the server is away ends the waiting.
+  const patience = { ...api.session.ports, retryForMs: Infinity }
   for (;;) {
-    const found = await api.session.json({
-      path,
-      query: { wait: WAIT_S },
-      signal,
-      timeoutMs: TIMEOUT_MS,
-    })
+    const found = await insist(patience, () => api.session.once(request), signal)
     const outcome = outcomeOf(found)
     if (outcome === 'answered') return found['answer']
     if (outcome !== null) {

@@ -287,6 +287,24 @@ test('an agent that does not look at its signal holds up nobody who asks next', 
   expect(clock.timers).toBe(0)
 })
 
+test('who waits for an answer waits on while the server is away, for longer than a request is tried [P-11.5]', async () => {
+  let away = true
+  const { clock, agent } = setup({
+    questions: () => ({ status: 201, body: { question: 'q1', status: 'open' } }),
+    q1: () => {
+      if (away) throw new TypeError('fetch failed')
+      return { body: { question: 'q1', status: 'answered', answer: 'yes' } }
+    },
+  })
+  const working = agent
+    .session('s')
+    .run({ run: 'r1' }, (run) => run.ask({ question: 'q1', prompt: 'Shall I?' }))
+  await clock.advance(600_000)
+  away = false
+  expect(await clock.resolve(working)).toMatchObject({ status: 'finished', output: 'yes' })
+  expect(clock.timers).toBe(0)
+})
+
 test('a run that its agent ends does not take its own end for somebody else’s', async () => {
   let over = false
   const { clock, agent, beats } = setup({
