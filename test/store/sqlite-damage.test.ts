@@ -97,6 +97,24 @@ describe('a damaged SQLite file', () => {
     await expect(changed).rejects.toMatchObject({ code: 'event_corrupt' })
   })
 
+  it('whose pages are gone is read and written no more, with what SQLite says of it', async () => {
+    const { folder, store, session } = await written(200)
+    await store.close()
+    const bytes = readFileSync(mainFile(folder))
+    // All but the first, which has the tables' names.
+    writeFileSync(mainFile(folder), bytes.fill(0xff, 4096))
+    const again = await openStore(folder)
+    const code = 'store_unavailable'
+    const message = expect.stringMatching(/SQLite says: .*malformed/) as string
+    await expect(again.read(session, { after: 0, ...RANGE })).rejects.toMatchObject({
+      code,
+      message,
+    })
+    const writing = again.commit({ session, events: events(1) })
+    await expect(writing).rejects.toMatchObject({ code, message })
+    expect(await again.check()).toEqual({ ok: false, detail: expect.stringContaining('malformed') })
+  })
+
   it('is not served beyond an event that follows another one than is there, whatever its checksum', async () => {
     const { folder, store, session, log } = await written(5)
     await store.close()

@@ -167,7 +167,8 @@ export class SqliteStore implements Store {
       return work(this.#reader)
     } catch (error) {
       if (error instanceof HeldlineError) throw error
-      throw new HeldlineError('store_unavailable', 'unable to read; SQLite cannot', {
+      const reason = error instanceof Error ? error.message : String(error)
+      throw new HeldlineError('store_unavailable', `unable to read; SQLite says: ${reason}`, {
         cause: error,
       })
     }
