@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import {
   commit,
   create,
@@ -84,6 +84,27 @@ describe('a Redis that is away', () => {
     await redis.restart()
     expect((await writing).first).toBe(1)
   })
+
+  it.each([3_600_000, -3_600_000])(
+    'is waited for as long as said where the clock of the machine is set by %d ms meanwhile, as it often is where a network comes back',
+    async (byMs) => {
+      const redis = await server()
+      const { store } = await open(redis.url, { deadlineMs: 2000 })
+      const { session } = await create(store)
+      await redis.kill()
+      await eventually(async () => expect((await store.check()).ok).toBe(false))
+      const began = performance.now()
+      const refused = Promise.all([
+        outcome(store.commit({ session, events: events(1) })),
+        outcome(store.fields(session, ['x']).then(() => ({ outcome: 'read' }))),
+      ])
+      const real = Date.now.bind(Date)
+      vi.spyOn(Date, 'now').mockImplementation(() => real() + byMs)
+      onTestFinished(() => void vi.restoreAllMocks())
+      expect(await refused).toEqual(['store_unavailable', 'store_unavailable'])
+      expect(performance.now() - began).toBeGreaterThanOrEqual(1900)
+    },
+  )
 
   it('for longer refuses commits that were never sent, and says so', async () => {
     const redis = await server()

@@ -18,6 +18,7 @@ const GENERATION_MS = DEDUPE_WINDOW_MS + MARGIN_MS
 /** A commit that waits for its answer. */
 export interface Job {
   readonly request: CommitRequest
+  /** By `performance.now()`: the machine's clock may be set meanwhile. */
   readonly until: number
   readonly resolve: (result: CommitResult) => void
   readonly reject: (error: unknown) => void

@@ -18,11 +18,11 @@ export interface Call {
 
 /** Runs a script that may be repeated, again and again until it is answered or the time is over. */
 export async function callScript(link: Link, call: Call, deadlineMs: number): Promise<unknown> {
-  const until = Date.now() + deadlineMs
+  const until = performance.now() + deadlineMs
   let failure: Failure | null = null
   let perhaps = false
   for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(pauseMs * 2, MAX_PAUSE_MS)) {
-    const leftMs = until - Date.now()
+    const leftMs = until - performance.now()
     if (leftMs <= 0 || link.closed) throw outcomeOf(call.doing, failure, perhaps && call.effect)
     const byText = failure instanceof Refusal && failure.code === 'NOSCRIPT'
     const [reply, waited] = await link.send(commandsOf(call, byText), Math.min(leftMs, 2500))
@@ -34,9 +34,9 @@ export async function callScript(link: Link, call: Call, deadlineMs: number): Pr
     if (failure instanceof Unanswered) link.suspect()
     if (failure instanceof Refusal && failure.code === 'NOSCRIPT') continue
     await new Promise((resolve) => {
-      setTimeout(resolve, Math.min(pauseMs, Math.max(0, until - Date.now())))
+      setTimeout(resolve, Math.min(pauseMs, Math.max(0, until - performance.now())))
     })
-    await link.whenReady(until - Date.now())
+    await link.whenReady(until - performance.now())
   }
 }
 

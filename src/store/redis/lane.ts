@@ -74,7 +74,7 @@ export class Lane {
         reject(outcomeOf('commit', null, false))
         return
       }
-      const until = Date.now() + this.#settings.deadlineMs
+      const until = performance.now() + this.#settings.deadlineMs
       this.#waiting.push({ request, until, resolve, reject })
       this.#schedule()
     })
@@ -147,9 +147,9 @@ export class Lane {
       const unknownScript = batch.failure instanceof Refusal && batch.failure.code === 'NOSCRIPT'
       if (batch.failure instanceof Refusal && batch.failure.code === 'MOVED') link.refresh()
       if (batch.failure instanceof Unanswered) link.suspect()
-      if (!unknownScript) await pause(Math.min(pauseMs, batch.until - Date.now()))
-      await link.whenReady(batch.until - Date.now())
-      const leftMs = batch.until - Date.now()
+      if (!unknownScript) await pause(Math.min(pauseMs, batch.until - performance.now()))
+      await link.whenReady(batch.until - performance.now())
+      const leftMs = batch.until - performance.now()
       if (leftMs <= 0) break
       const failed = await this.#attempt(
         [batch],
@@ -165,7 +165,7 @@ export class Lane {
 
   /** A commit that waits behind a repetition was not sent, and is told so in time. */
   #expire(): void {
-    const now = Date.now()
+    const now = performance.now()
     const late = this.#waiting.findIndex((job) => job.until > now)
     const expired = this.#waiting.splice(0, late === -1 ? this.#waiting.length : late)
     for (const job of expired) job.reject(outcomeOf('commit', null, false))
