@@ -4,6 +4,8 @@ import { sleep } from './sleep.ts'
 
 const BASE_MS = 100
 const CAP_MS = 5000
+/** No request takes longer. */
+const LONGEST_ATTEMPT_MS = 40_000
 
 export interface Patience {
   readonly clock: Clock
@@ -28,7 +30,8 @@ export async function insist<T>(
   attempt: () => Promise<T>,
   signal?: AbortSignal,
 ): Promise<T> {
-  let since: number | null = null
+  let spentMs = 0
+  let before: { readonly at: number; readonly waitMs: number } | null = null
   for (let failed = 0; ; failed++) {
     signal?.throwIfAborted()
     try {
@@ -38,9 +41,16 @@ export async function insist<T>(
       if (!(error instanceof AgentError) || !error.retryable) throw error
       const waitMs = Math.max(error.retryAfterMs ?? 0, backoffMs(failed, random))
       // Not from the beginning: a process that was frozen meanwhile would give up at the first failure.
-      since ??= clock.now()
-      if (clock.now() + waitMs - since > retryForMs) throw error
+      const at = clock.now()
+      if (before !== null) spentMs += between(before, at)
+      if (spentMs + waitMs > retryForMs) throw error
+      before = { at, waitMs }
       await sleep(clock, waitMs, signal)
     }
   }
+}
+
+/** From one failure to the next, as it can have been: whatever more the clock says, it was set, or the process stood still. */
+function between(before: { readonly at: number; readonly waitMs: number }, at: number): number {
+  return Math.min(Math.max(0, at - before.at), before.waitMs + LONGEST_ATTEMPT_MS)
 }
