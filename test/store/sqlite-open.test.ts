@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { statSync, writeFileSync } from 'node:fs'
+import { chmodSync, statSync, writeFileSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it, onTestFinished } from 'vitest'
@@ -64,6 +64,24 @@ describe('opening SQLite', () => {
     const folder = newFolder()
     edit(folder, 'CREATE TABLE theirs (a); PRAGMA application_id = 7')
     await expect(openStore(folder)).rejects.toThrow(/^unable to open; .* another program/)
+  })
+
+  it('refuses a file that it may not write, and names it', async () => {
+    const folder = newFolder()
+    await (await openStore(folder)).close()
+    chmodSync(folder, 0o777)
+    chmodSync(mainFile(folder), 0o444)
+    const source = new URL('../../src/store/sqlite/folder.ts', import.meta.url).href
+    // Not as root, who may write what nobody may.
+    const script = `
+      const { takeFolder } = await import('${source}')
+      if (process.getuid() === 0) process.setuid(65534)
+      takeFolder(${JSON.stringify(folder)})`
+    const child = spawn(process.execPath, ['--no-warnings', '--input-type=module', '-e', script])
+    const said = child.stderr.setEncoding('utf8').toArray() as Promise<string[]>
+    expect((await said).join('')).toMatch(
+      /unable to open; .*heldline\.(db|lock) cannot be written \(EACCES\)/,
+    )
   })
 
   it('refuses a file that is no database', async () => {

@@ -1,4 +1,13 @@
-import { closeSync, fsyncSync, mkdirSync, openSync, statfsSync } from 'node:fs'
+import {
+  accessSync,
+  closeSync,
+  constants,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  statfsSync,
+} from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 
@@ -23,6 +32,7 @@ export function takeFolder(folder: string): Folder {
       `unable to open; ${path} is on a network file system, which loses locks and data`,
     )
   }
+  assertWritable(path)
   const lock = lockFolder(path)
   let released = false
   return {
@@ -43,6 +53,21 @@ function makeFolder(path: string): void {
     throw new Error(`unable to open; the data folder ${path} cannot be made (${reason})`, {
       cause: error,
     })
+  }
+}
+
+/** What it may not write, SQLite opens to read: the lock would then be none, and every append be refused by a server that has started. */
+function assertWritable(path: string): void {
+  const files = readdirSync(path).filter((name) => name.startsWith('heldline.'))
+  for (const each of [path, ...files.map((name) => join(path, name))]) {
+    try {
+      accessSync(each, constants.W_OK)
+    } catch (error) {
+      const code = error instanceof Error && 'code' in error ? String(error.code) : ''
+      // Gone with the server before, which is just closing.
+      if (code === 'ENOENT') continue
+      throw new Error(`unable to open; ${each} cannot be written (${code})`, { cause: error })
+    }
   }
 }
 
