@@ -13,7 +13,10 @@ const { serve } = await import('./serve.ts')
 
 const [command = 'serve', ...rest] = process.argv.slice(2)
 
-if (command === 'serve' && !rest.includes('--help') && !rest.includes('-h')) {
+if (command === 'serve' && (rest.includes('--help') || rest.includes('-h'))) {
+  const { serveHelp } = await import('./serve-help.ts')
+  process.stdout.write(serveHelp())
+} else if (command === 'serve') {
   process.exitCode = await serve(process.env)
 } else {
   const stop = new AbortController()
@@ -29,7 +32,7 @@ if (command === 'serve' && !rest.includes('--help') && !rest.includes('-h')) {
     out: (line: string) => process.stdout.write(`${line}\n`),
     signal: stop.signal,
   }
-  process.exitCode = await runCommand(command === 'serve' ? [] : [command, ...rest], io, (line) =>
+  process.exitCode = await runCommand([command, ...rest], io, (line) =>
     process.stderr.write(`${line}\n`),
   )
 }

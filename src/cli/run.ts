@@ -9,7 +9,7 @@ const COMMANDS: readonly Command[] = [token, sessions, tail, publish]
 
 export const HELP = `heldline <command> [options]
 
-  serve      start the server; settings come from the environment (see .env.example)
+  serve      start the server; settings come from the environment
 ${COMMANDS.map((command) => `  ${command.name.padEnd(10)} ${command.summary}`).join('\n')}
 
 heldline <command> --help tells more.`
