@@ -3,6 +3,7 @@ import { beforeEach, describe, expect, test, vi } from 'vitest'
 import { KeySet } from '../../src/auth/key-set.ts'
 import { refusalReason } from '../../src/auth/refusal.ts'
 import { TokenVerifier } from '../../src/auth/tokens.ts'
+import { Secret } from '../../src/core/secret.ts'
 import { claims, forge, refused, SECRET_TEXT, secret, sign, silent, TestClock } from './kit.ts'
 
 let clock: TestClock
@@ -164,6 +165,24 @@ test('another issuer is refused where one is set', async () => {
   expect((await strict.verify(await sign(claims(clock)))).subject).toBe('ada')
   const token = await sign(claims(clock, { iss: 'other' }))
   expect(refusalReason(await refused(strict.verify(token), token))).toBe('claims')
+})
+
+test('while the secret is replaced, tokens of both are good, and of no other', async () => {
+  const other = new Secret('another-canary-of-at-least-32-bytes!')
+  const both = new TokenVerifier({
+    secret: other,
+    accepted: secret,
+    keySet: null,
+    issuer: null,
+    clock,
+  })
+  const made = (by: Secret): Promise<string> => sign(claims(clock), {}, Buffer.from(by.reveal()))
+  expect((await both.verify(await made(secret))).subject).toBe('ada')
+  expect((await both.verify(await made(other))).subject).toBe('ada')
+  const token = await made(new Secret('a-third-canary-of-at-least-32-bytes!'))
+  expect(refusalReason(await refused(both.verify(token), token))).toBe('signature')
+  const over = await sign(claims(clock, { iat: 1, exp: 2 }))
+  expect(refusalReason(await refused(both.verify(over), over))).toBe('expired')
 })
 
 describe('what was verified', () => {
