@@ -5,7 +5,7 @@ export const AUDIT_ACTS = {
   'server.start':
     'A node has started; `config` is what it goes by: of credentials, whether they are set.',
   'auth.refuse':
-    'Credentials were refused, with the `reason`; or were not looked at, since the address had failed too often (`blocked`).',
+    'Credentials were refused, with the `reason`; or were wrong after the address had failed too often (`blocked`).',
   'token.mint': 'A token was made: for whom, with what rights, until when, and its `jti`.',
   'token.revoke': 'Tokens were taken back: one by its `jti`, or all of a `subject`.',
   'ticket.issue': 'A ticket for one connection was made, for the asker’s own rights.',
