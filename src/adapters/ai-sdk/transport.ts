@@ -14,9 +14,6 @@ import type { ObserveOptions, Reconnect, Send, SessionChatTransportOptions } fro
 import { pathOf } from './plain.ts'
 import { follow, untilLive } from './until-live.ts'
 
-/** As many answers as a view keeps of those that are over: what was asked before them was answered, or waits with too many others to be stopped one by one. */
-const MAX_ASKED = 50
-
 const kit: Kit = { isOver, promptOf, untilLive }
 
 /**
@@ -32,8 +29,10 @@ export class SessionChatTransport<
   readonly #answers = new Set<AnswerStream>()
   /** What this page has asked for last, or waited for, with its chat: also where nobody here watches it any more. */
   readonly #asked = new Map<string, string>()
-  /** The chats that are observed, by what stops it. */
-  readonly #observers = new Map<AbortController, string>()
+  /** The chats that are observed, by who does. */
+  readonly #observers = new Map<object, string>()
+  /** The sessions of the chats that came here last. */
+  readonly #used = new Set<Session>()
   /** What has not changed is the same object as before. */
   readonly #shownAs = new WeakMap<SessionMessage, Message>()
   /** What a chat calls a message that was said in the place of another one. */
@@ -107,27 +106,27 @@ export class SessionChatTransport<
     listener: (messages: Message[]) => void,
     { branch }: ObserveOptions = {},
   ): () => void {
-    const stop = new AbortController()
-    const { signal } = stop
-    this.#observers.set(stop, chatId)
+    const observer = {}
+    let off: (() => void) | undefined
+    this.#observers.set(observer, chatId)
     const begin = async (): Promise<void> => {
       const session = await this.#session(chatId)
       const tell = (): void => {
-        if (session.state !== 'live' || signal.aborted) return
+        if (session.state !== 'live' || !this.#observers.has(observer)) return
         const shown = this.#shown(session, branch)
         // It is tried again with the next change.
-        if (shown === undefined) this.#more.get().then(tell, () => undefined)
+        if (shown === undefined) this.#more.get().then(tell, () => {})
         else listener(shown)
       }
-      if (signal.aborted) return
-      signal.addEventListener('abort', follow(session, tell))
+      if (!this.#observers.has(observer)) return
+      off = follow(session, tell)
       tell()
     }
     // Whoever sends is told where there is no session, or no client any more; what attaching is refused with, the client tells.
-    begin().catch(() => undefined)
+    begin().catch(() => {})
     return () => {
-      this.#observers.delete(stop)
-      stop.abort()
+      this.#observers.delete(observer)
+      off?.()
     }
   }
 
@@ -162,25 +161,29 @@ export class SessionChatTransport<
     sent?: Promise<unknown>,
   ): ReadableStream<UIMessageChunk> {
     const leave = (): void => {
-      if (!this.#answers.has(answer)) return
-      if (this.#options.cancelOnAbort) this.stop(chatId).catch(() => undefined)
+      if (this.#options.cancelOnAbort && this.#answers.has(answer))
+        this.stop(chatId).catch(() => {})
       answer.close()
     }
-    const options = {
-      ...this.#options,
-      more: this.#more,
-      corrected: () => [...this.#observers.values()].includes(chatId),
-      ended: () => {
-        this.#answers.delete(answer)
-        unlisten()
+    const answer: AnswerStream = new AnswerStream(
+      session,
+      target,
+      {
+        ...this.#options,
+        more: this.#more,
+        corrected: () => [...this.#observers.values()].includes(chatId),
+        ended: () => {
+          this.#answers.delete(answer)
+          unlisten()
+        },
       },
-    }
-    const answer = new AnswerStream(session, target, options, sent)
+      sent,
+    )
     // A connection that is lost comes back; one that somebody closed does not, and a chat would wait for ever.
     const unlisten = this.#client.on('state', (state) => state === 'closed' && answer.close())
     this.#answers.add(answer)
-    if (target.input !== undefined) this.#asked.set(target.input, chatId)
-    for (const old of [...this.#asked.keys()].slice(0, -MAX_ASKED)) this.#asked.delete(old)
+    if (target.input) this.#asked.set(target.input, chatId)
+    dropOldest(this.#asked)
     signal?.addEventListener('abort', leave)
     if (signal?.aborted) leave()
     return answer.readable
@@ -196,8 +199,21 @@ export class SessionChatTransport<
   }
 
   async #session(chatId: string): Promise<Session> {
-    return this.#client.session((await this.#options.session?.(chatId)) ?? chatId)
+    const session = this.#client.session((await this.#options.session?.(chatId)) ?? chatId)
+    this.#used.add(session)
+    // Whoever follows it still attaches again. Those who share their client with others leave by themselves.
+    for (const old of dropOldest(this.#used)) if (!('client' in this.#options)) old.detach()
+    return session
   }
+}
+
+/**
+ * Fifty. Of what was asked, as many as a view keeps of answers that are over: what was asked before them was answered, or waits with too many others to be stopped
+ * one by one. Of sessions, half of those that a connection may have.
+ * @returns what was dropped
+ */
+function dropOldest<Key>(some: { keys(): Iterable<Key>; delete(key: Key): boolean }): Key[] {
+  return [...some.keys()].slice(0, -50).filter((key) => some.delete(key))
 }
 
 /** What the agent may want to know beside the words. */
