@@ -108,7 +108,7 @@ export class Context {
     const ratio = value / base
     const met = target === null ? null : way === 'atLeast' ? ratio >= target : ratio <= target
     const sign = way === 'atLeast' ? '≥' : '≤'
-    const text = target === null ? '–' : `${sign} ${target} ×`
+    const text = target === null ? '–' : `${sign} ${Number(target.toFixed(2))} ×`
     this.verdicts.push({ what, over, value: `${ratio.toFixed(2)} ×`, target: text, met })
   }
 
