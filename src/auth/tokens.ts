@@ -85,7 +85,7 @@ export class TokenVerifier {
       clockTolerance: CLOCK_TOLERANCE_S,
       currentDate: new Date(now),
     }
-    if (this.#secrets.length > 0 && SECRET_ALGORITHMS.includes(algorithm)) {
+    if (SECRET_ALGORITHMS.includes(algorithm)) {
       return this.#ours(token, { ...options, algorithms: SECRET_ALGORITHMS })
     }
     if (keySet !== null && KEY_SET_ALGORITHMS.includes(algorithm)) {
@@ -95,7 +95,7 @@ export class TokenVerifier {
     return null
   }
 
-  /** By the secret that made it, where one of ours did. */
+  /** By the secret that made it, where one of ours did; `null`: there is none. */
   async #ours(token: string, options: JWTVerifyOptions) {
     const last = this.#secrets.length - 1
     for (const [index, secret] of this.#secrets.entries()) {

@@ -22,13 +22,6 @@ const MAX_HISTORY = 40
 /** Short, so that whoever kills the server sees the run stall, be lost, and go on. */
 const LEASE_MS = 10_000
 
-/** A session that is looked after. */
-interface Followed {
-  /** Ends that between two runs. */
-  readonly leave: AbortController
-  readonly done: Promise<void>
-}
-
 /**
  * The demo's agent, on the same SDK as any other: each input that people send has a run of its own. It keeps nothing to itself, so that the next
  * process takes over a run whose process died, and goes on in the middle of its sentence.
@@ -39,8 +32,10 @@ export class DemoAgent {
   readonly #model: Model | null
   readonly #log: Log
   readonly #maxSessions: number
-  /** In the order in which people came. */
-  readonly #following = new Map<string, Followed>()
+  /** What ends each, between two runs; in the order in which people came. */
+  readonly #following = new Map<string, AbortController>()
+  /** Also those that are being left: a run under way ends first. */
+  readonly #served = new Set<Promise<void>>()
   readonly #stop = new AbortController()
   readonly #left = new AbortController()
 
@@ -78,28 +73,28 @@ export class DemoAgent {
     const [oldest] = this.#following
     if (oldest === undefined) return
     this.#following.delete(oldest[0])
-    oldest[1].leave.abort()
+    oldest[1].abort()
   }
 
-  #begin(session: string): Followed {
+  /** @returns what ends it, between two runs */
+  #begin(session: string): AbortController {
     const leave = new AbortController()
-    const followed: Followed = {
-      leave,
-      done: this.#serve(session, leave.signal)
-        .catch((error: unknown) => {
-          if (!isRemoval(error)) this.#log.warn('demo.left', { session, error })
-        })
-        .finally(() => {
-          if (this.#following.get(session) === followed) this.#following.delete(session)
-        }),
-    }
-    return followed
+    const served = this.#serve(session, leave.signal)
+      .catch((error: unknown) => {
+        if (!isRemoval(error)) this.#log.warn('demo.left', { session, error })
+      })
+      .finally(() => {
+        this.#served.delete(served)
+        if (this.#following.get(session) === leave) this.#following.delete(session)
+      })
+    this.#served.add(served)
+    return leave
   }
 
   /** Runs under way are left to the next process. */
   async close(): Promise<void> {
     this.#stop.abort()
-    await Promise.all([...this.#following.values()].map(({ done }) => done))
+    await Promise.all(this.#served)
     this.#left.abort()
     await this.#agent.close()
   }

@@ -63,6 +63,6 @@ test('what could not even be asked is not said to be booked', async () => {
   await room.ask('POST', `/sessions/${id}/questions/${question}/withdraw`, {})
   await answering
   const [answered] = await room.answers(id)
-  expect(answered).toContain('nothing is booked and nothing is paid')
+  expect(answered).toContain('nobody has told me that anything is booked or paid')
   expect(answered).not.toContain('Done')
 })

@@ -6,7 +6,7 @@ export interface Turn {
   readonly call?: { readonly id: string; readonly tool: string; readonly input: object }
 }
 
-/** `failed`: the tool has thrown; nobody was asked, or nothing was paid. */
+/** `failed`: the tool has thrown. Perhaps nobody could be asked; perhaps it is not known whether it was paid. */
 export type Booking = 'booked' | 'refused' | 'failed'
 
 interface Told {
@@ -87,5 +87,5 @@ const ABOUT: Readonly<Record<Booking, string>> = {
 
 If I had died between paying and telling you, the next process would have found the payment in the session, and would not have paid again.`,
   refused: `All right, nothing is booked and nothing is paid. The cabins are held until six; tell me if you change your mind.`,
-  failed: `That did not work: nothing is booked and nothing is paid. Ask me again, and I will try once more.`,
+  failed: `That did not work, and nobody has told me that anything is booked or paid. Look whether it is before you ask me again.`,
 }
