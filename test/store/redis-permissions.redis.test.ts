@@ -1,4 +1,7 @@
+import { readFile } from 'node:fs/promises'
 import { expect, it } from 'vitest'
+import { OF_SCRIPTS } from '../../src/store/redis/permissions.ts'
+import { SCRIPTS } from '../../src/store/redis/scripts.ts'
 import {
   commit,
   create,
@@ -22,6 +25,62 @@ it('a user that has no channels, as one made with keys and commands alone, is re
   await redis.ask('acl', 'setuser', 'app', '&hl:*')
   const { store } = await open(url)
   await create(store, { events: events(1) })
+})
+
+it('the user that the documents name is permitted everything that is asked for', async () => {
+  const redis = await server()
+  const page = await readFile(new URL('../../docs/durability.md', import.meta.url), 'utf8')
+  const rule = /`ACL SETUSER heldline on >password (.*?)`/.exec(page)?.[1] ?? ''
+  await redis.ask('acl', 'setuser', 'heldline', 'on', '>password', ...rule.split(' '))
+  const { store } = await open(`redis://heldline:password@127.0.0.1:${redis.port}`)
+  const { session } = await create(store, { events: events(1) })
+  expect(await store.remove(session)).toBe(true)
+  expect(await store.check()).toMatchObject({ ok: true })
+})
+
+it('a user that may not run what a script needs is refused at the start with the commands to allow, and nothing is written', async () => {
+  const redis = await server()
+  const allowed = ['~hl:*', '&hl:*', '+@all', '-@dangerous', '+info', '+config|get']
+  await redis.ask('acl', 'setuser', 'app', 'on', '>secret', ...allowed, '-xadd', '-hset')
+  const url = `redis://app:secret@127.0.0.1:${redis.port}`
+  await expect(openOn(url)).rejects.toThrow(/may not run HSET, XADD on .*: give it .*\+hset \+xadd/)
+  await expect(openOn(url, { strict: false })).rejects.toThrow(/may not run HSET, XADD/)
+  await redis.ask('acl', 'setuser', 'app', '+xadd', '+hset', 'resetkeys', '~other:*')
+  await expect(openOn(url)).rejects.toThrow(/may not run .*, XADD, .*give it the keys ~hl:\*/)
+  await redis.ask('acl', 'setuser', 'app', '~hl:*', '-eval')
+  await expect(openOn(url)).rejects.toThrow(/may not run EVAL /)
+  expect(await redis.ask('dbsize')).toBe(':0\r\n')
+  await redis.ask('acl', 'setuser', 'app', '+eval')
+  const { store } = await open(url)
+  await create(store, { events: events(1) })
+})
+
+it('a command that is withdrawn later is named, and the node is not well until it is given back', async () => {
+  const redis = await server()
+  const warnings: unknown[] = []
+  const warn = (event: string, fields?: object): void => void warnings.push([event, fields])
+  const { store } = await open(redis.url, { log: { ...silent, warn } })
+  await redis.ask('acl', 'setuser', 'default', '-hset')
+  const { ok, detail } = await store.check()
+  expect(ok).toBe(false)
+  expect(detail).toContain('may not run HSET')
+  expect(warnings).toContainEqual(['redis.commands_forbidden', { commands: ['HSET'] }])
+  await redis.ask('acl', 'setuser', 'default', '+hset')
+  expect(await store.check()).toMatchObject({ ok: true })
+})
+
+it('a command that the server does not have, as one that was renamed, is named at the start', async () => {
+  const redis = await server({ 'rename-command': 'UNLINK ""' })
+  await expect(openOn(redis.url)).rejects.toThrow(/may not run UNLINK/)
+})
+
+it('whatever the scripts run is asked for', () => {
+  const run = Object.values(SCRIPTS).flatMap(({ text }) =>
+    [...text.matchAll(/\b(?:p?call|spread)\('([A-Z]+)'/g)].map(([, name]) => name),
+  )
+  const asked = OF_SCRIPTS.map((command) => command.split(' ', 1)[0])
+  // Whether anybody listens is looked up only to spare the work: refused, it is taken to be so.
+  expect(new Set([...asked, 'PUBSUB'])).toEqual(new Set(run))
 })
 
 it('a permission to publish that is withdrawn costs wake-ups, and no commit', async () => {

@@ -12,9 +12,10 @@ import {
   type RedisPlace,
 } from './connect.ts'
 import { assess, type Assessment } from './durability.ts'
-import { failureOf, isPassing, Refusal } from './failures.ts'
-import { probeChannel, slotOf } from './keys.ts'
+import { failureOf } from './failures.ts'
+import { slotOf } from './keys.ts'
 import { Link } from './link.ts'
+import { assertPermitted, forbidden, mayNot } from './permissions.ts'
 import { SCRIPTS } from './scripts.ts'
 import { RedisSignals } from './signals.ts'
 import { RedisStore } from './store.ts'
@@ -73,7 +74,7 @@ export async function openRedisStore(
     await Promise.all(
       Object.values(SCRIPTS).map(({ text }) => commits.each(['script', 'load', text])),
     )
-    await assertPublishes(commits)
+    await assertPermitted(commits)
     return assemble(options, commits, reads, assessment)
   } catch (error) {
     abort()
@@ -102,7 +103,7 @@ function assemble(options: RedisStoreOptions, commits: Link, reads: Link, first:
   let latest = first
   const look = async (): Promise<void> => {
     try {
-      latest = await assess(reads, options.durability, replicas)
+      latest = await lookAgain(commits, await assess(reads, options.durability, replicas), log)
       tellApart(latest, log)
       const { met, problems } = latest
       if (met !== first.met)
@@ -184,19 +185,6 @@ async function failureOfFirst(options: RedisStoreOptions): Promise<unknown> {
   }
 }
 
-/** Redis gives a new user no channels unless told to: every commit would do without its wake-up, and readers on other nodes be late. */
-async function assertPublishes(link: Link): Promise<void> {
-  const publish = link.client instanceof Cluster ? 'spublish' : 'publish'
-  const reply = await link.one([publish, probeChannel(0, 'start'), ''])
-  if (!('failure' in reply) || !(reply.failure instanceof Refusal)) return
-  if (isPassing(reply.failure)) return
-  throw new HeldlineError(
-    'store_unavailable',
-    `unable to use Redis; its user may not publish to hl:*: give it the channels &hl:* and the command (${reply.failure.code})`,
-    { cause: reply.failure },
-  )
-}
-
 function report(
   { met, problems }: Assessment,
   { durability, strict, log }: RedisStoreOptions,
@@ -208,6 +196,14 @@ function report(
     'store_unavailable',
     `unable to keep "${durability}"; ${problems.join('; ')}`,
   )
+}
+
+/** A user whose permissions are changed while we serve: a node that may tear a batch is not well. */
+async function lookAgain(commits: Link, assessment: Assessment, log: Log): Promise<Assessment> {
+  const commands = await forbidden(commits)
+  if (commands.length === 0) return assessment
+  log.warn('redis.commands_forbidden', { commands })
+  return { ...assessment, problems: [...assessment.problems, mayNot(commands)] }
 }
 
 /** Everything that lasts goes by the clock of Redis, tokens by that of each node. */

@@ -21,4 +21,5 @@ export const SCRIPTS = {
   remove: load('remove'),
   due: load('due'),
   list: load('list'),
+  forbidden: load('forbidden'),
 } as const
