@@ -3,7 +3,7 @@ import type { ErrorCode } from '../protocol/errors.ts'
 /**
  * What can go wrong on this side alone: `disconnected` (no answer came: the outcome is unknown), `timeout` (likewise), `token_failed` (the callback threw, which had given one before),
  * `agent_closed`, `invalid_answer` (the other side does not speak this protocol), `stream_failed` (the model's stream told of
- * an error), `buffer_full` (writes were not awaited), `effect_unknown`; `http_<status>` where something between us and the server answered in its place.
+ * an error), `buffer_full` (writes were not awaited), `effect_unknown`, `given_up` (a run that too many processes had taken over, and lost); `http_<status>` where something between us and the server answered in its place.
  */
 export type LocalCode =
   | 'disconnected'
@@ -14,6 +14,7 @@ export type LocalCode =
   | 'stream_failed'
   | 'buffer_full'
   | 'effect_unknown'
+  | 'given_up'
 
 /** A refusal of the server (a code of its table) or a failure of this side. The client has its own: what it knows of its side has other codes. */
 export class AgentError extends Error {

@@ -2,6 +2,7 @@ import { isRemoval } from './agent-error.ts'
 import type { AgentSession, RunOptions } from './agent-session.ts'
 import type { Clock } from '../sdk/clock.ts'
 import { backoffMs } from './insist.ts'
+import { enough, givenUp, type ListedRun } from './lost-run.ts'
 import { sleep } from './sleep.ts'
 import type { Run } from './run.ts'
 import type { SessionApi } from './session-api.ts'
@@ -13,6 +14,11 @@ export interface ServeOptions extends Omit<RunOptions, 'run' | 'trigger' | 'adop
   readonly agent: string
   /** At so many inputs of the session the name works at once, whichever processes serve it; those that begin in the same moment may be more. Default 1. */
   readonly concurrency?: number
+  /**
+   * A run that was taken over so often and is lost again has failed, with the code `given_up`: it may be what ends the processes that work at it, by the memory
+   * that it takes say. Default 5; `Infinity`: it is taken over for ever.
+   */
+  readonly maxAdoptions?: number
   /** Subjects that each result has to reach; `sender`: whoever sent the input that it answers. */
   readonly deliverTo?: readonly string[] | 'sender'
   /** Ends it, between two runs. */
@@ -21,18 +27,11 @@ export interface ServeOptions extends Omit<RunOptions, 'run' | 'trigger' | 'adop
   readonly onError?: (error: unknown) => void
 }
 
-/** As far as it matters here. */
-interface ListedRun {
-  readonly id: string
-  readonly agent: string | null
-  readonly trigger: string | null
-  readonly status: string
-}
-
 /** After a failure, and so that processes that hear of the same do not all come at once. */
 const PAUSE_MS = 1000
 /** What works in a run that is over may not look at the signal: whoever sends the next input waits for it so long, and no longer. */
 const LEAVE_MS = 5000
+const MAX_ADOPTIONS = 5
 /** The longest pause after the session could not be asked, many times in a row. */
 const ASK_AGAIN_MS = 30_000
 
@@ -66,7 +65,13 @@ export async function serve(
 /** One input after the other. */
 async function serveOne(
   { session, api, watch, closed }: Served,
-  { signal = closed, onError = tell(session.id), concurrency = 1, ...serving }: ServeOptions,
+  {
+    signal = closed,
+    onError = tell(session.id),
+    concurrency = 1,
+    maxAdoptions = MAX_ADOPTIONS,
+    ...serving
+  }: ServeOptions,
   act: (run: Run) => unknown,
   tried: Tried,
   turn: Turn | undefined,
@@ -78,10 +83,18 @@ async function serveOne(
   /** Times in a row that the session could not be asked. */
   let failures = 0
   const look = async (): Promise<Next> => {
-    const next = await nextOf(api, serving, concurrency, tried, over)
+    const next = await nextOf(api, { ...serving, concurrency, maxAdoptions }, tried, over)
     known = true
     failures = 0
     return next
+  }
+  const work = async ({ spent, ...next }: Work): Promise<void> => {
+    const options = { ...serving, ...next }
+    if (spent === undefined) return perform(session, options, act, tried, clock)
+    // What is there stays as it is, and the end is recorded whatever is to become of what `act` throws.
+    await session.run({ ...options, adopt: 'continue', onThrow: 'fail' }, (run) => {
+      throw givenUp(run.id, spent)
+    })
   }
   const step = async (): Promise<Next> => {
     let next = await look()
@@ -91,7 +104,7 @@ async function serveOne(
       next = await look()
     }
     looking = false
-    if (typeof next === 'object') await perform(session, { ...serving, ...next }, act, tried, clock)
+    if (typeof next === 'object') await work(next)
     return next
   }
   while (!over.aborted) {
@@ -151,10 +164,15 @@ async function perform(
 
 type Work = Pick<RunOptions, 'run' | 'trigger' | 'adopt'> & {
   readonly deliverTo: readonly string[]
+  /** It was taken over so often that it only is to be ended. */
+  readonly spent?: number
 }
 
 /** What is to be done; or nothing: `busy` while runs live that something may follow, `idle` where nothing is left to do. */
 type Next = Work | 'busy' | 'idle'
+
+type Asked = Pick<ServeOptions, 'agent' | 'deliverTo'> &
+  Readonly<Required<Pick<ServeOptions, 'concurrency' | 'maxAdoptions'>>>
 
 /**
  * What somebody wants now, else the oldest input, that nobody has tried here; else a run that was lost; nothing while enough runs of this agent live. The inputs are listed first: one that is
@@ -162,8 +180,7 @@ type Next = Work | 'busy' | 'idle'
  */
 async function nextOf(
   api: SessionApi,
-  { agent, deliverTo = [] }: Pick<ServeOptions, 'agent' | 'deliverTo'>,
-  concurrency: number,
+  { agent, deliverTo = [], concurrency, maxAdoptions }: Asked,
   tried: Tried,
   signal: AbortSignal,
 ): Promise<Next> {
@@ -183,8 +200,15 @@ async function nextOf(
   const lost = mine.find(({ status }) => status === 'lost')
   if (lost === undefined) return untried.length > 0 ? 'busy' : 'idle'
   const { id, trigger } = lost
-  // Whom it is for was said when it was started.
-  return { run: id, ...(trigger !== null && { trigger }), adopt: 'rewrite', deliverTo: [] }
+  const spent = await enough(api, lost, maxAdoptions, signal)
+  return {
+    run: id,
+    ...(trigger !== null && { trigger }),
+    adopt: 'rewrite',
+    // Whom it is for was said when it was started.
+    deliverTo: [],
+    ...(spent !== null && { spent }),
+  }
 }
 
 /** What was meant for a run that lives is that run's; once it is over without having taken it, the next one's. */

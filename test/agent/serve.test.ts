@@ -289,4 +289,71 @@ describe('agents that serve a session, against a real server', () => {
     await first.close()
     void working
   }, 30_000)
+
+  test('give a run up that was lost in too many hands, and say so, rather than lose all processes to it', async () => {
+    const [poison, hard] = await Promise.all([lostRun('poison', 5), lostRun('hard', 2)])
+    const errors: unknown[] = []
+    const acts: string[] = []
+    const options = { agent: 'answerer', onError: (error: unknown) => errors.push(error) }
+    const agent = room.another()
+    const serving = ['poison', 'hard'].map((id) =>
+      agent.session(id).serve(options, (run) => void acts.push(run.id)),
+    )
+    await until('both are over', async () => {
+      const statuses = await Promise.all([statusOf('poison', poison), statusOf('hard', hard)])
+      return statuses.join() === 'failed,finished'
+    })
+    expect(acts).toEqual([hard])
+    const code = 'given_up'
+    const { error } = await room.ask('GET', `/sessions/poison/runs/${poison}`)
+    expect(error).toMatchObject({ code, message: expect.stringContaining('taken over 5 times') })
+    await until('it is told', () => errors.length > 0)
+    expect(errors).toMatchObject([{ code, facts: { run: poison, adoptions: 5 } }])
+    // What it wrote is not taken back.
+    expect(await room.answers('poison')).toEqual(['so far'])
+    await agent.close()
+    await Promise.all(serving)
+  }, 30_000)
+
+  test('count by the run itself: in a session of many runs its epoch begins higher', async () => {
+    const run = await lostRun('old', 2)
+    // As after some ten thousand runs.
+    const raised: Fetch = async (url, init) => {
+      const response = await fetch(url, init)
+      if (init.method !== 'GET') return response
+      const text = await response.text()
+      return new Response(text.replaceAll(/"epoch":(\d+)/g, (_, epoch) => `"epoch":${+epoch + 9}`))
+    }
+    const agent = room.another({ fetch: raised })
+    const serving = agent.session('old').serve({ agent: 'answerer', maxAdoptions: 3 }, () => 'done')
+    await until('it is over', async () => (await statusOf('old', run)) === 'finished')
+    await agent.close()
+    await serving
+  }, 30_000)
+
+  /** A run that so many processes have taken over, and the last one has lost. */
+  async function lostRun(id: string, adoptions: number): Promise<string> {
+    await room.agent.session(id).open()
+    const runs = `/sessions/${id}/runs`
+    const started = {
+      run: `${id}-run`,
+      agent: 'answerer',
+      leaseMs: 5000,
+      onThrow: 'leave',
+    } as const
+    const { run } = await room.agent
+      .session(id)
+      .run(started, async (held) => {
+        await held.text('so far')
+        throw new Error('dies')
+      })
+      .catch(() => started)
+    for (let n = 0; n < adoptions; n++) await room.ask('POST', `${runs}/${run}/adopt`, {})
+    await until('it is lost', async () => (await statusOf(id, run)) === 'lost')
+    return run
+  }
+
+  async function statusOf(id: string, run: string): Promise<unknown> {
+    return (await room.ask('GET', `/sessions/${id}/runs/${run}`))['status']
+  }
 })
