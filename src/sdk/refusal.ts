@@ -18,11 +18,14 @@ export async function readRefusal(response: Response): Promise<Refusal> {
   return {
     code: typeof code === 'string' ? code : `http_${status}`,
     message: sentence(detail) ?? sentence(title) ?? `the server answered ${status}`,
-    retryable: typeof retryable === 'boolean' ? retryable : status >= 500 || status === 429,
+    retryable: typeof retryable === 'boolean' ? retryable : mayPass(status),
     retryAfterMs: Number.isFinite(retryAfter) ? retryAfter * 1000 : undefined,
     facts: { ...problem, status },
   }
 }
+
+/** Of what a proxy says by itself: that a request came to it too slowly, or too often, may be otherwise soon. */
+const mayPass = (status: number): boolean => status >= 500 || status === 429 || status === 408
 
 function sentence(value: unknown): string | null {
   return typeof value === 'string' ? value : null
