@@ -47,7 +47,8 @@ export interface OutboxEntry {
 
 /**
  * The entries of one session that survive a reload, each under its own key, so that two tabs never overwrite each other's.
- * A tab that finds another's sends it too: the ids are the same, so it is stored once.
+ * A tab that finds another's sends it too: the ids are the same, so it is stored once. One that stood still meanwhile for longer than ids are remembered [P-2.5]
+ * is told of a message that it exists; an application's own events, never sent from there before, are then stored once more.
  */
 export class OutboxStore {
   readonly #area: StorageArea | null

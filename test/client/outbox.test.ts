@@ -1,6 +1,9 @@
 import { describe, expect, test } from 'vitest'
 import { ClientError } from '../../src/client/client-error.ts'
+import type { Session } from '../../src/client/session.ts'
+import type { OpenTransport } from '../../src/client/transport/transport.ts'
 import { settle } from './support/fake-clock.ts'
+import { FakeStorage } from './support/fake-storage.ts'
 import { makeWorld, type World } from './support/setup.ts'
 
 const x = (n = 0) => ({ type: 'x.note', data: { n } })
@@ -342,6 +345,51 @@ describe('a reload', () => {
     client.close()
     const next = world.open()
     expect([ids(next.session('team')), ids(next.session('team:board'))]).toEqual([['b'], ['a']])
+  })
+
+  /** A tab that stood still with something to say, while another one found it, sent it and had its answer. */
+  const twoTabs = async (say: (session: Session) => void) => {
+    const world = makeWorld()
+    let frozen = true
+    const open: OpenTransport = (kind, secrets, events) => {
+      const connection = world.server.open(kind, secrets, events)
+      if (frozen) connection.close()
+      return connection
+    }
+    const first = world.open({ open }).session('s')
+    first.attach()
+    say(first)
+    const second = world.open({ tab: new FakeStorage() }).session('s')
+    second.attach()
+    await settle()
+    expect(second.outbox).toEqual([])
+    const thaw = async (afterMs: number): Promise<void> => {
+      await world.clock.advance(afterMs)
+      frozen = false
+      // A try to connect that is under way ends first.
+      await world.clock.advance(60_000)
+    }
+    return { ...world, first, thaw }
+  }
+
+  test('[P-2.5] two tabs that have the same send it both, with the same ids, and it is there once', async () => {
+    const { server, first, thaw } = await twoTabs((session) => void session.publish(x()))
+    await thaw(300_000)
+    expect(server.received.filter(({ op }) => op === 'publish')).toHaveLength(2)
+    expect(server.log('s').events).toHaveLength(1)
+    expect(first.outbox).toEqual([])
+  })
+
+  test('a message that another tab has sent is there once, however long this one stood still', async () => {
+    const { server, first, thaw } = await twoTabs(
+      (session) => void session.send('one', { id: 'a' }),
+    )
+    // It has forgotten the id, and knows the message.
+    server.refusals.set('publish', { code: 'message_exists', retryable: false })
+    await thaw(1_200_000)
+    expect(server.refusals.size).toBe(0)
+    expect(first.outbox).toEqual([])
+    expect(first.messages).toEqual([server.log('s').view.messages.get('a')])
   })
 
   test('two tabs never overwrite each other’s outbox', async () => {
