@@ -1,7 +1,8 @@
 import { execFileSync } from 'node:child_process'
-import { cpSync, mkdtempSync, renameSync, rmSync } from 'node:fs'
+import { cpSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { expect, onTestFinished, test } from 'vitest'
 import { API_KEY, startServerProcess, type ServerProcess } from '../support/server-process.ts'
 
@@ -47,6 +48,32 @@ test(
   },
   LONG,
 )
+
+test(
+  'a file whose pages are damaged: the server says what is wrong and what to do, and ends',
+  async () => {
+    const { server, folder } = await start()
+    await server.kill('SIGTERM')
+    overwrite(join(folder, 'data', 'heldline.db'))
+    await server.restart()
+    expect(await append(server, 'second')).toMatchObject({ code: 'outcome_unknown' })
+    expect(await server.exit()).toEqual({ code: 1, signal: null })
+    expect(server.output.match(/store\.failed/g)).toHaveLength(1)
+    expect(server.output).toMatch(/malformed.*docs\/durability\.md/)
+  },
+  LONG,
+)
+
+/** The first page of the events and of their index. */
+function overwrite(file: string): void {
+  const db = new DatabaseSync(file)
+  const roots = db.prepare(`SELECT rootpage AS root FROM sqlite_schema WHERE tbl_name = 'events'`)
+  const pages = roots.all().map(({ root }) => Number(root))
+  db.close()
+  const bytes = readFileSync(file)
+  for (const page of pages) bytes.fill(0xff, (page - 1) * 4096, page * 4096)
+  writeFileSync(file, bytes)
+}
 
 test.skipIf(process.platform !== 'linux')(
   'a disk that fails a write: the server says why and ends, so that it can be started again',

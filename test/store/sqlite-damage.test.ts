@@ -24,6 +24,18 @@ function edit(folder: string, sql: string): void {
   db.close()
 }
 
+/** As a disk does that lost what it was given: the first page of the table and of its indices. */
+function overwrite(folder: string, table: string): void {
+  const db = new DatabaseSync(mainFile(folder))
+  const roots = db.prepare('SELECT rootpage AS root FROM sqlite_schema WHERE tbl_name = ?')
+  const pages = roots.all(table).map(({ root }) => Number(root))
+  const size = Number(db.prepare('PRAGMA page_size').get()?.['page_size'])
+  db.close()
+  const bytes = readFileSync(mainFile(folder))
+  for (const page of pages) bytes.fill(0xff, (page - 1) * size, page * size)
+  writeFileSync(mainFile(folder), bytes)
+}
+
 /** A closed folder with one session of so many events. */
 async function written(count: number) {
   const folder = newFolder()
@@ -97,22 +109,33 @@ describe('a damaged SQLite file', () => {
     await expect(changed).rejects.toMatchObject({ code: 'event_corrupt' })
   })
 
-  it('whose pages are gone is read and written no more, with what SQLite says of it', async () => {
+  it('whose pages are gone takes no more writes, says so for good, and goes on with what can be read', async () => {
     const { folder, store, session } = await written(200)
     await store.close()
-    const bytes = readFileSync(mainFile(folder))
-    // All but the first, which has the tables' names.
-    writeFileSync(mainFile(folder), bytes.fill(0xff, 4096))
+    overwrite(folder, 'events')
     const again = await openStore(folder)
-    const code = 'store_unavailable'
-    const message = expect.stringMatching(/SQLite says: .*malformed/) as string
+    const damage = expect.stringMatching(/SQLite says: .*malformed/) as string
     await expect(again.read(session, { after: 0, ...RANGE })).rejects.toMatchObject({
-      code,
-      message,
+      code: 'event_corrupt',
+      message: damage,
+      retryable: false,
     })
+    expect(await again.heads([session])).toMatchObject([{ head: 200 }])
     const writing = again.commit({ session, events: events(1) })
-    await expect(writing).rejects.toMatchObject({ code, message })
-    expect(await again.check()).toEqual({ ok: false, detail: expect.stringContaining('malformed') })
+    await expect(writing).rejects.toMatchObject({ code: 'outcome_unknown' })
+    expect(await again.failed).toMatchObject({ message: damage })
+    expect(await again.check()).toMatchObject({ ok: false, detail: damage })
+  })
+
+  it('that cannot tell what is due is lost for all of its sessions', async () => {
+    const { folder, store, session } = await written(1)
+    await store.close()
+    overwrite(folder, 'deadlines')
+    const again = await openStore(folder)
+    await expect(again.due(1)).rejects.toMatchObject({ code: 'event_corrupt' })
+    expect(await again.failed).toMatchObject({ message: expect.stringContaining('malformed') })
+    const writing = again.commit({ session, events: events(1) })
+    await expect(writing).rejects.toMatchObject({ code: 'store_unavailable' })
   })
 
   it('is not served beyond an event that follows another one than is there, whatever its checksum', async () => {

@@ -103,6 +103,12 @@ export class WriterLink {
     return promise as Promise<WriteAnswers[K]>
   }
 
+  /** Nothing more is taken, whatever the writer is at. */
+  stop(cause: Error): void {
+    this.#die(cause)
+    void this.#worker.terminate()
+  }
+
   /** Answers what is under way first. */
   close(): Promise<void> {
     if (!this.#closing) {
@@ -157,7 +163,8 @@ export class WriterLink {
   #receive(message: FromWorker): void {
     if (message === 'ready') this.#ready.resolve()
     else if (message === 'closed') this.#closed.resolve()
-    else this.#settle(message)
+    // What it was at when it was stopped was answered as unknown.
+    else if (this.#failure === null) this.#settle(message)
   }
 
   #settle(packed: PackedAnswers): void {

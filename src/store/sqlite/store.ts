@@ -20,6 +20,7 @@ import { HeldlineError } from '../../protocol/errors.ts'
 import type { SessionId } from '../../protocol/ids.ts'
 import { assign } from '../assign.ts'
 import type { LocalSignals } from '../local-signals.ts'
+import { damaged, isDamage } from './damage.ts'
 import { syncFolder, takeFolder, type Folder } from './folder.ts'
 import { prepareFile, type Pragmas } from './format.ts'
 import { startWriter, WriterLink } from './link.ts'
@@ -127,7 +128,15 @@ export class SqliteStore implements Store {
   }
 
   async due(limit: number): Promise<DueDeadline[]> {
-    return this.#reading((reader) => reader.due(this.#now(), limit))
+    return this.#reading((reader) => {
+      try {
+        return reader.due(this.#now(), limit)
+      } catch (error) {
+        // Of a damaged session others know nothing; without deadlines no lease and no presence of any ever ends.
+        if (isDamage(error)) this.#writer.stop(damaged(error))
+        throw error
+      }
+    })
   }
 
   async check(): Promise<StoreHealth> {
@@ -167,6 +176,10 @@ export class SqliteStore implements Store {
       return work(this.#reader)
     } catch (error) {
       if (error instanceof HeldlineError) throw error
+      if (isDamage(error)) {
+        const { message } = damaged(error)
+        throw new HeldlineError('event_corrupt', `unable to read; ${message}`, { cause: error })
+      }
       const reason = error instanceof Error ? error.message : String(error)
       throw new HeldlineError('store_unavailable', `unable to read; SQLite says: ${reason}`, {
         cause: error,

@@ -3,6 +3,7 @@ import type { CommitRequest, CommitResult, DeadlineGuard } from '../../core/stor
 import { HeldlineError } from '../../protocol/errors.ts'
 import type { SessionId } from '../../protocol/ids.ts'
 import { assign } from '../assign.ts'
+import { damaged, isDamage } from './damage.ts'
 import { DedupeRows } from './dedupe.ts'
 import { EventRows } from './events.ts'
 import { Leftovers } from './leftovers.ts'
@@ -174,10 +175,12 @@ export class Writer {
 
 /**
  * The failure of a transaction that was rolled back: it had no effect. Thrown on when that is not so sure: after a failed
- * fsync nobody knows what the disk holds, and only a restart, which reads it again, can tell.
+ * fsync nobody knows what the disk holds, and only a restart, which reads it again, can tell. Neither is a damaged file written
+ * to: SQLite could spoil what is whole in it.
  */
 function failureOf(error: unknown): Failure {
   if (error instanceof HeldlineError) return new Failure(error.code, error.message)
+  if (isDamage(error)) throw damaged(error)
   const code = error instanceof Error && 'errcode' in error ? Number(error.errcode) & 0xff : null
   const reason = error instanceof Error ? error.message : String(error)
   switch (code) {
