@@ -243,6 +243,18 @@ describe('mistakes and rates', () => {
     expect(await ask(world, socket, { op: 'ping' })).toMatchObject({ type: 'pong' })
   })
 
+  test('who goes on a little too fast is given its rate all the while, and is not closed [P-8.2]', async () => {
+    const { socket, clock } = await connected(new World({ framesPerSecond: 10, framesBurst: 10 }))
+    const refs: string[] = []
+    for (let i = 0; i < 600; i++) {
+      refs.push(socket.ask({ op: 'ping' }))
+      await clock.advance(80)
+    }
+    const last = refs.slice(-125).map((ref) => socket.answers(ref)[0]?.type)
+    expect(last.filter((type) => type === 'pong')).toHaveLength(100)
+    expect(socket.closedWith).toBeNull()
+  })
+
   test('who goes on at ten times the rate is closed with 4429', async () => {
     const { socket, clock } = await connected(new World({ framesPerSecond: 10, framesBurst: 10 }))
     for (let i = 0; i < 150; i++) socket.ask({ op: 'ping' })

@@ -19,7 +19,7 @@ const TOLD_AT_ONCE = 20
 const TOLD_EVERY_MS = 500
 /** Where the server does not say how many frames a second it takes. */
 const FRAMES = 50
-/** Of these: a frame too many is refused, and counts against those that follow. */
+/** Of these: a frame too many is refused, and each has an answer to wait for. */
 const BEATS = 0.8
 
 /**
