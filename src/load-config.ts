@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { SETTINGS, type Config, type Parsed, type Setting } from './config.ts'
+import { misspelt, sayMisspelt, type Misspelt } from './config-names.ts'
 import { CONFIG_RULES } from './config-rules.ts'
 import { developmentCredentials, type DevelopmentCredentials } from './development-credentials.ts'
 import type { ApiKey } from './config-values.ts'
@@ -37,7 +38,9 @@ export function parseConfig(
   // Each value is what the schema of its name gave, and the type is made of the same table.
   const config = settle(values)
   problems.push(...CONFIG_RULES.flatMap((rule) => rule.problems(config)))
-  if (problems.length > 0 || !isWhole(config)) throw new ConfigError(problems)
+  if (problems.length > 0 || !isWhole(config)) {
+    throw new ConfigError([...problems, ...misspelt(env).map(sayMisspelt)])
+  }
   return deepFreeze(config)
 }
 
@@ -68,6 +71,8 @@ export interface Loaded {
   readonly config: LoadedConfig
   /** What was made for this machine, so that whoever started the server can be told; `null` where the settings hold credentials. */
   readonly development: DevelopmentCredentials | null
+  /** What is set, and near to a setting that is not. */
+  readonly misspelt: readonly Misspelt[]
 }
 
 /**
@@ -79,7 +84,7 @@ export function loadConfig(env: Environment): Loaded {
   const { apiKeys, tokenSecret } = config
   const needsSecret = tokenSecret === null && config.tokenJwksUrl === null
   if (apiKeys !== null && apiKeys.length > 0 && !needsSecret)
-    return { config: { ...config, apiKeys }, development: null }
+    return { config: { ...config, apiKeys }, development: null, misspelt: misspelt(env) }
   const development = developmentCredentials(config.dataDir)
   return {
     config: deepFreeze({
@@ -88,6 +93,7 @@ export function loadConfig(env: Environment): Loaded {
       tokenSecret: needsSecret ? development.tokenSecret : tokenSecret,
     }),
     development,
+    misspelt: misspelt(env),
   }
 }
 

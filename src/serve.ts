@@ -1,3 +1,4 @@
+import { sayMisspelt } from './config-names.ts'
 import { ConfigError, loadConfig, type Loaded } from './load-config.ts'
 import { createLogs } from './observe/log.ts'
 import { quietLog } from './observe/quiet-log.ts'
@@ -18,6 +19,9 @@ export async function serve(env: NodeJS.ProcessEnv): Promise<number> {
     log.error('process.uncaught', { error })
     process.exit(1)
   })
+  if (loaded.misspelt.length > 0) {
+    log.warn('config.not_read', { settings: loaded.misspelt.map(sayMisspelt) })
+  }
   try {
     const server = await startServer(loaded.config, log, auditLog ? lines.audit : null)
     announce(server, loaded)
