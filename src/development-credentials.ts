@@ -8,8 +8,8 @@ import { Secret } from './core/secret.ts'
 export interface DevelopmentCredentials {
   readonly apiKey: { readonly id: string; readonly secret: Secret }
   readonly tokenSecret: Secret
-  /** The file that keeps them. */
-  readonly path: string
+  /** The file that keeps them; `null`: they end with the process. */
+  readonly path: string | null
   /** Whether they were made by this very call. */
   readonly created: boolean
 }
@@ -20,14 +20,26 @@ const stored = z.object({ apiKeySecret: z.string().min(32), tokenSecret: z.strin
 
 /**
  * Reads the credentials in the folder, or makes them.
+ * @param folder `null`: nothing is kept
  * @throws Error naming the file when it cannot be read, written or understood; its content is never part of the message
  */
-export function developmentCredentials(folder: string): DevelopmentCredentials {
+export function developmentCredentials(folder: string | null): DevelopmentCredentials {
+  if (folder === null) return credentials(newSecrets(), null, true)
   const path = join(folder, FILE)
-  const [created, { apiKeySecret, tokenSecret }] = orSay(path, () => {
+  const [created, kept] = orSay(path, () => {
     mkdirSync(folder, { recursive: true })
     return [!existsSync(path) && writeOnce(path), read(path)] as const
   })
+  return credentials(kept, path, created)
+}
+
+type Secrets = z.infer<typeof stored>
+
+function credentials(
+  { apiKeySecret, tokenSecret }: Secrets,
+  path: string | null,
+  created: boolean,
+): DevelopmentCredentials {
   return {
     apiKey: { id: KEY_ID, secret: new Secret(apiKeySecret) },
     tokenSecret: new Secret(tokenSecret),
@@ -39,7 +51,7 @@ export function developmentCredentials(folder: string): DevelopmentCredentials {
 /** Of several processes that start at once, one writes, whole or not at all, and all read what it wrote. */
 function writeOnce(path: string): boolean {
   const draft = `${path}.${process.pid}`
-  const text = JSON.stringify({ apiKeySecret: newSecret(), tokenSecret: newSecret() })
+  const text = JSON.stringify(newSecrets())
   writeFileSync(draft, `${text}\n`, { mode: 0o600, flush: true })
   try {
     linkSync(draft, path)
@@ -65,7 +77,7 @@ function orSay<Value>(path: string, work: () => Value): Value {
   }
 }
 
-function read(path: string): z.infer<typeof stored> {
+function read(path: string): Secrets {
   const text = readFileSync(path, 'utf8')
   const parsed = stored.safeParse(jsonOf(text))
   if (parsed.success) return parsed.data
@@ -80,6 +92,10 @@ function jsonOf(text: string): unknown {
   } catch {
     return undefined
   }
+}
+
+function newSecrets(): Secrets {
+  return { apiKeySecret: newSecret(), tokenSecret: newSecret() }
 }
 
 function newSecret(): string {

@@ -4,6 +4,7 @@ import { misspelt, sayMisspelt, type Misspelt } from './config-names.ts'
 import { CONFIG_RULES } from './config-rules.ts'
 import { developmentCredentials, type DevelopmentCredentials } from './development-credentials.ts'
 import type { ApiKey } from './config-values.ts'
+import { IN_MEMORY } from './core/in-memory.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
@@ -85,7 +86,7 @@ export function loadConfig(env: Environment): Loaded {
   const needsSecret = tokenSecret === null && config.tokenJwksUrl === null
   if (apiKeys !== null && apiKeys.length > 0 && !needsSecret)
     return { config: { ...config, apiKeys }, development: null, misspelt: misspelt(env) }
-  const development = developmentCredentials(config.dataDir)
+  const development = developmentCredentials(config.dataDir === IN_MEMORY ? null : config.dataDir)
   return {
     config: deepFreeze({
       ...config,

@@ -54,10 +54,9 @@ function announce(server: HeldlineServer, { config, development }: Loaded): void
   lines.push(`  docs      ${server.url}/docs`)
   if (server.metricsUrl !== null) lines.push(`  metrics   ${server.metricsUrl}`)
   if (development !== null) {
-    const { id, secret } = development.apiKey
-    lines.push(
-      `  API key   ${id}:${secret.reveal()}   (made for this machine, kept in ${development.path})`,
-    )
+    const { apiKey, path } = development
+    const kept = path === null ? 'this run, kept nowhere' : `this machine, kept in ${path}`
+    lines.push(`  API key   ${apiKey.id}:${apiKey.secret.reveal()}   (made for ${kept})`)
   }
   process.stdout.write(`${lines.join('\n')}\n`)
 }

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { inspect } from 'node:util'
@@ -449,6 +449,17 @@ describe('development credentials', () => {
     const { config } = loadConfig({ API_KEYS: 'mine:secret', DATA_DIR: folder })
     expect(config.apiKeys.map(({ id }) => id)).toEqual(['mine'])
     expect(config.tokenSecret).not.toBeNull()
+  })
+
+  test('of a server that keeps nothing are its own, and kept nowhere', () => {
+    const env = { DATA_DIR: ':memory:' }
+    const [first, second] = [loadConfig(env), loadConfig(env)]
+    expect(first.development?.path).toBeNull()
+    expect(first.config.apiKeys.map(({ id }) => id)).toEqual(['dev'])
+    const [one, other] = [first, second].map(({ config }) => config.tokenSecret?.reveal())
+    expect(one).toHaveLength(43)
+    expect(one).not.toBe(other)
+    expect(existsSync(':memory:')).toBe(false)
   })
 
   test('a damaged file is named, and its content is not', () => {

@@ -1,3 +1,4 @@
+import { IN_MEMORY } from '../core/in-memory.ts'
 import type { Log } from '../core/log.ts'
 import type { Secret } from '../core/secret.ts'
 import type { Signals } from '../core/signals.ts'
@@ -29,9 +30,6 @@ export interface OpenedStore {
   /** Resolves when the store can take nothing more until the process is started anew, with the reason. */
   readonly failed?: Promise<Error>
 }
-
-/** A DATA_DIR that keeps nothing: for a look, and for tests. */
-export const IN_MEMORY = ':memory:'
 
 /** The store that the settings ask for. @throws Error with a sentence for the operator */
 export async function openStore(
