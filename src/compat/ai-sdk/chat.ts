@@ -141,10 +141,10 @@ export class AiSdkChat {
     return { messages, more: messages.length < all.length }
   }
 
-  /** It lives, or may be taken over still. */
+  /** It lives, or may be taken over still. The time is the store's: where our clock is far behind it, a lost run must not live for as long. */
   #isActive({ status, updatedAt }: Run): boolean {
     const { clock, lostMs = LOST_MS } = this.#ports
-    return status === 'lost' ? updatedAt + lostMs > clock.now() : !isOver(status)
+    return status === 'lost' ? Math.abs(clock.now() - updatedAt) < lostMs : !isOver(status)
   }
 
   /** The questions first: a run that is asked to go on must not be asked twice. */

@@ -59,6 +59,10 @@ export class ResponseStream {
   #retry: Timer | null = null
   /** While a run waits for an agent that takes it over. */
   #lost: Timer | null = null
+  /** The loss that it was made for, by the time that the view gives it. */
+  #lostAt: number | null = null
+  /** What was seen to live was lost since. */
+  #seenAlive = false
 
   constructor(
     session: SessionId,
@@ -160,6 +164,7 @@ export class ResponseStream {
   #tell(view: View, neverRuns: boolean): void {
     const run = this.#run === null ? undefined : view.runs.get(this.#run.id)
     if (run?.status === 'lost' && this.#mayBeAdopted(run)) return
+    this.#seenAlive ||= run !== undefined
     const message = this.#run?.answer.in(view) ?? null
     // A run that the view has forgotten ended long ago.
     const over = neverRuns || (this.#run !== null && (run === undefined || isOver(run.status)))
@@ -176,13 +181,24 @@ export class ResponseStream {
     this.#flush()
   }
 
-  /** Another agent may go on with it: for a while, nothing is told of its loss. */
+  /**
+   * Another agent may go on with it: for a while, nothing is told of its loss. The view has the time of the store, whose clock may be far from ours: what
+   * we have seen ourselves is counted by ours alone, and nothing is waited for twice.
+   */
   #mayBeAdopted({ updatedAt }: Run): boolean {
-    const { clock, lostMs = LOST_MS } = this.#ports
-    const leftMs = updatedAt + lostMs - clock.now()
-    this.#lost?.cancel()
-    if (leftMs > 0) this.#lost = clock.after(leftMs, () => this.#lookSoon())
-    return leftMs > 0
+    if (this.#lostAt !== updatedAt) {
+      const { clock, lostMs = LOST_MS } = this.#ports
+      const sinceMs = this.#seenAlive ? 0 : Math.abs(clock.now() - updatedAt)
+      this.#lostAt = updatedAt
+      this.#lost?.cancel()
+      this.#lost = sinceMs < lostMs ? clock.after(lostMs - sinceMs, () => this.#giveUp()) : null
+    }
+    return this.#lost !== null
+  }
+
+  #giveUp(): void {
+    this.#lost = null
+    this.#lookSoon()
   }
 
   #flush(): void {

@@ -9,6 +9,7 @@ import type { UiMessageChunk } from '../../../src/protocol/formats/to-ai-sdk.ts'
 import { DEFAULT_LIMITS } from '../../../src/core/limits.ts'
 import { Hub } from '../../../src/core/hub.ts'
 import { Views } from '../../../src/core/views.ts'
+import type { Clock } from '../../../src/core/clock.ts'
 import { SystemClock } from '../../../src/system-ports.ts'
 import { LocalSignals } from '../../../src/store/local-signals.ts'
 import { idOf, startHttp, type HttpServer } from '../../http/http-server.ts'
@@ -49,8 +50,20 @@ class Reader implements ChunkSink {
   }
 }
 
+interface Node {
+  readonly clock: Clock
+  readonly lostMs: number
+}
+
+/** Of a node whose clock is so far ahead of the store's. */
+const aheadBy = (ms: number): Clock => ({
+  now: () => clock.now() + ms,
+  after: (delayMs, task) => clock.after(delayMs, task),
+  defer: (task) => clock.defer(task),
+})
+
 /** A stream over the server's store, whose views fail as often as they are told to. */
-async function follow(session: string, target: Target, reader: Reader) {
+async function follow(session: string, target: Target, reader: Reader, node: Partial<Node> = {}) {
   const ports = {
     clock,
     log,
@@ -61,18 +74,25 @@ async function follow(session: string, target: Target, reader: Reader) {
   // It hears no wake-up: what it finds, it finds by looking at the heads.
   const hub = new Hub({ ...ports, limits: { ...DEFAULT_LIMITS, verifyMs: 20 } })
   const views = new Views(server.store, DEFAULT_LIMITS)
-  const state = { looks: 0, failures: 0, failure: 'store_unavailable' as ErrorCode }
+  const state = {
+    looks: 0,
+    failures: 0,
+    failure: 'store_unavailable' as ErrorCode,
+    seen: '' as string | undefined,
+  }
   const failing: Pick<Views, 'at'> = {
     at: async (id) => {
       state.looks++
       if (state.failures-- > 0) throw new HeldlineError(state.failure, 'as the test has it')
-      return views.at(id)
+      const view = await views.at(id)
+      state.seen = view.runs.get('r1')?.status
+      return view
     },
   }
   const stream = new ResponseStream(
     idOf(session),
     target,
-    { hub, views: failing, inputs: server.inputs, clock, log },
+    { hub, views: failing, inputs: server.inputs, clock, log, ...node },
     reader,
   )
   onTestFinished(() => {
@@ -86,16 +106,33 @@ async function follow(session: string, target: Target, reader: Reader) {
 async function liveRun(session: string) {
   await server.ask('PUT', `/v1/sessions/${session}`)
   await server.ask('POST', `/v1/sessions/${session}/runs`, { body: { run: 'r1' } })
+  let epoch = 1
   const post = (path: string, body: unknown) =>
     server.ask('POST', `/v1/sessions/${session}/runs/r1/${path}`, {
       body,
-      headers: { 'run-epoch': '1' },
+      headers: { 'run-epoch': `${epoch}` },
     })
   await post('events', [{ type: 'message.started', data: { message: 'm1', role: 'assistant' } }])
   return {
     say: (text: string) =>
       post('events', [{ type: 'message.delta', data: { message: 'm1', text } }]),
     finish: () => post('finish', {}),
+    adopt: async () => {
+      const { json } = await server.ask('POST', `/v1/sessions/${session}/runs/r1/adopt`, {
+        body: {},
+      })
+      epoch = json.epoch
+    },
+    /** Its lease is over: first it is stalled, then lost. */
+    lose: async () => {
+      const place = { session: idOf(session), deadline: 'run:r1' }
+      for (let n = 0; n < 2; n++) {
+        const guards = [{ deadline: place.deadline, at: -1 }]
+        const found = await server.store.commit({ session: place.session, guards })
+        if (found.outcome !== 'conflict') throw new Error('there is no such deadline')
+        await server.runs.leaseDue({ ...place, at: found.deadlines.get(place.deadline) ?? 0 })
+      }
+    },
   }
 }
 
@@ -132,6 +169,35 @@ describe('a response stream [P-18.4]', () => {
     await run.finish()
     await until('it ends', () => reader.state === 'ended')
     expect(reader.text).toBe('before, after')
+  })
+
+  const HOUR_MS = 3_600_000
+  test('of a run that is lost ends after a while, however far behind the store the clock of its node is', async () => {
+    const run = await liveRun('s-behind')
+    const readers = [new Reader(), new Reader()] as const
+    const node = { clock: aheadBy(-HOUR_MS), lostMs: 300 }
+    await follow('s-behind', { run: 'r1' }, readers[0], node)
+    await until('it has begun', () => readers[0].chunks.length > 0)
+    await run.lose()
+    await follow('s-behind', { run: 'r1' }, readers[1], node)
+    for (const reader of readers) await until('it ends', () => reader.state === 'ended')
+    expect(readers[0].chunks.at(-1)).toEqual({ type: 'error', errorText: 'the agent was lost' })
+  })
+
+  test('of a run that is lost waits for who takes it over, however far ahead of the store the clock of its node is', async () => {
+    const run = await liveRun('s-ahead')
+    const reader = new Reader()
+    const node = { clock: aheadBy(HOUR_MS), lostMs: 60_000 }
+    const { state } = await follow('s-ahead', { run: 'r1' }, reader, node)
+    await run.say('before, ')
+    await run.lose()
+    await until('it has seen the loss', () => state.seen === 'lost')
+    await run.adopt()
+    await run.say('after')
+    await run.finish()
+    await until('it ends', () => reader.state === 'ended')
+    expect(reader.text).toBe('before, after')
+    expect(reader.chunks.at(-1)).toMatchObject({ type: 'finish' })
   })
 
   test('fails where what it tells from cannot be read any more', async () => {
