@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import type { Clock } from '../../src/core/clock.ts'
 import { FIELD } from '../../src/core/record.ts'
 import type { FakeSocket } from '../support/sim-socket.ts'
 import { agentAt, begun, delta, open } from './run-kit.ts'
@@ -267,5 +268,24 @@ describe('an agent whose socket is lost [P-10.12] [R5]', () => {
     await drop(next)
     await clock.advance(3000 + SWEEP)
     expect((await story()).slice(-2)).toEqual([STALLED, 'run.lost'])
+  })
+
+  test('has its moment to come back, however far ahead of the store the clock of its node is', async () => {
+    const { world, start, report, connect, beatOver, drop, clock, story } = await opened()
+    const ahead: Clock = {
+      now: () => clock.now() + 3_600_000,
+      after: (delayMs, task) => clock.after(delayMs, task),
+      defer: (task) => clock.defer(task),
+    }
+    const there = world.node({ clock: ahead })
+    await start()
+    const socket = await connect(there)
+    await beatOver(socket)
+    await report({ status: 'stalled' })
+    await drop(socket)
+    await clock.advance(2500)
+    expect(await story()).toEqual([BEGUN, STALLED])
+    await clock.advance(500 + SWEEP)
+    expect((await story()).at(-1)).toBe('run.lost')
   })
 })

@@ -47,9 +47,10 @@ export function socketLost(
       if (isOver(field.status) || field.status === 'waiting') return { done: 'nothing' }
       const { leaseMs } = parseRunInfo(known.fields.get(names.info) ?? null)
       const told = field.status === 'stalled'
-      // What is left of a run that is stalled already only its deadline tells; before that, more is left than is given.
+      // What is left of a run that is stalled already only its deadline tells; before that, more is left than is given. The deadline is by the clock of the
+      // store: where nothing is left by ours, ours is ahead of it, or the end is about to come anyhow.
       const at = known.deadlines.get(deadline) ?? null
-      const leftMs = told && at !== null ? at - nowMs : Infinity
+      const leftMs = told && at !== null && at > nowMs ? at - nowMs : Infinity
       return {
         commit: {
           guards: [
