@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import type { Clock } from '../../src/core/clock.ts'
 import { FIELD } from '../../src/core/record.ts'
+import { MemoryStore } from '../../src/store/memory.ts'
 import type { FakeSocket } from '../support/sim-socket.ts'
 import { agentAt, begun, delta, open } from './run-kit.ts'
 import { drafted, grant, SESSION, World } from './world.ts'
@@ -271,15 +271,12 @@ describe('an agent whose socket is lost [P-10.12] [R5]', () => {
   })
 
   test('has its moment to come back, however far ahead of the store the clock of its node is', async () => {
-    const { world, start, report, connect, beatOver, drop, clock, story } = await opened()
-    const ahead: Clock = {
-      now: () => clock.now() + 3_600_000,
-      after: (delayMs, task) => clock.after(delayMs, task),
-      defer: (task) => clock.defer(task),
+    class StoreBehind extends World {
+      override readonly store = new MemoryStore(this.signals, () => this.clock.now() - 3_600_000)
     }
-    const there = world.node({ clock: ahead })
+    const { start, report, connect, beatOver, drop, clock, story } = await opened(new StoreBehind())
     await start()
-    const socket = await connect(there)
+    const socket = await connect()
     await beatOver(socket)
     await report({ status: 'stalled' })
     await drop(socket)
