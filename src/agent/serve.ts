@@ -7,6 +7,7 @@ import { sleep } from './sleep.ts'
 import type { Run } from './run.ts'
 import type { SessionApi } from './session-api.ts'
 import type { SessionWatch } from './session-watch.ts'
+import { tell, tellsSafely } from './telling.ts'
 import { waitingInputs, type ListedInput } from './waiting-inputs.ts'
 
 export interface ServeOptions extends Omit<RunOptions, 'run' | 'trigger' | 'adopt' | 'deliverTo'> {
@@ -23,7 +24,7 @@ export interface ServeOptions extends Omit<RunOptions, 'run' | 'trigger' | 'adop
   readonly deliverTo?: readonly string[] | 'sender'
   /** Ends it, between two runs. */
   readonly signal?: AbortSignal
-  /** What a run threw, or why the session could not be asked: it goes on, and asks less often the longer that lasts. Default: `console.error`. */
+  /** What a run threw, or why the session could not be asked: it goes on, and asks less often the longer that lasts. Default: `console.error`; what it throws goes there, too. */
   readonly onError?: (error: unknown) => void
 }
 
@@ -67,7 +68,7 @@ async function serveOne(
   { session, api, watch, closed }: Served,
   {
     signal = closed,
-    onError = tell(session.id),
+    onError: hears = tell(session.id),
     concurrency = 1,
     maxAdoptions = MAX_ADOPTIONS,
     ...serving
@@ -77,6 +78,7 @@ async function serveOne(
   turn: Turn | undefined,
 ): Promise<void> {
   const over = AbortSignal.any([closed, signal])
+  const onError = tellsSafely(hears, session.id)
   const { clock, random } = api.ports
   let looking = true
   let known = false
@@ -124,11 +126,6 @@ async function serveOne(
       heard.forget()
     }
   }
-}
-
-/** Where nobody listens: else a wrong key, a session that nobody made, or a mistake in what answers is an agent that says nothing. */
-function tell(session: string): (error: unknown) => void {
-  return (error) => console.error(`unable to serve the session ${session}:`, error)
 }
 
 /** What could not even be started is tried again. */

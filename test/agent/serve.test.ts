@@ -246,6 +246,43 @@ describe('agents that serve a session, against a real server', () => {
     await serving
   })
 
+  test.each<[string, () => unknown]>([
+    ['rejects', () => Promise.reject(new Error('no log'))],
+    [
+      'throws',
+      () => {
+        throw new Error('no log')
+      },
+    ],
+  ])(
+    'go on where what they tell an error to %s, and say both on the console',
+    async (how, fails) => {
+      const told = vi.spyOn(console, 'error').mockImplementation(() => undefined)
+      onTestFinished(() => told.mockRestore())
+      const session = room.agent.session(`deaf-${how}`)
+      await session.open()
+      const stop = new AbortController()
+      let acts = 0
+      const serving = session.serve(
+        { agent: 'answerer', signal: stop.signal, onError: fails },
+        async (run) => {
+          if (++acts === 1) throw new Error('a mistake of mine')
+          await run.text('Yes.')
+        },
+      )
+      await room.say(session.id, 'one')
+      await until('it has failed', () => acts > 0)
+      await room.say(session.id, 'two')
+      await until('it is answered', async () => (await room.answers(session.id)).length === 1)
+      stop.abort()
+      await serving
+      expect(told.mock.calls.map(([, error]) => String(error))).toEqual([
+        'Error: a mistake of mine',
+        'Error: no log',
+      ])
+    },
+  )
+
   test('take over what a process that died had begun [R6]', async () => {
     await room.agent.session('died').open()
     await room.say('died', 'a hard one')
