@@ -7,10 +7,18 @@
 
 local refused = {}
 if not redis.acl_check_cmd then return refused end
+
+-- A server that cannot tell of a command has not refused it; one that says that it has no such command has.
+local function refuses(words)
+  local asked, answer = pcall(redis.acl_check_cmd, unpack(words))
+  if asked then return not answer end
+  local why = type(answer) == 'table' and answer.err or tostring(answer)
+  return string.find(why, 'Invalid command', 1, true) ~= nil
+end
+
 for i = 1, #ARGV do
   local words = {}
   for word in string.gmatch(ARGV[i], '%S+') do words[#words + 1] = word end
-  local known, allowed = pcall(redis.acl_check_cmd, unpack(words))
-  if not (known and allowed) then refused[#refused + 1] = ARGV[i] end
+  if refuses(words) then refused[#refused + 1] = ARGV[i] end
 end
 return refused
