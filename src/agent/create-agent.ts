@@ -2,6 +2,7 @@ import { Agent } from './agent.ts'
 import { systemClock, type Clock } from '../sdk/clock.ts'
 import { Credentials, type Secret } from './credentials.ts'
 import { Http, type Fetch } from './http.ts'
+import { Outage } from './outage.ts'
 import { SocketLater, type WebSocketConstructor } from './socket/socket-later.ts'
 
 export interface AgentOptions {
@@ -18,7 +19,10 @@ export interface AgentOptions {
    * a lease has to be over first. Default: that of the runtime, where it has one; none where `fetch` is given, which is then the whole network.
    */
   readonly socket?: WebSocketConstructor | false
-  /** So long a request is tried again before it counts as failed. Default 2 min. */
+  /**
+   * So long a request is tried again before it counts as failed. Default 2 min. Once in an outage of more than some seconds, whoever serves hears of it by
+   * `onError`; where nobody does, the console.
+   */
   readonly retryForMs?: number
   /** For tests. */
   readonly clock?: Clock
@@ -46,6 +50,7 @@ export function createAgent(options: AgentOptions): Agent {
       : undefined,
     clock,
     random,
+    outage: new Outage(base),
     retryForMs: options.retryForMs ?? RETRY_FOR_MS,
   })
 }

@@ -83,7 +83,7 @@ export class Http {
     try {
       const url = base + request.path + queryText(request.query)
       const response = await fetch(url, { ...init, signal: stop.signal })
-      if (!response.ok) throw refused(await readRefusal(response))
+      if (!response.ok) throw refused(base, await readRefusal(response))
       const text = await response.text()
       const body: unknown = text === '' ? {} : JSON.parse(text)
       return { status: response.status, headers: response.headers, body }
@@ -112,6 +112,16 @@ function initOf(request: HttpRequest, secret: string): RequestInit {
   }
 }
 
-function refused({ code, message, ...rest }: Refusal): AgentError {
-  return new AgentError(code, message, rest)
+function refused(base: string, { code, message, ...rest }: Refusal): AgentError {
+  // Heldline says a code of its own table.
+  const foreign = code === `http_${String(rest.facts['status'])}` && !rest.retryable
+  return new AgentError(
+    code,
+    foreign ? `${message} at ${hostOf(base)}: is that Heldline?` : message,
+    rest,
+  )
+}
+
+function hostOf(base: string): string {
+  return new URL(base).host
 }

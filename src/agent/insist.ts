@@ -1,5 +1,6 @@
 import { AgentError } from './agent-error.ts'
 import type { Clock } from '../sdk/clock.ts'
+import type { Outage } from './outage.ts'
 import { sleep } from './sleep.ts'
 
 const BASE_MS = 100
@@ -12,6 +13,8 @@ export interface Patience {
   readonly random: () => number
   /** From the first failure on, so long is tried again. */
   readonly retryForMs: number
+  /** Hears how it goes. */
+  readonly outage?: Outage | undefined
 }
 
 /** Full jitter: 0–100 ms, 0–200 ms … 0–5 s. @param attempt how many attempts have failed, from 0 */
@@ -26,16 +29,19 @@ export function backoffMs(attempt: number, random: () => number, capMs = CAP_MS)
  * @throws the reason of the signal
  */
 export async function insist<T>(
-  { clock, random, retryForMs }: Patience,
+  { clock, random, retryForMs, outage }: Patience,
   attempt: () => Promise<T>,
   signal?: AbortSignal,
 ): Promise<T> {
   let spentMs = 0
   let before: { readonly at: number; readonly waitMs: number } | null = null
+  let told = false
   for (let failed = 0; ; failed++) {
     signal?.throwIfAborted()
     try {
-      return await attempt()
+      const answer = await attempt()
+      outage?.over()
+      return answer
     } catch (error) {
       signal?.throwIfAborted()
       if (!(error instanceof AgentError) || !error.retryable) throw error
@@ -44,6 +50,7 @@ export async function insist<T>(
       const at = clock.now()
       if (before !== null) spentMs += between(before, at)
       if (spentMs + waitMs > retryForMs) throw error
+      if (!told && outage !== undefined) told = outage.lasts(error, spentMs)
       before = { at, waitMs }
       await sleep(clock, waitMs, signal)
     }

@@ -58,9 +58,16 @@ export async function serve(
   act: (run: Run) => unknown,
   turn?: Turn,
 ): Promise<void> {
+  const { session, api } = served
+  const onError = tellsSafely(options.onError ?? tell(session.id), session.id)
   const tried = new Tried()
-  const one = (): Promise<void> => serveOne(served, options, act, tried, turn)
-  await Promise.all(Array.from({ length: options.concurrency ?? 1 }, one))
+  const one = (): Promise<void> => serveOne(served, { ...options, onError }, act, tried, turn)
+  const deafen = api.ports.outage?.hear(onError)
+  try {
+    await Promise.all(Array.from({ length: options.concurrency ?? 1 }, one))
+  } finally {
+    deafen?.()
+  }
 }
 
 /** One input after the other. */
@@ -68,17 +75,16 @@ async function serveOne(
   { session, api, watch, closed }: Served,
   {
     signal = closed,
-    onError: hears = tell(session.id),
+    onError,
     concurrency = 1,
     maxAdoptions = MAX_ADOPTIONS,
     ...serving
-  }: ServeOptions,
+  }: ServeOptions & Required<Pick<ServeOptions, 'onError'>>,
   act: (run: Run) => unknown,
   tried: Tried,
   turn: Turn | undefined,
 ): Promise<void> {
   const over = AbortSignal.any([closed, signal])
-  const onError = tellsSafely(hears, session.id)
   const { clock, random } = api.ports
   let looking = true
   let known = false
