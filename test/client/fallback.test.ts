@@ -53,6 +53,34 @@ describe.each(['sse', 'long-poll'] as const)('over %s', (kind) => {
     expect(client.state).toBe('live')
   })
 
+  test.each([403, 404, 408])(
+    'a %i that a proxy answers in the place of the server is a loss, and ends no session',
+    async (status) => {
+      const { server, http, session, serials, clock } = await ready()
+      const page = () => new Response('<html>not here</html>', { status })
+      http.refusals.push(page(), page(), page())
+      for (const connection of server.openConnections) connection.cut()
+      http.wake()
+      await clock.advance(60_000)
+      server.append('s', x())
+      http.wake()
+      await clock.advance(40_000)
+      expect(http.refusals).toEqual([])
+      expect(serials).toEqual([8])
+      expect(session.state).toBe('live')
+    },
+  )
+
+  test('what the server refuses a session with ends it, as over a socket', async () => {
+    const { server, http, session, clock } = await ready()
+    http.refusals.push(problem(404, { code: 'session_not_found' }))
+    for (const connection of server.openConnections) connection.cut()
+    http.wake()
+    await clock.advance(60_000)
+    expect(http.refusals).toEqual([])
+    expect(session.state).toBe('failed')
+  })
+
   test('what cannot be followed is reset, and told', async () => {
     const { server, http, session, clock } = await ready()
     const resets: string[] = []

@@ -118,14 +118,17 @@ export class HttpTransport implements Transport {
     return true
   }
 
-  /** A refusal of the session is an answer; anything else ends the transport, as it would a socket. */
+  /**
+   * A refusal of the session is an answer; anything else ends the transport, as it would a socket. What a proxy says in the server's place is none, whatever
+   * its status: while a server is started anew, some know nothing of it.
+   */
   #lost(ref: string | null, session: string, error: unknown): void {
     const known = error instanceof this.#ports.http.kit.ClientError ? error : null
     const status = Number(known?.facts['status'] ?? 0)
     if (known === null || status === 0) return this.#end(ABNORMAL)
     if (status === 401) return this.#end(UNAUTHENTICATED)
     if (status === 429 || status === 503) return this.#end(OVERLOADED, known.retryAfterMs)
-    if (status >= 500) return this.#end(ABNORMAL)
+    if (status >= 500 || known.code === `http_${status}`) return this.#end(ABNORMAL)
     this.#following.delete(session)
     this.#tell(errorFrame(ref, known, session))
   }
