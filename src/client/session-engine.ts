@@ -37,7 +37,7 @@ export class SessionEngine {
   readonly #cursors: CursorStore
   readonly #cursor: Cursor | undefined
   readonly #streams = new Set<EventStream>()
-  #presence: PresenceRequest | null
+  #presence: PresenceRequest | undefined
   #state: SessionState = 'idle'
   #snapshot: SessionSnapshot | null = null
   #marker: ReadMarker | null = null
@@ -189,8 +189,10 @@ export class SessionEngine {
     return this.#wire?.tell({ op: 'signal', session: this.id, name, data }) ?? false
   }
 
-  /** @throws ClientError by the promise: what the server refuses. Without a connection it is said with the next attach. */
+  /** By the promise: @throws TypeError for what is no JSON; ClientError what the server refuses. Without a connection it is said with the next attach. */
   async present(wish: PresenceRequest): Promise<void> {
+    // Throws for what is no JSON: kept, it would fail each attach from now on.
+    JSON.stringify(wish)
     this.#presence = { ...this.#presence, ...wish }
     this.attach()
     await this.#tellPresence()
@@ -234,8 +236,13 @@ export class SessionEngine {
 
   /** A member is a tab: the same name after a reload is the same member. */
   #wish(): PresenceRequest | undefined {
-    if (this.#presence === null) return undefined
-    return { member: this.#host.tab.get(), visible: this.#host.page.visible(), ...this.#presence }
+    return (
+      this.#presence && {
+        member: this.#host.tab.get(),
+        visible: this.#host.page.visible(),
+        ...this.#presence,
+      }
+    )
   }
 
   #taken(event: WireEvent): void {
@@ -313,6 +320,6 @@ export class SessionEngine {
   }
 }
 
-function presenceOf(wish: SessionOptions['presence']): PresenceRequest | null {
-  return typeof wish === 'object' ? wish : wish === true ? {} : null
+function presenceOf(wish: SessionOptions['presence']): PresenceRequest | undefined {
+  return wish === true ? {} : wish || undefined
 }

@@ -287,7 +287,7 @@ export class Session {
    * How this tab is seen, from now on and after every reconnect; `visible` follows the page where it is not said.
    * @param wish merged into what was wished before
    * @returns when the server has it; at once where there is no connection: it is then said with the next attach
-   * @throws ClientError by the promise: a refusal; `client_closed`
+   * @throws ClientError by the promise: a refusal; `client_closed`; a TypeError for what is no JSON
    */
   presence(wish: PresenceRequest): Promise<void> {
     return quiet(() => this.#engine.present(wish))

@@ -139,6 +139,21 @@ describe('presence', () => {
     expect(server.received[0]).not.toHaveProperty('presence')
   })
 
+  test('what is no JSON is the caller’s mistake, and nothing that is said with the next attach', async () => {
+    const { server, session } = await live({ presence: { data: { page: 1 } } })
+    const cycle: Record<string, unknown> = {}
+    cycle['itself'] = cycle
+    for (const data of [{ count: 1n }, cycle]) {
+      await expect(session.presence({ data })).rejects.toThrow(TypeError)
+    }
+    session.detach()
+    await expect(session.presence({ data: { count: 1n } })).rejects.toThrow(TypeError)
+    session.attach()
+    await settle()
+    const [last] = server.received.filter((frame) => frame.op === 'attach').toReversed()
+    expect(last?.presence).toMatchObject({ data: { page: 1 } })
+  })
+
   test('a refusal is the caller’s', async () => {
     const { server, session } = await live()
     server.refusals.set('presence', { code: 'forbidden', retryable: false })

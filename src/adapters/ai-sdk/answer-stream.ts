@@ -72,7 +72,7 @@ export class AnswerStream {
       follow(session, look, (error) => this.close(error)),
       session.on('event', (event) => this.#heard(event)),
     ]
-    if (sent !== undefined) this.#lookAfter(sent.then(() => (this.#sent = true)))
+    if (sent) this.#lookAfter(sent.then(() => (this.#sent = true)))
   }
 
   #lookAfter(step: Promise<unknown>): void {
