@@ -72,6 +72,13 @@ export function packageSuite(): void {
 
     afterAll(() => rm(folder, { recursive: true, force: true }))
 
+    test('has nothing that npm would run, or ask about, where it is installed', async () => {
+      const text = await readFile(join(folder, 'node_modules/heldline/package.json'), 'utf8')
+      const { scripts } = JSON.parse(text) as { readonly scripts: Readonly<Record<string, string>> }
+      const run = ['preinstall', 'install', 'postinstall', 'prepare']
+      expect(run.filter((name) => name in scripts)).toEqual([])
+    })
+
     test('has nothing that publint minds', async () => {
       const { stdout } = await run('publint', ['run', tarball, '--strict'], { cwd: root, env })
       expect(stdout).toContain('All good!')
