@@ -41,10 +41,10 @@ export class Feed implements Source {
   readonly #cursors = new Set<Cursor>()
   readonly #signalled = new Set<(payload: string) => void>()
   /** Batches made since the tail last grew, by the position that they follow. */
-  readonly #batches = new Map<string, Batch>()
+  #batches = new Map<string, Batch>()
   /** The one of them that was given last: most readers stand at one position, which is then one object. */
   #given: { readonly after: Position; readonly batch: Batch } | null = null
-  readonly #pages = new Map<number, Promise<Page | null>>()
+  #pages = new Map<number, Promise<Page | null>>()
   readonly #pageBatches = new WeakMap<Page, Batch>()
   readonly #recent: RecentBatches
   #flushing = false
@@ -97,7 +97,7 @@ export class Feed implements Source {
       return
     }
     // Reads that are under way may have been answered before this: nobody joins them any more.
-    this.#pages.clear()
+    this.#joinNoMore()
     if (wake.kind === 'committed') {
       if (wake.epoch === this.head.epoch && wake.last <= this.head.serial) return
       if (wake.events.length > 0 && this.#take(wake.epoch, wake.events)) return
@@ -108,7 +108,7 @@ export class Feed implements Source {
   /** Compares with what the store says the head is; looks again when it differs. */
   verify(head: LogHead | null): void {
     if (head !== null && samePosition(headPosition(head), this.head)) return
-    this.#pages.clear()
+    this.#joinNoMore()
     this.#pull()
   }
 
@@ -183,8 +183,14 @@ export class Feed implements Source {
     return taken !== 'gap'
   }
 
+  /** Nobody joins the reads that are under way. */
+  #joinNoMore(): void {
+    if (this.#pages.size > 0) this.#pages = new Map()
+  }
+
+  /** With a new map: one that is cleared links its old table to its new one, and what survived one collection then keeps all that came after it. */
   #forgetBatches(): void {
-    this.#batches.clear()
+    if (this.#batches.size > 0) this.#batches = new Map()
     this.#given = null
   }
 
@@ -196,6 +202,9 @@ export class Feed implements Source {
     this.#ports.clock.defer(() => {
       this.#flushing = false
       this.pump()
+      // Who comes later is given it out of what is held: objects that stay cost every collection of garbage.
+      this.#tail.rest()
+      this.#forgetBatches()
     })
   }
 

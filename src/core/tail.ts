@@ -1,5 +1,7 @@
+import { decodeHead } from '../protocol/codec.ts'
 import type { Epoch } from '../protocol/ids.ts'
 import type { Position } from '../protocol/position.ts'
+import { HeldTexts } from './held-texts.ts'
 import type { StoredEvent } from './store.ts'
 
 /**
@@ -8,10 +10,10 @@ import type { StoredEvent } from './store.ts'
  */
 export class Tail {
   #head: Position
-  /** Events `#events[#start …]`; the slots before are free. */
-  #events: StoredEvent[] = []
-  #start = 0
-  #bytes = 0
+  /** The last of what is held, as it came, for those who stand at the head: until `rest`. */
+  #fresh: StoredEvent[] = []
+  /** All of it. */
+  readonly #held = new HeldTexts()
   readonly #maxBytes: () => number
 
   constructor(head: Position, maxBytes: () => number) {
@@ -24,7 +26,7 @@ export class Tail {
   }
 
   get bytes(): number {
-    return this.#bytes
+    return this.#held.bytes
   }
 
   /**
@@ -33,60 +35,73 @@ export class Tail {
    */
   take(epoch: Epoch, events: readonly StoredEvent[]): 'taken' | 'nothing' | 'gap' {
     if (epoch !== this.#head.epoch) return 'gap'
+    const maxBytes = this.#maxBytes()
     let taken: 'taken' | 'nothing' = 'nothing'
     for (const event of events) {
       if (event.serial <= this.#head.serial) continue
       if (event.serial !== this.#head.serial + 1 || event.prev !== this.#head.tag) return 'gap'
       this.#head = { epoch, serial: event.serial, tag: event.tag }
-      this.#events.push(event)
-      this.#bytes += event.text.length
+      this.#fresh.push(event)
+      this.#held.push(event.text, maxBytes)
       taken = 'taken'
     }
-    this.#drop()
+    // What is not held is the store's, however fresh.
+    if (this.#held.size < this.#fresh.length) {
+      this.#fresh = this.#fresh.slice(this.#fresh.length - this.#held.size)
+    }
     return taken
+  }
+
+  /** Those who stand at the head have what has come. */
+  rest(): void {
+    this.#fresh = []
+    this.#held.keepTo(this.#maxBytes())
   }
 
   /** Starts anew at a head: the log is another one, or too far ahead. */
   restart(head: Position): void {
     this.#head = head
-    this.#events = []
-    this.#start = 0
-    this.#bytes = 0
+    this.#fresh = []
+    this.#held.clear()
   }
 
   /** The events after a position, or `null` when it is not in this chain, or its successor is not held any more. */
   after(position: Position, limit: number, maxBytes: number): readonly StoredEvent[] | null {
-    if (position.epoch !== this.#head.epoch) return null
-    const first = this.#events[this.#start]
-    if (
-      first === undefined ||
-      position.serial < first.serial - 1 ||
-      position.serial >= this.#head.serial
-    ) {
-      return null
-    }
-    const from = this.#start + (position.serial + 1 - first.serial)
-    if (this.#events[from]?.prev !== position.tag) return null
-    let bytes = 0
-    let to = from
-    while (to < this.#events.length && to - from < limit) {
-      bytes += this.#events[to]?.text.length ?? 0
-      if (to > from && bytes > maxBytes) break
-      to++
-    }
-    return this.#events.slice(from, to)
+    const { epoch, serial } = this.#head
+    if (position.epoch !== epoch || position.serial >= serial) return null
+    const from = this.#fresh.length - (serial - position.serial)
+    const events =
+      from >= 0
+        ? within(this.#fresh, from, limit, maxBytes)
+        : this.#read(position.serial, limit, maxBytes)
+    return events?.[0]?.prev === position.tag ? events : null
   }
 
-  #drop(): void {
-    const maxBytes = this.#maxBytes()
-    while (this.#bytes > maxBytes && this.#start < this.#events.length) {
-      this.#bytes -= this.#events[this.#start]?.text.length ?? 0
-      this.#start++
+  #read(after: number, limit: number, maxBytes: number): StoredEvent[] | null {
+    const from = this.#held.size - (this.#head.serial - after)
+    if (from < 0) return null
+    const events: StoredEvent[] = []
+    for (const text of this.#held.slice(from, limit, maxBytes)) {
+      const head = decodeHead(text)
+      if (head === null) return null
+      events.push({ ...head, text })
     }
-    // Free slots are given back when they are the larger part, so that taking stays cheap.
-    if (this.#start > 64 && this.#start * 2 > this.#events.length) {
-      this.#events = this.#events.slice(this.#start)
-      this.#start = 0
-    }
+    return events
   }
+}
+
+function within(
+  events: readonly StoredEvent[],
+  from: number,
+  limit: number,
+  maxBytes: number,
+): readonly StoredEvent[] {
+  let bytes = 0
+  let to = from
+  while (to < events.length && to - from < limit) {
+    bytes += events[to]?.text.length ?? 0
+    if (to > from && bytes > maxBytes) break
+    to++
+  }
+  return events.slice(from, to)
 }

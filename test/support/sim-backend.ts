@@ -134,7 +134,7 @@ export class SimBackend {
       this.#record(session, wake)
       this.broadcast(session, wake)
     })
-    return new MemoryStore(signals, () => this.#replayedAt ?? this.#clock.now())
+    return new MemoryStore(signals, () => Math.floor(this.#replayedAt ?? this.#clock.now()))
   }
 
   #record(session: SessionId, wake: Wake): void {
