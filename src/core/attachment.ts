@@ -14,6 +14,7 @@ import type { Metrics } from './metrics.ts'
 import { Resume } from './resume.ts'
 import { snapshotPieces } from './snapshot-frames.ts'
 import type { Store } from './store.ts'
+import { noteTrouble } from './store-trouble.ts'
 import type { Views } from './views.ts'
 
 export interface AttachmentPorts {
@@ -122,6 +123,11 @@ export class Attachment implements Sink {
   reset(reason: ResetReason): void {
     this.#ports.metrics?.reset(reason)
     this.#resume?.end('reset')
+    const serial = this.#following?.cursor.position?.serial
+    if (reason === 'corrupt' && serial !== undefined) {
+      const { session } = this
+      this.#ports.log.error('store.corrupt', { session, serial: serial + 1 })
+    }
     void this.#reset(reason)
   }
 
@@ -137,6 +143,7 @@ export class Attachment implements Sink {
   /** Tells the reader that this attachment is over, and why. [P-4.13] */
   #end(error: unknown): void {
     if (this.#closed) return
+    if (error instanceof HeldlineError) noteTrouble(this.#ports.log, error)
     this.#out.send(errorFrame(error, null, this.session))
     this.close()
     this.#out.ended?.(this, error)

@@ -391,6 +391,25 @@ describe('attaching', () => {
     expect(socket.all('error')).toEqual([])
   })
 
+  test('what is damaged is a line for the operator, with session and serial, whichever way it is read [P-4.4]', async () => {
+    const { world, socket } = await connected()
+    for (let i = 0; i < 3; i++) await ask(world, socket, publishing())
+    const cold = world.node()
+    vi.spyOn(world.store, 'read').mockRejectedValue(
+      new HeldlineError('event_corrupt', 'unable to read', { facts: { serial: 2 } }),
+    )
+    const reader = cold.connect(grant())
+    await ask(world, reader, { op: 'attach', session: SESSION })
+    expect(reader.all('error')).toMatchObject([{ session: SESSION, code: 'event_corrupt' }])
+    const lines = () => cold.log.lines.filter(({ event }) => event === 'store.corrupt')
+    expect(lines()).toMatchObject([{ level: 'error', fields: { error: { facts: { serial: 2 } } } }])
+    const [head] = await world.store.heads([SESSION])
+    const position = `${head?.epoch}.0.--------`
+    await ask(world, reader, { op: 'attach', session: SESSION, position })
+    expect(reader.all('reset')).toMatchObject([{ session: SESSION, reason: 'corrupt' }])
+    expect(lines()[1]).toMatchObject({ level: 'error', fields: { session: SESSION, serial: 1 } })
+  })
+
   test('a failover between the attach and its folded answer is a reset, never another log under the same position [invariant 3]', async () => {
     const world = new World({ foldAfterEvents: 3 })
     const { socket, node } = await connected(world)
