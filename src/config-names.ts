@@ -45,9 +45,14 @@ function otherWay(name: string): string {
 function nearest(name: string, settings: readonly string[]): string | null {
   const prefixed = name.startsWith(PREFIX)
   const bare = (prefixed ? name.slice(PREFIX.length) : name).toUpperCase()
+  // Only what is secret may come in a file.
+  const [, unfiled] = /^(.+)_FILE$/.exec(bare) ?? []
   const found = settings
     .filter((setting) => setting.length >= MIN_LETTERS || (prefixed && setting === bare))
-    .map((setting) => ({ setting, wrong: wrongLetters(bare, setting) }))
+    .map((setting) => ({
+      setting,
+      wrong: setting === unfiled ? 0 : wrongLetters(bare, setting),
+    }))
     .filter(({ setting, wrong }) => wrong <= (setting.length >= LONG ? 2 : 1))
     .toSorted((one, other) => one.wrong - other.wrong)
   return found[0]?.setting ?? null

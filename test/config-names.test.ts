@@ -11,6 +11,7 @@ test.each([
   ['REDSI_URL', 'REDIS_URL'],
   ['REDIS_URL_FILES', 'REDIS_URL_FILE'],
   ['ALLOW_ORIGINS', 'ALLOWED_ORIGINS'],
+  ['ALLOWED_ORIGINS_FILE', 'ALLOWED_ORIGINS'],
   ['TOKENSECRET', 'TOKEN_SECRET'],
   ['redis_url', 'REDIS_URL'],
   ['HELDLINE_DATA_DIR', 'DATA_DIR'],
@@ -32,7 +33,7 @@ test('nobody is warned of what they set right, of what is set beside it, or of w
 test('the variables of a system, of a host of containers and of other programs are left alone', () => {
   const names =
     `
-    PATH HOME HOSTNAME LANG TERM SHELL USER PWD TMPDIR DEBUG POST PORTS HOSTS host port DEMOS
+    PATH HOST_FILE HOME HOSTNAME LANG TERM SHELL USER PWD TMPDIR DEBUG POST PORTS HOSTS host port DEMOS
     XDG_DATA_DIRS XDG_DATA_HOME NODE_OPTIONS NODE_PATH NODE_VERSION NODE_EXTRA_CA_CERTS
     npm_config_cache REDIS_HOST REDIS_PORT REDIS_USER REDIS_PASSWORD REDIS_SSL REDIS_TLS
     REDIS_DB REDIS_SERVICE_HOST REDIS_PORT_6379_TCP DATABASE_URL MYSQL_URL HELDLINE_URL
