@@ -79,7 +79,7 @@ export class Link {
       return commands.map(() => ({ failure: new NotSent('the connection is not up') }))
     }
     try {
-      return await this.#race(this.#pipeline(commands), timeoutMs)
+      return await this.#race(this.#exchange(commands), timeoutMs)
     } catch (error) {
       const failure = error instanceof Unanswered ? error : failureOf(error)
       return commands.map(() => ({ failure }))
@@ -105,16 +105,9 @@ export class Link {
   async each(command: Command, timeoutMs = COMMAND_TIMEOUT_MS): Promise<Reply[]> {
     if (!this.ready) return [{ failure: new NotSent('the connection is not up') }]
     const [name, ...args] = command
-    const ask = async (node: Redis): Promise<Reply[]> => {
-      try {
-        return [{ value: await node.call(name, args) }]
-      } catch (error) {
-        return [{ failure: failureOf(error) }]
-      }
-    }
     const asked = nodesOf(this.client).map(async (node) => {
       try {
-        return await this.#race(ask(node), timeoutMs)
+        return await this.#race(Promise.all([replyOf(node.call(name, args))]), timeoutMs)
       } catch (error) {
         return [{ failure: failureOf(error) }]
       }
@@ -151,14 +144,9 @@ export class Link {
     for (const go of this.#waiting) go()
   }
 
-  async #pipeline(commands: readonly Command[]): Promise<Reply[]> {
-    const pipeline = this.client.pipeline()
-    for (const [name, ...args] of commands) pipeline.call(name, args)
-    const results = (await pipeline.exec()) ?? []
-    return commands.map((_, index) => {
-      const [error, value] = results[index] ?? [new Error('no reply')]
-      return error === null || error === undefined ? { value } : { failure: failureOf(error) }
-    })
+  #exchange(commands: readonly Command[]): Promise<Reply[]> {
+    const { client } = this
+    return client instanceof Cluster ? pipelined(client, commands) : corked(client, commands)
   }
 
   /** Settles in time, also where ioredis would not: after a lost connection, or on one that swallows everything. */
@@ -197,4 +185,35 @@ export class Link {
 
 function nodesOf(client: Client): Redis[] {
   return client instanceof Cluster ? client.nodes('master') : [client]
+}
+
+/** On a Cluster a pipeline goes to one node, whole, and where that node points to. */
+async function pipelined(client: Cluster, commands: readonly Command[]): Promise<Reply[]> {
+  const pipeline = client.pipeline()
+  for (const [name, ...args] of commands) pipeline.call(name, args)
+  const results = (await pipeline.exec()) ?? []
+  return commands.map((_, index) => {
+    const [error, value] = results[index] ?? [new Error('no reply')]
+    return error === null || error === undefined ? { value } : { failure: failureOf(error) }
+  })
+}
+
+/**
+ * In one write. Not by a pipeline of ioredis: each defines a property of its own, so that V8 makes a shape for it that lives, with all that was
+ * sent and answered, until the next full collection of garbage.
+ */
+function corked(client: Redis, commands: readonly Command[]): Promise<Reply[]> {
+  const { stream } = client
+  stream.cork()
+  const replies = commands.map(([name, ...args]) => replyOf(client.call(name, args)))
+  stream.uncork()
+  return Promise.all(replies)
+}
+
+async function replyOf(answer: Promise<unknown>): Promise<Reply> {
+  try {
+    return { value: await answer }
+  } catch (error) {
+    return { failure: failureOf(error) }
+  }
 }
