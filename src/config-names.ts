@@ -18,7 +18,8 @@ const OTHERS = new Set(['HELDLINE_URL', 'HELDLINE_KEY', 'HELDLINE_PORT', 'HELDLI
 export function misspelt(env: Readonly<Record<string, string | undefined>>): readonly Misspelt[] {
   const isSet = (name: string): boolean => (env[name]?.trim() ?? '') !== ''
   const names = namesOfSettings()
-  const open = names.filter((name) => !isSet(name) && !isSet(otherWay(name)))
+  const given = new Set(names.filter(isSet))
+  const open = names.filter((name) => !given.has(name) && !given.has(otherWay(name)))
   return Object.keys(env).flatMap((name) => {
     if (names.includes(name) || OTHERS.has(name) || !isSet(name)) return []
     const meant = nearest(name, open)
