@@ -107,7 +107,7 @@ export class Link {
     const [name, ...args] = command
     const asked = nodesOf(this.client).map(async (node) => {
       try {
-        return await this.#race(Promise.all([replyOf(node.call(name, args))]), timeoutMs)
+        return [await this.#race(replyOf(node.call(name, args)), timeoutMs)]
       } catch (error) {
         return [{ failure: failureOf(error) }]
       }
@@ -150,7 +150,7 @@ export class Link {
   }
 
   /** Settles in time, also where ioredis would not: after a lost connection, or on one that swallows everything. */
-  async #race(work: Promise<Reply[]>, timeoutMs: number): Promise<Reply[]> {
+  async #race<Result>(work: Promise<Result>, timeoutMs: number): Promise<Result> {
     const { promise, reject } = Promise.withResolvers<never>()
     const timer = setTimeout(() => reject(new Unanswered('no answer in time')), timeoutMs)
     this.#pending.add(reject)
