@@ -6,9 +6,9 @@ import { BatchAnswer, KEYS_OF_IDS, KEYS_OF_PLACES, LISTENS, pushCommit } from '.
 import { outcomeOf, Unanswered, type Failure } from './failures.ts'
 import { keysOf } from './keys.ts'
 
-/** At most so many commits, and about so many events and so much text, in one script call: Redis serves nobody else meanwhile. */
+/** At most so many commits, and about so many events and so much text, in one script call: Redis serves nobody else meanwhile, and the node has nothing to answer. */
 const MAX_COMMITS = 32
-const ENOUGH_EVENTS = 256
+const ENOUGH_EVENTS = 64
 const ENOUGH_LENGTH = 256 * 1024
 
 /** A hash of ids ends a while before its place is needed anew; what is left is the window that was promised. */

@@ -10,7 +10,7 @@ import { SCRIPTS } from './scripts.ts'
 
 /** So many batches at most under way; the script keeps the answers of as many. */
 const WINDOW = 8
-/** So many batches at most in one pipeline. */
+/** So many batches at most share one WAIT. Without one each goes by itself: the first is answered, and its callers go on, while Redis is at the next. */
 const FLIGHT = 4
 /** Commits that wait in one lane; beyond it a commit is refused at once. */
 const MAX_WAITING = 20_000
@@ -100,9 +100,10 @@ export class Lane {
   }
 
   #pump(): void {
+    const flight = this.#settings.wait === null ? 1 : FLIGHT
     while (!this.#stalled && this.#waiting.length > 0) {
       const batches: Batch[] = []
-      while (batches.length < FLIGHT && this.#waiting.length > 0 && this.#room()) {
+      while (batches.length < flight && this.#waiting.length > 0 && this.#room()) {
         const batch = Batch.take(this.#sequence++, this.#waiting)
         this.#open.add(batch)
         batches.push(batch)
