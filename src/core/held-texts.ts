@@ -36,7 +36,9 @@ export class HeldTexts {
   push(text: string, maxBytes: number): void {
     const chunk = this.#roomFor(text, maxBytes)
     const from = end(chunk)
-    const { written } = encoder.encodeInto(text, chunk.bytes.subarray(from))
+    const { read, written } = encoder.encodeInto(text, chunk.bytes.subarray(from))
+    // Not well formed after all: nothing is held, lest a part of it is given.
+    if (read < text.length) return this.clear()
     chunk.starts.push(from + written)
     this.#size++
     this.#bytes += written

@@ -6,6 +6,7 @@ import { Rate } from '../../src/core/rate.ts'
 import { Tail } from '../../src/core/tail.ts'
 import type { StoredEvent } from '../../src/core/store.ts'
 import type { Epoch, Tag } from '../../src/protocol/ids.ts'
+import { encodeEvent } from '../../src/protocol/codec.ts'
 import { genesis } from '../../src/protocol/position.ts'
 import { drafted } from './world.ts'
 
@@ -149,6 +150,25 @@ describe('a tail', () => {
       Array.from({ length: 10 }, (_, i) => 4991 + i),
     )
     expect(tail.after(at(4989), 100, 1e9)).toBeNull()
+  })
+
+  test('gives to who comes later what it gave at once, letter by letter, and no part of what is no text', () => {
+    const texts = ['plain', 'ünï', '日本語', '🧵🪡', 'x'.repeat(50_000), '🧵'.repeat(9000)]
+    const tail = new Tail(genesis(EPOCH), () => 1e6)
+    const events = texts.map((data, i) => {
+      const { text: _, ...head } = { ...event(i + 1), tag: `tag0000${i + 1}` as Tag }
+      const linked = { ...head, prev: i === 0 ? tag(0) : (`tag0000${i}` as Tag) }
+      return { ...linked, text: encodeEvent(linked, `"data":${JSON.stringify(data)}}`) }
+    })
+    expect(tail.take(EPOCH, events)).toBe('taken')
+    expect(tail.after(genesis(EPOCH), 100, 1e9)).toEqual(events)
+    tail.rest()
+    expect(tail.after(genesis(EPOCH), 100, 1e9)).toEqual(events)
+    const [last] = events.slice(-1)
+    if (last === undefined) throw new Error('there are events')
+    const half = { ...event(events.length + 1), prev: last.tag, text: '\ud83e'.repeat(40_000) }
+    expect(tail.take(EPOCH, [half])).toBe('taken')
+    expect(tail.after({ epoch: EPOCH, serial: last.serial, tag: last.tag }, 100, 1e9)).toBeNull()
   })
 
   test('gives nothing to who stands elsewhere, and pages to who is far behind', () => {

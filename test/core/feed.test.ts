@@ -1,31 +1,14 @@
 import { expect, test } from 'vitest'
-import { Feed } from '../../src/core/feed.ts'
 import { headPosition } from '../../src/core/judge.ts'
-import { Places } from '../../src/core/places.ts'
-import { RecentRoom } from '../../src/core/recent-batches.ts'
 import type { LogHead, StoredEvent } from '../../src/core/store.ts'
 import type { Tag } from '../../src/protocol/ids.ts'
-import { BY, drafted, SESSION, World } from './world.ts'
+import { followedFeed } from './followed-feed.ts'
+import { BY, drafted, SESSION } from './world.ts'
 
 /** A feed at the head of a session, and what extends its log. */
 async function followed() {
-  const world = new World()
-  const node = world.node()
-  await world.session()
-  const [head] = await world.store.heads([SESSION])
-  if (head === null || head === undefined) throw new Error('no session was made')
-  const { store, clock, limits } = world
-  const feed = new Feed(SESSION, head, {
-    store,
-    clock,
-    limits,
-    arrivals: new Places(limits.arrivalsAtOnce),
-    recentRoom: new RecentRoom(limits.recentBytesOfAll),
-    tailBytes: () => limits.tailBytes,
-    failed: (_, error) => {
-      throw error
-    },
-  })
+  const { world, node, feed, head } = await followedFeed()
+  const { clock } = world
   world.signals.subscribe(SESSION, (wake) => feed.wake(wake))
   const say = async () => {
     await node.sessions.append({ session: SESSION, drafts: [drafted('x.a', 1)], by: BY })

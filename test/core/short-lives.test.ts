@@ -1,19 +1,15 @@
 import { expect, test } from 'vitest'
-import { Feed } from '../../src/core/feed.ts'
-import { headPosition } from '../../src/core/judge.ts'
-import { Places } from '../../src/core/places.ts'
-import { RecentRoom } from '../../src/core/recent-batches.ts'
 import type { StoredEvent } from '../../src/core/store.ts'
 import { encodeEvent } from '../../src/protocol/codec.ts'
 import type { Tag } from '../../src/protocol/ids.ts'
 import { growthOver } from '../support/young-heap.ts'
-import { SESSION, World } from './world.ts'
+import { followedFeed } from './followed-feed.ts'
 
 const STEPS = 2000
 const TEXT_BYTES = 2000
 
 test('what has gone to a reader is gone with the next small collection of garbage', async () => {
-  const { feed, clock } = await followed()
+  const { feed, world } = await followedFeed()
   let delivered = 0
   feed.open(
     {
@@ -38,34 +34,12 @@ test('what has gone to a reader is gone with the next small collection of garbag
       last: event.serial,
       events: [event],
     })
-    await clock.settle()
+    await world.clock.settle()
   })
   expect(delivered).toBe(STEPS * 1.25)
   // Each event is a text, a part of a frame, and objects.
   expect(growth).toBeLessThan((STEPS * TEXT_BYTES) / 4)
 })
-
-async function followed() {
-  const world = new World()
-  world.node()
-  await world.session()
-  const { store, clock, limits } = world
-  const [head] = await store.heads([SESSION])
-  if (head === null || head === undefined) throw new Error('no session was made')
-  const feed = new Feed(SESSION, head, {
-    store,
-    clock,
-    limits,
-    arrivals: new Places(limits.arrivalsAtOnce),
-    recentRoom: new RecentRoom(limits.recentBytesOfAll),
-    tailBytes: () => limits.tailBytes,
-    failed: (_, error) => {
-      throw error
-    },
-  })
-  expect(feed.head).toEqual(headPosition(head))
-  return { feed, clock }
-}
 
 function after({ serial, tag: prev }: { readonly serial: number; readonly tag: Tag }): StoredEvent {
   const head = {

@@ -205,9 +205,11 @@ async function pipelined(client: Cluster, commands: readonly Command[]): Promise
 function corked(client: Redis, commands: readonly Command[]): Promise<Reply[]> {
   const { stream } = client
   stream.cork()
-  const replies = commands.map(([name, ...args]) => replyOf(client.call(name, args)))
-  stream.uncork()
-  return Promise.all(replies)
+  try {
+    return Promise.all(commands.map(([name, ...args]) => replyOf(client.call(name, args))))
+  } finally {
+    stream.uncork()
+  }
 }
 
 async function replyOf(answer: Promise<unknown>): Promise<Reply> {
