@@ -407,6 +407,15 @@ describe('while the SQLite writer is busy', () => {
     expect(await answers).toEqual([1, 2, 2, 2, 2, 2])
   })
 
+  it('much of one turn goes in groups, from its midst on', async () => {
+    const { link, tell } = busyLink(numbering)
+    const sent = Array.from({ length: 40 }, () => link.send<'ping'>({ kind: 'ping' }))
+    const answers = Promise.all(sent)
+    await tellUntilSettled(answers, tell)
+    const message = (n: number, count: number): number[] => Array.from({ length: count }, () => n)
+    expect(await answers).toEqual([...message(1, 16), ...message(2, 16), ...message(3, 8)])
+  })
+
   it('much goes ahead of its answer', async () => {
     const { link, tell } = busyLink(numbering)
     const sent = await inTurns(link, 1 + 16 + 3)

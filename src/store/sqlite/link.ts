@@ -14,8 +14,9 @@ import type { ToWorker, WorkerOptions } from './worker.ts'
 const MAX_WAITING = 10_000
 const MAX_WAITING_CHARS = 64 << 20
 /**
- * So much goes to the writer while it is busy with what it was given before: a group worth having ready. With much more, the two threads take turns
- * instead of working side by side; with much less, waking the writer costs more than it gains.
+ * So much goes to the writer at once: a group worth having, whether it is idle or busy with what it was given before. With much more, or only at the
+ * end of a turn that may bring fifty requests, the two threads take turns instead of working side by side; with much less, waking the writer costs
+ * more than it gains.
  */
 const AHEAD_ROWS = 16
 const AHEAD_CHARS = 64 << 10
@@ -30,9 +31,9 @@ interface Waiting {
 type FromWorker = 'ready' | 'closed' | PackedAnswers
 
 /**
- * The way to the writer's thread: requests in order, answers in the same order. An idle writer is given what one turn of the event
- * loop brings; a busy one, only what makes a group of its own. The rest is held back until it has answered: waking a thread costs
- * more than a commit, so that few messages with much in each leave more of both threads for the work.
+ * The way to the writer's thread: requests in order, answers in the same order. What makes a group of its own goes at once. Less goes
+ * to an idle writer at the end of the turn of the event loop, and to a busy one when it has answered: waking a thread costs more than
+ * a commit, so that few messages with much in each leave more of both threads for the work.
  * When the thread dies, what it had been given is unknown, and nothing more is taken.
  */
 export class WriterLink {
@@ -134,10 +135,10 @@ export class WriterLink {
     })
   }
 
-  /** At the end of this turn of the event loop, when the writer should have what is held back. */
+  /** A group worth having goes at once; less, to a writer that has nothing to do, at the end of this turn of the event loop. */
   #schedule(): void {
-    const worth = this.#heldRows >= AHEAD_ROWS || this.#heldChars >= AHEAD_CHARS
-    if (this.#scheduled || (this.#given > 0 && !worth)) return
+    if (this.#heldRows >= AHEAD_ROWS || this.#heldChars >= AHEAD_CHARS) return this.#flush()
+    if (this.#scheduled || this.#given > 0) return
     this.#scheduled = true
     setImmediate(() => {
       this.#scheduled = false
