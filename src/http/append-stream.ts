@@ -70,9 +70,12 @@ export async function appendStream(
   return STREAMED
 }
 
+/** So much of a body is read, at most, while what came before it is under way. */
+const MAX_AHEAD_BYTES = 64 << 10
+
 /**
- * One body. What has arrived together is one commit, and while that is under way the body waits: the stream's own buffer is all that
- * is held, and the next batch is what gathered there.
+ * One body. What has arrived together is one commit; while that is under way what comes next is read, up to a bound, and that is the next
+ * commit. There is never more than one: were it refused, what follows must not stand.
  */
 class AppendStream implements OpenStream {
   readonly #call: Call
@@ -82,12 +85,18 @@ class AppendStream implements OpenStream {
   readonly #reader: BodyReader
   /** The response, once the first line of it is due. Before that, a refusal is an answer like any other. */
   #response: ServerResponse | null = null
-  /** How many events are in the log. */
+  /** What is read and waits for the commit before it. */
+  #ahead: Draft[] = []
+  #aheadBytes = 0
+  /** How many events are read. */
   #events = 0
+  /** How many events are in the log. */
+  #standing = 0
   /** How many lines of the body are read, and how many of these are in the log. */
   #read = 0
   #lines = 0
-  #committing = false
+  /** The commit that is under way; it never rejects. */
+  #commit: Promise<void> | null = null
   #refusal: HeldlineError | null = null
   #ended = false
 
@@ -111,10 +120,12 @@ class AppendStream implements OpenStream {
       // Not destroyed on return: the socket still has to carry the answer.
       for await (const chunk of body.iterator({ destroyOnReturn: false })) {
         // Nobody sets an encoding, so chunks are bytes.
-        await this.#take(this.#reader.push(chunk as Buffer))
-        if (this.#refusal !== null) throw this.#refusal
+        const bytes = chunk as Buffer
+        this.#aheadBytes += bytes.length
+        await this.#take(this.#reader.push(bytes))
       }
       await this.#take(this.#reader.end())
+      await this.#settled()
       if (this.#lines === 0)
         throw new HeldlineError('empty_body', 'unable to append; there is no line')
       // Lines that say nothing that is kept are an answer without lines.
@@ -123,6 +134,8 @@ class AppendStream implements OpenStream {
     } catch (error) {
       this.#refuse(error)
     }
+    // What a client that has gone had sent whole stands too, and the store must not be closed under it.
+    await this.#settled().catch(() => undefined)
   }
 
   leave(): void {
@@ -143,48 +156,86 @@ class AppendStream implements OpenStream {
 
   #stop(refusal: HeldlineError): void {
     this.#refusal = refusal
-    if (!this.#committing) this.#refuse(refusal)
+    if (this.#commit === null) this.#refuse(refusal)
   }
 
-  /** Appends events, those before a mistake too. */
+  /** Takes events in, those before a mistake too, and waits while too much waits for the commit under way. */
   async #take(events: Iterable<Draft> | AsyncIterable<Draft>): Promise<void> {
-    let drafts: Draft[] = []
-    const add = (event: Draft): boolean => {
-      drafts.push(this.#allowed(event, drafts.length))
-      this.#read = this.#reader.lines
-      return drafts.length === MAX_EVENTS_A_REQUEST
-    }
-    const commit = async (): Promise<void> => {
-      await this.#commit(drafts)
-      drafts = []
-    }
     try {
       // Events that are at hand are not waited for one by one: that would cost as much as reading them.
       if (Symbol.iterator in events) {
-        for (const event of events) if (add(event)) await commit()
-      } else for await (const event of events) if (add(event)) await commit()
+        for (const event of events) if (this.#add(event)) await this.#room()
+      } else for await (const event of events) if (this.#add(event)) await this.#room()
       this.#read = this.#reader.lines
     } catch (error) {
-      if (this.#committing) throw error
-      this.#refusal = expected(error)
+      await this.#settled()
+      throw error
     }
-    if (drafts.length > 0) await this.#commit(drafts)
-    this.#lines = this.#read
-    if (this.#refusal !== null) throw this.#refusal
+    await this.#room()
   }
 
-  #allowed(asked: Draft, before: number): Draft {
+  /** @returns whether that makes as much as one commit may hold */
+  #add(event: Draft): boolean {
+    this.#ahead.push(this.#allowed(event))
+    this.#events++
+    this.#read = this.#reader.lines
+    return this.#ahead.length === MAX_EVENTS_A_REQUEST
+  }
+
+  #allowed(asked: Draft): Draft {
     const { grant, session } = this.#call
     const [draft = asked] = demandAppend(grant, session, [asked])
     const { key } = this.#retry
     return key === undefined || draft.id !== null
       ? draft
-      : { ...draft, id: `${key}:${this.#events + before}` }
+      : { ...draft, id: `${key}:${this.#events}` }
   }
 
-  async #commit(drafts: readonly Draft[]): Promise<void> {
-    // Nothing is appended of which the answer did not tell.
-    if (this.#ended && this.#refusal !== null) throw this.#refusal
+  /** @throws what has stopped it */
+  async #room(): Promise<void> {
+    this.#next()
+    while (this.#commit !== null && this.#full()) await this.#commit
+    if (this.#refusal !== null) throw this.#refusal
+  }
+
+  #full(): boolean {
+    return this.#ahead.length >= MAX_EVENTS_A_REQUEST || this.#aheadBytes >= MAX_AHEAD_BYTES
+  }
+
+  /** Once all that was taken in stands. @throws what has stopped it */
+  async #settled(): Promise<void> {
+    this.#next()
+    while (this.#commit !== null) await this.#commit
+    if (this.#refusal !== null) throw this.#refusal
+  }
+
+  /** Begins a commit of all that is read, unless one is under way: that one begins the next. */
+  #next(): void {
+    if (this.#commit !== null || this.#refusal !== null) return
+    const drafts = this.#ahead
+    const lines = this.#read
+    this.#aheadBytes = 0
+    if (drafts.length === 0) {
+      this.#lines = lines
+      return
+    }
+    this.#ahead = []
+    this.#commit = this.#attempt(drafts, lines)
+  }
+
+  async #attempt(drafts: readonly Draft[], lines: number): Promise<void> {
+    try {
+      await this.#append(drafts, lines)
+    } catch (error) {
+      this.#refusal ??= expected(error)
+      this.#refuse(error)
+    }
+    this.#commit = null
+    if (this.#refusal === null) this.#next()
+    else this.#refuse(this.#refusal)
+  }
+
+  async #append(drafts: readonly Draft[], lines: number): Promise<void> {
     const { grant } = this.#call
     const { ports, appendTo } = this.#how
     const { clock, durability, metrics } = ports
@@ -192,18 +243,16 @@ class AppendStream implements OpenStream {
       throw new HeldlineError('invalid_token', 'unable to append on; the token is over')
     }
     const { producer } = this.#retry
-    this.#committing = true
     // The key is in the ids of the events.
     const retry = {
       key: undefined,
-      producer: producer && { ...producer, seq: producer.seq + this.#events },
+      producer: producer && { ...producer, seq: producer.seq + this.#standing },
     }
     const append = (): Promise<Appended> => appendTo(this.#call, drafts, retry)
     const done = await countAppend(metrics, 'stream', drafts, append)
-    this.#committing = false
-    this.#events += drafts.length
-    this.#lines = this.#read
-    const line = { ...ackOf(done), count: drafts.length, lines: this.#lines, durability }
+    this.#standing += drafts.length
+    this.#lines = lines
+    const line = { ...ackOf(done), count: drafts.length, lines, durability }
     await this.#write(`${JSON.stringify(line)}\n`)
   }
 

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net'
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import type { CommitRequest, Store } from '../../src/core/store.ts'
+import { HeldlineError } from '../../src/protocol/errors.ts'
 import { until } from '../support/until.ts'
 import { startHttp, type HttpServer } from './http-server.ts'
 import { RawHttp, rawRequest } from './raw-http.ts'
@@ -155,6 +156,54 @@ describe('[P-9.3] appending lines', () => {
     expect(commits[0]).toBe(2)
     expect(commits).toEqual([2, 98])
     expect(await dataOf()).toEqual(Array.from({ length: 100 }, (_, n) => n + 1))
+  })
+
+  /** A body of which a commit is under way, and how that is let go on: or fail. */
+  async function writerUnderWay(headers: Readonly<Record<string, string>> = {}) {
+    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    promise.catch(() => undefined)
+    gate = promise
+    onTestFinished(() => void (gate = null))
+    const writer = new LineWriter(headers)
+    writer.send(line(1))
+    await until('the first commit is under way', () => commits.length === 1)
+    const end = (how: () => void) => {
+      gate = null
+      how()
+    }
+    return { writer, goOn: () => end(resolve), fail: (error: Error) => end(() => reject(error)) }
+  }
+
+  test('what was read behind a commit that failed does not stand, and is not claimed', async () => {
+    const { writer, fail } = await writerUnderWay()
+    writer.send(line(2) + line(3))
+    fail(new HeldlineError('store_unavailable', 'unable to write'))
+    await writer.raw.untilText('store_unavailable')
+    await writer.raw.untilEnd()
+    expect(writer.raw.text).toMatch(/"lines":0\b/)
+    expect(commits).toEqual([1])
+    expect(await dataOf()).toEqual([])
+  })
+
+  test('a mistake that is read behind a commit is told once what is before it stands', async () => {
+    const { writer, goOn } = await writerUnderWay()
+    writer.send(`${line(2)}{"type":"nope"}\n${line(3)}`)
+    goOn()
+    await writer.untilLines(2)
+    await writer.raw.untilText('unknown_type')
+    expect(writer.lines.at(-1)).toMatchObject({ error: { code: 'unknown_type', lines: 2 } })
+    expect(await dataOf()).toEqual([1, 2])
+  })
+
+  test('lines read behind a commit have the ids of their numbers', async () => {
+    const headers = { 'Idempotency-Key': 'ahead-1' }
+    const { writer, goOn } = await writerUnderWay(headers)
+    writer.send(line(2) + line(3))
+    goOn()
+    await writer.untilLines(3)
+    writer.end()
+    await post(line(1) + line(2) + line(3) + line(4), { 'idempotency-key': 'ahead-1' })
+    expect(await dataOf()).toEqual([1, 2, 3, 4])
   })
 
   test('a line may come in any pieces, with CRLF, blank lines, and no newline at the end', async () => {
