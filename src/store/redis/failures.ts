@@ -50,6 +50,13 @@ export function isPassing(failure: Failure): boolean {
 }
 
 /**
+ * Whether a script had begun when Redis ended it, for a command that was withdrawn from our user, say: what it had written by then stands. Redis puts the
+ * place in the script behind its reason.
+ */
+export const endedMidway = (failure: Failure | null): boolean =>
+  failure instanceof Refusal && / script: [0-9a-f]{40}, on /.test(failure.message)
+
+/**
  * The error for a caller whose request failed for good.
  * @param perhaps whether any attempt may have been carried out
  */
@@ -58,7 +65,9 @@ export function outcomeOf(doing: string, failure: Failure | null, perhaps: boole
   if (perhaps) {
     return new HeldlineError(
       'outcome_unknown',
-      `unable to ${doing}; the store did not answer in time`,
+      endedMidway(failure)
+        ? `unable to ${doing}; the store broke off in the middle`
+        : `unable to ${doing}; the store did not answer in time`,
       { cause },
     )
   }

@@ -23,7 +23,8 @@
 -- the way, gets the same answers and changes nothing; one that comes late, after younger ones, is refused.
 --
 -- What of a session is needed is read once, kept in its table, and written at the end. OOM, READONLY and the like are checked by
--- Redis before a script of this kind begins; so only XADD could fail, and it is the first write of its commit.
+-- Redis before a script of this kind begins; so only XADD could fail, and it is the first write of its commit. A command that was
+-- withdrawn from our user since the start ends the script where it stands: `drop` heals what that leaves.
 --
 -- What is long is made once: Lua here hashes every byte of every new string.
 --
@@ -32,6 +33,7 @@
 
 local call, pcall, format, match, sub, byte = redis.call, redis.pcall, string.format, string.match, string.sub, string.byte
 local HINT_BYTES, KEEP_ANSWERS_MS, RING, SPREAD = 65536, '120000', 16, 2000
+local DROP_EVENTS, DROP_BYTES = 200000, 67108864
 local IS = byte('=')
 local A, K = ARGV, KEYS
 
@@ -252,6 +254,28 @@ local function create(s, epoch)
   s.at, s.links, s.last = now, nowLinks, 0
 end
 
+-- Where a script was ended between an XADD and the record, the log has events beyond the head, and takes none with their serials any more. They
+-- are dropped. None was ever acknowledged: a script that was ended gave no answer, its callers hear that nobody knows, and whatever has moved the
+-- head since has met them here first. None was ever read: pages end at the head, and wake-ups follow the record. Nor can it be the record that has
+-- lost something: Redis keeps and replicates what one script wrote as one. What stands up to the head is written anew under its serials, for a
+-- stream does not forget its last id otherwise; if that is not all there, or too long for one script, nothing is touched.
+local function drop(s, refused)
+  local count, kept, n = s.head - s.floor, {}, 0
+  if not string.find(refused, 'equal or smaller', 1, true) or count > DROP_EVENTS or s.bytes > DROP_BYTES then return false end
+  while n < count do
+    local page = call('XRANGE', s.log, int(s.floor + n + 1) .. '-0', int(s.head) .. '-0', 'COUNT', SPREAD)
+    if #page == 0 then return false end
+    for i = 1, #page do
+      n = n + 1
+      if page[i][1] ~= int(s.floor + n) .. '-0' then return false end
+      kept[n] = page[i][2][2]
+    end
+  end
+  call('UNLINK', s.log)
+  for i = 1, n do call('XADD', s.log, int(s.floor + i) .. '-0', 'e', kept[i]) end
+  return true
+end
+
 local function append(s, f, p)
   -- The first place is for what the wake-up begins with.
   local entries, links = s.entries or { '' }, s.links
@@ -271,7 +295,10 @@ local function append(s, f, p)
     else
       done = pcall('XADD', s.log, id .. '-0', 'e', entry)
     end
-    if type(done) == 'table' and done.err then return { 'failed', done.err } end
+    if type(done) == 'table' and done.err then
+      if not drop(s, done.err) then return { 'failed', done.err } end
+      call('XADD', s.log, id .. '-0', 'e', entry)
+    end
     n = n + 1
     prev, bytes, entries[n] = tag, bytes + #entry - 8, entry
   end
@@ -376,9 +403,12 @@ end
 local function store(s)
   if s.added then
     local key = idKey(s, generation)
+    local anew = s.g1 ~= generation and int((generation + 2) * span - margin)
+    -- Does nothing yet. Were it refused only once there are ids, they would be remembered for events that never stood.
+    if anew then call('PEXPIREAT', key, anew) end
     spread('HSET', key, s.added)
-    if s.g1 ~= generation then
-      call('PEXPIREAT', key, int((generation + 2) * span - margin))
+    if anew then
+      call('PEXPIREAT', key, anew)
       if s.g1 < generation then s.g1, s.g0 = generation, s.g1 else s.g0 = math.max(s.g0, generation) end
       s.changed = true
     end
