@@ -18,7 +18,7 @@ const MAX_WAITING_CHARS = 64 << 20
  * end of a turn that may bring fifty requests, the two threads take turns instead of working side by side; with much less, waking the writer costs
  * more than it gains.
  */
-const AHEAD_ROWS = 16
+const AHEAD_ROWS = 32
 const AHEAD_CHARS = 64 << 10
 
 interface Waiting {
