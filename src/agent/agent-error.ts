@@ -2,7 +2,7 @@ import type { ErrorCode } from '../protocol/errors.ts'
 
 /**
  * What can go wrong on this side alone: `disconnected` (no answer came: the outcome is unknown), `timeout` (likewise), `token_failed` (the callback threw, which had given one before),
- * `agent_closed`, `invalid_answer` (the other side does not speak this protocol), `stream_failed` (the model's stream told of
+ * `agent_closed`, `invalid_answer` (what answered does not speak this protocol: the outcome is unknown), `stream_failed` (the model's stream told of
  * an error), `buffer_full` (writes were not awaited), `effect_unknown`, `given_up` (a run that too many processes had taken over, and lost); `http_<status>` where something between us and the server answered in its place.
  */
 export type LocalCode =
@@ -60,6 +60,11 @@ export class EffectUnknownError extends AgentError {
 export function disconnected(cause?: unknown): AgentError {
   const message = 'the connection ended before the answer; the outcome is unknown'
   return new AgentError('disconnected', message, { retryable: true, cause })
+}
+
+/** What came is not the server's word: something between may have answered in its place, so that the outcome is unknown. */
+export function invalidAnswer(message: string): AgentError {
+  return new AgentError('invalid_answer', message, { retryable: true })
 }
 
 export function agentClosed(): AgentError {

@@ -61,7 +61,7 @@ export class AgentSession {
   /** Creates the session where it is not there. */
   async open(metadata?: Readonly<Record<string, unknown>>): Promise<void> {
     const body = metadata === undefined ? {} : { metadata }
-    await this.#api.json({ method: 'PUT', path: '', body })
+    await this.#api.json({ method: 'PUT', path: '', body, expects: 'session' })
   }
 
   /**
@@ -130,7 +130,7 @@ export class AgentSession {
 
   /** How many of each kind are attached. */
   async attached(): Promise<Attached> {
-    const { attached } = await this.#api.json({ path: '/presence' })
+    const { attached } = await this.#api.json({ path: '/presence', expects: 'attached' })
     return attached as Attached
   }
 

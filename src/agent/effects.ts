@@ -40,7 +40,7 @@ export class Effects {
     const result = await act()
     // Not by the signal: what happened is to be recorded, also by a process that was fenced.
     const path = `/effects/${encodeURIComponent(effect)}/done`
-    await this.#api.postBeside(path, { run: this.#api.run, result })
+    await this.#api.postBeside(path, { run: this.#api.run, result }, 'effect')
     return result
   }
 
@@ -48,7 +48,8 @@ export class Effects {
   #reserve(name: EffectName): Promise<Readonly<Record<string, unknown>>> {
     const named = typeof name === 'string' ? { key: name } : { tool: name.tool, args: name.args }
     const key = mintId(this.#api.session.ports.clock.now())
-    return this.#api.postBeside('/effects', { run: this.#api.run, ...named }, this.#signal, {
+    const body = { run: this.#api.run, ...named }
+    return this.#api.postBeside('/effects', body, 'effect', this.#signal, {
       'idempotency-key': key,
     })
   }

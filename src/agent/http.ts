@@ -1,4 +1,4 @@
-import { AgentError, disconnected } from './agent-error.ts'
+import { AgentError, disconnected, invalidAnswer } from './agent-error.ts'
 import type { Clock } from '../sdk/clock.ts'
 import type { Credentials } from './credentials.ts'
 import { jsonText } from '../protocol/formats/json-text.ts'
@@ -28,6 +28,12 @@ export interface HttpRequest {
   readonly timeoutMs?: number
 }
 
+/** One whose answer is an object of the server's. */
+export interface JsonRequest extends HttpRequest {
+  /** What that always has: what comes without it was answered by something else. */
+  readonly expects: string
+}
+
 export interface HttpAnswer {
   readonly status: number
   readonly headers: Headers
@@ -47,11 +53,12 @@ export class Http {
     this.#ports = ports
   }
 
-  /** @throws AgentError as `ask` does, and `invalid_answer` where the answer is not a JSON object */
-  async json(request: HttpRequest): Promise<Readonly<Record<string, unknown>>> {
+  /** @throws AgentError as `ask` does, and `invalid_answer` where the answer is not what was expected (the outcome is unknown) [P-2.7] */
+  async json(request: JsonRequest): Promise<Readonly<Record<string, unknown>>> {
     const { body } = await this.ask(request)
-    if (typeof body === 'object' && body !== null) return body as Record<string, unknown>
-    throw new AgentError('invalid_answer', `unable to read the answer of ${request.path}`)
+    if (typeof body === 'object' && body !== null && request.expects in body)
+      return body as Record<string, unknown>
+    throw invalidAnswer(`unable to read the answer of ${request.path}`)
   }
 
   /**
@@ -85,7 +92,8 @@ export class Http {
       const response = await fetch(url, { ...init, signal: stop.signal })
       if (!response.ok) throw refused(base, await readRefusal(response))
       const text = await response.text()
-      const body: unknown = text === '' ? {} : JSON.parse(text)
+      // With 200 or 201 the server says something: what is empty then came from something else.
+      const body: unknown = text === '' && response.status > 201 ? {} : JSON.parse(text)
       return { status: response.status, headers: response.headers, body }
     } catch (cause) {
       throw cause instanceof AgentError ? cause : disconnected(cause)

@@ -109,7 +109,7 @@ export class Inputs {
 
   #take(input: string, step?: string): Promise<Json> {
     const body = { run: this.#api.run, ...(step !== undefined && { step }) }
-    return this.#api.postBeside(`/inputs/${encodeURIComponent(input)}/deliver`, body)
+    return this.#api.postBeside(`/inputs/${encodeURIComponent(input)}/deliver`, body, 'input')
   }
 }
 

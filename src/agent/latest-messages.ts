@@ -22,7 +22,7 @@ export async function latestMessages(
     const last = found.at(-1)?.id
     const place = path.branch !== undefined && last !== undefined ? { to: last } : path
     const query = { limit: Math.min(PAGE, limit - found.length), before, ...place }
-    const answer = await api.json({ path: '/messages', query, signal })
+    const answer = await api.json({ path: '/messages', query, expects: 'messages', signal })
     // The shape is the contract's. [P-9.6]
     const messages = answer['messages'] as readonly Message[]
     const known = new Set(found.map(({ id }) => id))

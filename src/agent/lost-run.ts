@@ -38,7 +38,7 @@ export async function enough(
 async function firstEpoch(api: SessionApi, run: ListedRun, signal: AbortSignal): Promise<number> {
   const query = { from: run.startedAt, limit: SAME_MOMENT }
   try {
-    const page = await api.json({ path: '/events', query, signal })
+    const page = await api.json({ path: '/events', query, expects: 'events', signal })
     // The shape is the contract's. [P-9.4]
     const events = page['events'] as readonly WireEvent[]
     const start = events.find(({ type, data }) => type === 'run.started' && isOf(data, run.id))

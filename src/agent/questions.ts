@@ -25,9 +25,10 @@ const TIMEOUT_MS = 40_000
  */
 export async function ask(api: RunApi, asked: Ask, signal: AbortSignal): Promise<unknown> {
   const { question = mintId(api.session.ports.clock.now()), ...rest } = asked
-  await api.postBeside('/questions', { question, run: api.run, ...rest }, signal)
+  await api.postBeside('/questions', { question, run: api.run, ...rest }, 'question', signal)
   const path = `/questions/${encodeURIComponent(question)}`
-  const request = { path, query: { wait: WAIT_S }, signal, timeoutMs: TIMEOUT_MS }
+  const waiting = { query: { wait: WAIT_S }, signal, timeoutMs: TIMEOUT_MS }
+  const request = { path, expects: 'status', ...waiting }
   // A person may take days, and the run lives without a sign meanwhile: no time for which the server is away ends the waiting.
   const patience = { ...api.session.ports, retryForMs: Infinity }
   for (;;) {

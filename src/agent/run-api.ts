@@ -1,4 +1,4 @@
-import type { HttpRequest } from './http.ts'
+import type { JsonRequest } from './http.ts'
 import type { SessionApi } from './session-api.ts'
 
 type Json = Readonly<Record<string, unknown>>
@@ -19,17 +19,18 @@ export class RunApi {
 
   /** To a path of the run, sent until the outcome is known: what it says may be said again. */
   post(verb: string, body: object, signal?: AbortSignal): Promise<Json> {
-    return this.session.json(this.#request(`${this.#path}/${verb}`, body, signal))
+    return this.session.json(this.#request(`${this.#path}/${verb}`, body, 'status', signal))
   }
 
-  /** To a path of the session, in the name of the run. */
+  /** To a path of the session, in the name of the run. @param expects what the answer always has */
   postBeside(
     path: string,
     body: object,
+    expects: string,
     signal?: AbortSignal,
     headers?: Readonly<Record<string, string>>,
   ): Promise<Json> {
-    const request = this.#request(path, body, signal)
+    const request = this.#request(path, body, expects, signal)
     return this.session.json({ ...request, headers: { ...request.headers, ...headers } })
   }
 
@@ -39,7 +40,7 @@ export class RunApi {
     const { session, ports } = this.session
     return (
       ports.socket?.beat({ session, run, epoch }) ??
-      this.session.once(this.#request(`${this.#path}/heartbeat`, {}, signal))
+      this.session.once(this.#request(`${this.#path}/heartbeat`, {}, 'live', signal))
     )
   }
 
@@ -55,19 +56,26 @@ export class RunApi {
         'producer-epoch': String(this.epoch),
         'producer-seq': String(seq),
       },
+      // An acknowledgement names it.
+      expects: 'durability',
       signal,
     })
   }
 
   read(): Promise<Json> {
-    return this.session.json({ path: this.#path })
+    return this.session.json({ path: this.#path, expects: 'status' })
   }
 
   get #path(): string {
     return `/runs/${encodeURIComponent(this.run)}`
   }
 
-  #request(path: string, body: object, signal: AbortSignal | undefined): HttpRequest {
-    return { method: 'POST', path, body, headers: this.#headers, signal }
+  #request(
+    path: string,
+    body: object,
+    expects: string,
+    signal: AbortSignal | undefined,
+  ): JsonRequest {
+    return { method: 'POST', path, body, headers: this.#headers, expects, signal }
   }
 }

@@ -204,7 +204,11 @@ export class Run {
 
   /** Who is there: to choose between every token and a word now and then. */
   async attached(): Promise<Attached> {
-    const { attached } = await this.#api.session.json({ path: '/presence', signal: this.signal })
+    const { attached } = await this.#api.session.json({
+      path: '/presence',
+      expects: 'attached',
+      signal: this.signal,
+    })
     return attached as Attached
   }
 

@@ -188,7 +188,7 @@ async function nextOf(
   signal: AbortSignal,
 ): Promise<Next> {
   const inputs = await waitingInputs(api, signal)
-  const { runs } = await api.json({ path: '/runs', signal })
+  const { runs } = await api.json({ path: '/runs', expects: 'runs', signal })
   // The shape is the contract's. [P-10.9]
   const mine = (runs as readonly ListedRun[]).filter((run) => run.agent === agent)
   const live = (runs as readonly ListedRun[]).filter(({ status }) => !isOver(status))

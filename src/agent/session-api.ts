@@ -1,5 +1,5 @@
 import type { Clock } from '../sdk/clock.ts'
-import type { Http, HttpAnswer, HttpRequest } from './http.ts'
+import type { Http, HttpAnswer, HttpRequest, JsonRequest } from './http.ts'
 import { insist, type Patience } from './insist.ts'
 import type { Beats } from './socket/socket-later.ts'
 
@@ -25,7 +25,7 @@ export class SessionApi {
   }
 
   /** For requests that may be sent any number of times. @throws AgentError */
-  json(request: HttpRequest): Promise<Json> {
+  json(request: JsonRequest): Promise<Json> {
     return insist(this.ports, () => this.once(request), request.signal)
   }
 
@@ -36,11 +36,11 @@ export class SessionApi {
   }
 
   /** Sent once. */
-  once(request: HttpRequest): Promise<Json> {
+  once(request: JsonRequest): Promise<Json> {
     return this.ports.http.json(this.#placed(request))
   }
 
-  #placed(request: HttpRequest): HttpRequest {
+  #placed<R extends HttpRequest>(request: R): R {
     return { ...request, path: this.#base + request.path }
   }
 }

@@ -103,15 +103,15 @@ export class SessionWatch {
   }
 
   async #head(signal: AbortSignal): Promise<string> {
-    const { head } = await this.#api.once({ path: '', signal })
-    if (typeof head === 'string') return head
-    throw new AgentError('invalid_answer', 'unable to follow the session; it has no head')
+    const { head } = await this.#api.once({ path: '', expects: 'head', signal })
+    return String(head)
   }
 
   async #poll(after: string, signal: AbortSignal): Promise<string> {
     const page = await this.#api.once({
       path: '/events',
       query: { after, wait: WAIT_S, limit: LIMIT },
+      expects: 'events',
       signal,
       timeoutMs: TIMEOUT_MS,
     })

@@ -64,7 +64,10 @@ export async function startRun(api: SessionApi, options: StartOptions): Promise<
     throw new AgentError('invalid_request', `unable to start; ${run} is too long for a run's id`)
   }
   const body = { ...rest, run, producer }
-  const answer = await orOver(run, api.json({ method: 'POST', path: '/runs', body }))
+  const answer = await orOver(
+    run,
+    api.json({ method: 'POST', path: '/runs', body, expects: 'status' }),
+  )
   if ('over' in answer) return answer.over as NotStarted
   const named = textOr(answer['run'], run)
   const status = textOr(answer['status'], '')
@@ -99,7 +102,10 @@ async function adoptRun(
   leaseMs: number,
 ): Promise<Held | NotStarted> {
   const path = `/runs/${encodeURIComponent(run)}/adopt`
-  const answer = await orOver(run, api.json({ method: 'POST', path, body: { producer } }))
+  const answer = await orOver(
+    run,
+    api.json({ method: 'POST', path, body: { producer }, expects: 'epoch' }),
+  )
   if ('over' in answer) return answer.over as NotStarted
   const epoch = numberOr(answer['epoch'], Number.NaN)
   if (!Number.isInteger(epoch)) throw new AgentError('invalid_answer', 'unable to adopt the run')
@@ -110,7 +116,10 @@ async function adoptRun(
 const MAX_MESSAGES = 2000
 
 async function earlierOf(api: SessionApi, run: string): Promise<Earlier> {
-  const { checkpoint = null } = await api.json({ path: `/runs/${encodeURIComponent(run)}` })
+  const { checkpoint = null } = await api.json({
+    path: `/runs/${encodeURIComponent(run)}`,
+    expects: 'status',
+  })
   return { checkpoint, messages: await messagesOf(api, run) }
 }
 

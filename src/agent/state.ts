@@ -1,4 +1,4 @@
-import { AgentError } from './agent-error.ts'
+import { AgentError, invalidAnswer } from './agent-error.ts'
 import type { HttpAnswer, HttpRequest } from './http.ts'
 import { jsonText } from '../protocol/formats/json-text.ts'
 import type { SessionApi } from './session-api.ts'
@@ -121,5 +121,5 @@ function versionOf({ headers, body }: HttpAnswer): number {
   const said = (body as { readonly version?: unknown } | null)?.version
   const version = Number(tag ?? said)
   if (Number.isSafeInteger(version)) return version
-  throw new AgentError('invalid_answer', 'unable to read the version of the state')
+  throw invalidAnswer('unable to read the version of the state')
 }

@@ -28,7 +28,7 @@ export async function waitingInputs(
   api: SessionApi,
   signal: AbortSignal,
 ): Promise<readonly ListedInput[]> {
-  const answer = await api.json({ path: '/inputs', signal })
+  const answer = await api.json({ path: '/inputs', expects: 'inputs', signal })
   // The shape is the contract's.
   return answer['inputs'] as readonly ListedInput[]
 }

@@ -2,7 +2,7 @@ import type { ErrorCode } from '../protocol/errors.ts'
 
 /**
  * What can go wrong on this side alone: `disconnected` (no answer came: the outcome is unknown), `timeout` (likewise),
- * `client_closed`, `outbox_full`, `too_late` (it was cancelled before it arrived), `invalid_answer` (the other side does not speak this protocol); `http_<status>` where
+ * `client_closed`, `outbox_full`, `too_late` (it was cancelled before it arrived), `invalid_answer` (what answered does not speak this protocol: the outcome is unknown); `http_<status>` where
  * something between us and the server answered in its place.
  */
 export type LocalCode =

@@ -1,6 +1,6 @@
 import type { WireEvent } from '../protocol/event.ts'
 import type { Position } from '../protocol/position.ts'
-import type { Http, HttpRequest } from './http.ts'
+import { invalidAnswer, type Http, type HttpRequest } from './http.ts'
 
 export interface EventsPage {
   readonly events: readonly WireEvent[]
@@ -25,7 +25,7 @@ export interface EventsQuery {
 
 /**
  * A page of a session's events. [P-9.4]
- * @throws ClientError `position_unrecoverable`, other refusals; `invalid_answer`
+ * @throws ClientError `position_unrecoverable`, other refusals; `invalid_answer`, retryable
  */
 export async function readEvents(
   http: Http,
@@ -37,7 +37,7 @@ export async function readEvents(
   const frame = http.kit.readFrame({ type: 'events', session, events })
   const reached = http.kit.parsePosition(position)
   if (frame?.type !== 'events' || reached === null) {
-    throw new http.kit.ClientError('invalid_answer', 'unable to read the events')
+    throw invalidAnswer(http.kit, 'unable to read the events')
   }
   return {
     events: frame.events,

@@ -49,16 +49,14 @@ export class Http {
     this.#ports = ports
   }
 
-  /** @throws ClientError as `stream` does, and `invalid_answer` where the answer is not a JSON object */
+  /** @throws ClientError as `stream` does, and `invalid_answer`, retryable, where the answer is not a JSON object */
   json(request: HttpRequest): Promise<Readonly<Record<string, unknown>>> {
     return this.#run(request, true, async (response) => {
       const text = await response.text()
-      const body: unknown = text === '' ? {} : JSON.parse(text)
+      // With 200 or 201 the server says something: what is empty then came from something else.
+      const body: unknown = text === '' && response.status > 201 ? {} : JSON.parse(text)
       if (typeof body === 'object' && body !== null) return body as Record<string, unknown>
-      throw new this.kit.ClientError(
-        'invalid_answer',
-        `unable to read the answer of ${request.path}`,
-      )
+      throw invalidAnswer(this.kit, `unable to read the answer of ${request.path}`)
     })
   }
 
@@ -116,6 +114,11 @@ export class Http {
   #refused({ code, message, ...rest }: Refusal): ClientError {
     return new this.kit.ClientError(code, message, rest)
   }
+}
+
+/** What came is not the server's word: something between may have answered in its place, so that the outcome is unknown. [P-2.7] */
+export function invalidAnswer({ ClientError }: Kit, message: string): ClientError {
+  return new ClientError('invalid_answer', message, { retryable: true })
 }
 
 function initOf(request: HttpRequest, token: string | null): RequestInit {

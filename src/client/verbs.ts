@@ -4,7 +4,7 @@ import type { RunStatus } from '../protocol/run-events.ts'
 import type { Ack } from './ack.ts'
 import type { ClientError } from './client-error.ts'
 import type { Clock } from '../sdk/clock.ts'
-import type { Http, HttpRequest } from './http.ts'
+import { invalidAnswer, type Http, type HttpRequest } from './http.ts'
 import type { OutboxEntry } from './outbox-entry.ts'
 
 /** What a person sends to an agent. */
@@ -60,7 +60,8 @@ export interface VerbPorts {
   readonly signal: AbortSignal
 }
 
-type Answered = Promise<Readonly<Record<string, unknown>>>
+type Json = Readonly<Record<string, unknown>>
+type Answered = Promise<Json>
 type Method = NonNullable<HttpRequest['method']>
 
 /** Written out: the schemas are not for browsers. */
@@ -96,10 +97,15 @@ export class Verbs {
   async input(body: Omit<NewInput, 'id'> & { readonly input: string }): Promise<InputAnswer> {
     // A stop that names no run would stop another one, if it came late.
     const tries = body.mode === 'interrupt' && body.run === undefined ? 1 : MAX_TRIES
-    const { input, outcome, last } = await this.#insist(['inputs'], body, tries)
-    if (typeof input === 'string' && isOneOf(OUTCOMES, outcome))
-      return { input, outcome, ...(typeof last === 'number' && { last }) }
-    throw this.#unreadable('an input')
+    return this.#insist(
+      ['inputs'],
+      body,
+      ({ input, outcome, last }) =>
+        typeof input === 'string' && isOneOf(OUTCOMES, outcome)
+          ? { input, outcome, ...(typeof last === 'number' && { last }) }
+          : null,
+      tries,
+    )
   }
 
   /**
@@ -107,7 +113,7 @@ export class Verbs {
    * @throws ClientError as `input` does; `too_late` where it was cancelled before it came
    */
   async prompt({ id, events, input }: OutboxEntry): Promise<Ack> {
-    const { parts, parent } = Object(events[0]?.data) as Readonly<Record<string, unknown>>
+    const { parts, parent } = Object(events[0]?.data) as Json
     const body = { ...input, input: id, parts, parent }
     const answer = await this.#ask({ method: 'POST', path: this.#path(['inputs']), body })
     if (answer['outcome'] === 'too_late') {
@@ -122,22 +128,25 @@ export class Verbs {
   async cancel(target: CancelTarget): Promise<CancelAnswer> {
     const { reason } = target
     const path = 'run' in target ? ['runs', target.run] : ['inputs', target.input]
-    const { cancelled, status } = await this.#insist([...path, 'cancel'], { reason })
-    if (typeof cancelled !== 'boolean') throw this.#unreadable('a cancel')
-    return { cancelled, ...(isOneOf(STATUSES, status) && { status }) }
+    return this.#insist([...path, 'cancel'], { reason }, ({ cancelled, status }) =>
+      typeof cancelled === 'boolean'
+        ? { cancelled, ...(isOneOf(STATUSES, status) && { status }) }
+        : null,
+    )
   }
 
   async answer(question: string, answer: unknown): Promise<void> {
-    await this.#insist(['questions', question, 'answer'], { answer })
+    await this.#insist(['questions', question, 'answer'], { answer }, has('question'))
   }
 
-  setState(key: string, value: unknown, condition: StateCondition): Promise<number> {
-    return this.#write('PUT', key, condition, value)
+  async setState(key: string, value: unknown, condition: StateCondition): Promise<number> {
+    return this.#versionOf(await this.#write('PUT', key, condition, value))
   }
 
-  patchState(key: string, patch: object, condition: StateCondition): Promise<number> {
+  async patchState(key: string, patch: object, condition: StateCondition): Promise<number> {
     const type = Array.isArray(patch) ? 'json-patch' : 'merge-patch'
-    return this.#write('PATCH', key, condition, patch, `application/${type}+json`)
+    const contentType = `application/${type}+json`
+    return this.#versionOf(await this.#write('PATCH', key, condition, patch, contentType))
   }
 
   async deleteState(key: string, condition: StateCondition): Promise<void> {
@@ -145,35 +154,49 @@ export class Verbs {
   }
 
   async takeControl(options: { readonly force?: boolean }): Promise<void> {
-    await this.#insist(['control', 'take'], options)
+    await this.#insist(['control', 'take'], options, has('controller'))
   }
 
   async releaseControl(): Promise<void> {
-    await this.#insist(['control', 'release'], {})
+    await this.#insist(['control', 'release'], {}, has('released'))
   }
 
   /** Sent once: a second try could not be told from a second wish. */
-  async #write(
+  #write(
     method: Method,
     key: string,
     { ifVersion }: StateCondition,
     body?: unknown,
     contentType?: string,
-  ): Promise<number> {
+  ): Answered {
     const headers: Record<string, string> = {}
     if (contentType !== undefined) headers['content-type'] = contentType
     if (ifVersion === null) headers['if-none-match'] = '*'
     else if (ifVersion !== undefined) headers['if-match'] = `"${ifVersion}"`
-    const answer = await this.#ask({ method, path: this.#path(['state', key]), headers, body })
-    return Number(answer['version'])
+    return this.#ask({ method, path: this.#path(['state', key]), headers, body })
   }
 
-  /** Sent again where no answer came: to do it twice is to do it once. */
-  async #insist(path: readonly string[], body: object, maxTries = MAX_TRIES): Answered {
+  #versionOf({ version }: Json): number {
+    if (typeof version === 'number') return version
+    throw this.#unreadable('a change of the state')
+  }
+
+  /**
+   * Sent again where no answer came: to do it twice is to do it once.
+   * @param read `null`: that is no answer of the server
+   */
+  async #insist<T>(
+    path: readonly string[],
+    body: object,
+    read: (answer: Json) => T | null,
+    maxTries = MAX_TRIES,
+  ): Promise<T> {
     const request = { method: 'POST', path: this.#path(path), body } as const
     for (let tries = 1; ; tries++) {
       try {
-        return await this.#ask(request)
+        const answer = read(await this.#ask(request))
+        if (answer !== null) return answer
+        throw this.#unreadable(path.join('/'))
       } catch (error) {
         const { retryable, retryAfterMs = 0 } = error as ClientError
         if (!retryable || tries === maxTries) throw error
@@ -197,8 +220,7 @@ export class Verbs {
   }
 
   #unreadable(what: string): ClientError {
-    const { ClientError } = this.#ports.http.kit
-    return new ClientError('invalid_answer', `unable to read the answer to ${what}`)
+    return invalidAnswer(this.#ports.http.kit, `unable to read the answer to ${what}`)
   }
 
   #pause(ms: number): Promise<void> {
@@ -218,6 +240,9 @@ export class Verbs {
     return ['/v1/sessions', ...[this.#session, ...names].map(encodeURIComponent)].join('/')
   }
 }
+
+/** Nothing of the answer is told but that it is one. */
+const has = (name: string) => (answer: Json) => (name in answer ? true : null)
 
 function isOneOf<T extends string>(names: Readonly<Record<T, true>>, name: unknown): name is T {
   return typeof name === 'string' && Object.hasOwn(names, name)

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Fetch } from '../../src/agent/index.ts'
 import { aborted } from '../support/aborted.ts'
 import { pause, until } from '../support/until.ts'
-import { losing } from './support/losing-fetch.ts'
+import { answeredBySomethingElse, losing } from './support/losing-fetch.ts'
 import { openRoom, textOf, type Room } from './support/setup.ts'
 
 describe('an agent on a bad network, against a real server', () => {
@@ -40,6 +40,34 @@ describe('an agent on a bad network, against a real server', () => {
       const types = (await room.events(name)).map(({ type }) => type)
       const ends = types.filter((type) => type === 'run.started' || type === 'run.finished')
       expect(ends).toEqual(['run.started', 'run.finished'])
+    },
+  )
+
+  test.each([1, 2, 3])(
+    '[P-2.7] takes no 200 of something else for the word of the server: what was not acknowledged is sent again (seed %i)',
+    async (seed) => {
+      const name = `foreign-${seed}`
+      await room.agent.session(name).open()
+      const { input: trigger } = await room.say(name, 'Is it there?')
+      const agent = room.another({
+        fetch: answeredBySomethingElse(seed, 0.3),
+        random: () => 0.01,
+      })
+      const words = Array.from({ length: 60 }, (_, n) => `${n} `)
+      await agent.session(name).run({ trigger: String(trigger) }, async (run) => {
+        expect(await run.history()).toMatchObject([{ parts: [{ text: 'Is it there?' }] }])
+        for (const word of words) {
+          await run.text(word)
+          await run.flush()
+        }
+        await run.checkpoint({ at: 1 })
+        for (let n = 0; n < 5; n++) await run.tool('count', { n }, () => n)
+      })
+      const said = await room.messages(name)
+      expect(said.map(textOf)).toEqual(['Is it there?', words.join('')])
+      const types = (await room.events(name)).map(({ type }) => type)
+      const once = ['run.started', 'input.delivered', 'run.finished']
+      expect(types.filter((type) => once.includes(type))).toEqual(once)
     },
   )
 

@@ -206,7 +206,8 @@ test('a run outlives that whoever gives tokens is away when one is over: what it
   const bodies: string[] = []
   const fetch: Fetch = (url, init) => {
     const verb = new URL(url).pathname.split('/').at(-1)
-    const answer = { run: 'r1', epoch: 1, status: 'thinking', created: true, leaseMs: 25_000 }
+    const started = { run: 'r1', epoch: 1, status: 'thinking', created: true, leaseMs: 25_000 }
+    const answer = { ...started, durability: 'fsync' }
     const { authorization } = init.headers as Record<string, string>
     if (verb === 'events' && authorization === 'Bearer t1') {
       return Promise.resolve(Response.json({ code: 'invalid_token' }, { status: 401 }))

@@ -53,7 +53,7 @@ describe.each(['sse', 'long-poll'] as const)('over %s', (kind) => {
     expect(client.state).toBe('live')
   })
 
-  test.each([403, 404, 408])(
+  test.each([200, 403, 404, 408])(
     'a %i that a proxy answers in the place of the server is a loss, and ends no session',
     async (status) => {
       const { server, http, session, serials, clock } = await ready()
@@ -104,6 +104,35 @@ describe.each(['sse', 'long-poll'] as const)('over %s', (kind) => {
     http.refusals.push(problem(403, { code: 'forbidden' }))
     await expect(session.publish(x())).rejects.toMatchObject({ code: 'forbidden' })
     expect(server.log('s').events).toHaveLength(8)
+  })
+
+  test.each([
+    ['nothing in it', ''],
+    ['a page', '<html>Welcome</html>'],
+    ['an object that is no ack', '{"ok":true}'],
+    ['a text', '"ok"'],
+  ])(
+    '[P-2.7] a 200 with %s is no ack: what was published is sent again, with the same id',
+    async (_, body) => {
+      const { http, session, clock, server } = await ready()
+      http.refusals.push(new Response(body), new Response(body))
+      const [sent, published] = [session.send('hi', { id: 'mine' }), session.publish(x())]
+      await clock.advance(5000)
+      expect(await sent).toMatchObject({ first: 8 })
+      expect(await published).toMatchObject({ first: 9 })
+      expect(session.outbox).toEqual([])
+      expect(server.log('s').events).toHaveLength(9)
+    },
+  )
+
+  test('[P-9.4] an answer that is no page of events is no end of them: it is asked for again', async () => {
+    const { http, session, clock } = await ready()
+    const read = session.events({ after: 5 })[Symbol.asyncIterator]()
+    http.refusals.push(new Response(''), new Response('{}'), new Response('[]'))
+    const [six, seven] = [read.next(), read.next()]
+    await clock.advance(10_000)
+    expect(await six).toMatchObject({ value: { serial: 6 } })
+    expect(await seven).toMatchObject({ value: { serial: 7 } })
   })
 
   test('presence is put again and again, and taken away on leaving', async () => {

@@ -109,7 +109,9 @@ describe('a verb is one request, with the credentials of all others', () => {
 
   test.each(verbs)('%s', async (_, run, expected) => {
     const { session, http, asked } = await live()
-    http.refusals.push(ok({ input: 'i', outcome: 'queued', cancelled: true }))
+    const controlled = { controller: { subject: 'me', kind: 'human' }, released: true }
+    const all = { input: 'i', outcome: 'queued', cancelled: true, question: 'q', version: 1 }
+    http.refusals.push(ok({ ...all, ...controlled }))
     await run(session)
     expect(asked()).toEqual([expected])
     expect(http.requests[0]?.headers.get('authorization')).toBe('Bearer a-token')
@@ -122,16 +124,32 @@ describe('a verb is one request, with the credentials of all others', () => {
     expect(http.requests[0]?.body).toMatchObject({ input: expect.stringMatching(/^[0-9A-Z]{26}$/) })
   })
 
-  test('what is answered is read, and what cannot be read is no answer [P-11.1] [P-10.8]', async () => {
+  test('what is answered is read [P-11.1] [P-10.8]', async () => {
     const { session, http } = await live()
-    const said = () => session.input({ id: 'i', mode: 'interrupt', run: 'r' })
-    http.refusals.push(ok({ input: 'i', outcome: 'too_late', more: 1 }), ok({ input: 'i' }))
-    expect(await said()).toEqual({ input: 'i', outcome: 'too_late' })
-    await expect(said()).rejects.toMatchObject({ code: 'invalid_answer', retryable: false })
-    http.refusals.push(ok({ cancelled: false, status: 'finished' }), ok({ cancelled: true }), ok())
+    http.refusals.push(ok({ input: 'i', outcome: 'too_late', more: 1 }))
+    const said = session.input({ id: 'i', mode: 'interrupt', run: 'r' })
+    expect(await said).toEqual({ input: 'i', outcome: 'too_late' })
+    http.refusals.push(ok({ cancelled: false, status: 'finished' }), ok({ cancelled: true }))
     expect(await session.cancel({ run: 'r' })).toEqual({ cancelled: false, status: 'finished' })
     expect(await session.cancel({ input: 'i' })).toEqual({ cancelled: true })
-    await expect(session.cancel({ run: 'r' })).rejects.toMatchObject({ code: 'invalid_answer' })
+  })
+
+  test('[P-2.7] what cannot be read is no answer: the same is sent again, or told to be unknown', async () => {
+    const { session, http, clock, asked } = await live()
+    const foreign = () => [ok({ input: 'i' }), new Response(''), ok([]), ok({ ok: true })]
+    http.refusals.push(...foreign(), ok({ input: 'i', outcome: 'queued' }))
+    const said = session.input({ id: 'i', mode: 'queue' })
+    http.refusals.push(...foreign(), ok({ question: 'q', status: 'answered' }))
+    await clock.advance(60_000)
+    expect(await said).toEqual({ input: 'i', outcome: 'queued' })
+    const answered = session.answer('q', true)
+    await clock.advance(60_000)
+    await answered
+    expect(http.refusals).toEqual([])
+    expect(new Set(asked().map((one) => JSON.stringify(one))).size).toBe(2)
+    http.refusals.push(ok({ ok: true }))
+    const unknown = { code: 'invalid_answer', retryable: true }
+    await expect(session.setState('k', 1)).rejects.toMatchObject(unknown)
   })
 
   test('[P-12.2] the state is written over the version that is named, and gives the new one', async () => {

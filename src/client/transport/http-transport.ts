@@ -2,7 +2,7 @@ import type { Received } from '../received.ts'
 import type { AttachFrame, SignalFrame } from '../../protocol/frames-up.ts'
 import type { ClientError } from '../client-error.ts'
 import type { Clock } from '../../sdk/clock.ts'
-import type { Http } from '../http.ts'
+import { invalidAnswer, type Http } from '../http.ts'
 import { Attendance } from './attendance.ts'
 import type { Secrets } from '../credentials.ts'
 import type { ClientFrame, HttpKind, Transport, TransportEvents } from './transport.ts'
@@ -138,7 +138,7 @@ export class HttpTransport implements Transport {
     try {
       const answer = readFrame({ ...(await asked), ref })
       if (answer === null)
-        throw new ClientError('invalid_answer', 'the answer is not of this protocol')
+        throw invalidAnswer(this.#ports.http.kit, 'the answer is not of this protocol')
       this.#tell(answer)
     } catch (error) {
       const known =

@@ -1,5 +1,6 @@
 import type { Received, ReceivedOf } from '../received.ts'
 import type { ClientError } from '../client-error.ts'
+import { invalidAnswer } from '../http.ts'
 import { readEvents, type EventsPage } from '../events-page.ts'
 import type { Following } from './http-transport.ts'
 
@@ -116,5 +117,5 @@ async function readPage({ http, session, signal }: Following, before?: string) {
     const message = 'unable to read the messages; the log was made anew meanwhile'
     throw new ClientError('disconnected', message, { retryable: true, cause })
   }
-  throw new ClientError('invalid_answer', 'unable to read the messages')
+  throw invalidAnswer(http.kit, 'unable to read the messages')
 }

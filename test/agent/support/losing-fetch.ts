@@ -14,3 +14,12 @@ export function losing(seed: number, share: number): Fetch {
     return response
   }
 }
+
+/** A network where something else answers in the place of the server, with a 200 of its own: so many of the requests, as the seed has it. */
+export function answeredBySomethingElse(seed: number, share: number): Fetch {
+  const random = new FakeRandom(seed)
+  const bodies = ['', '<html>Welcome</html>', '{}', '"ok"']
+  let answered = 0
+  return async (url, init) =>
+    random.chance(share) ? new Response(bodies[answered++ % bodies.length]) : fetch(url, init)
+}
