@@ -2,6 +2,7 @@ import type { FastifyReply } from 'fastify'
 import type { ServerResponse } from 'node:http'
 import { tokenRevoked, type Grant } from '../core/access.ts'
 import { demandAppend } from '../core/append-rights.ts'
+import type { Timer } from '../core/clock.ts'
 import { ackOf } from '../core/connection-ops.ts'
 import { expected } from '../core/error-frame.ts'
 import { countAppend } from '../core/metrics.ts'
@@ -256,14 +257,35 @@ class AppendStream implements OpenStream {
     await this.#write(`${JSON.stringify(line)}\n`)
   }
 
-  /** Waits while the reader of the acknowledgements does not read: then nothing more is taken from it either. */
+  /** Waits while the reader of the acknowledgements does not read: then nothing more is taken from it either. One that takes nothing for long is cut off. */
   async #write(text: string): Promise<void> {
     const response = this.#begin()
     if (response.write(text) || response.destroyed) return
-    await new Promise<void>((resolve) => {
-      response.once('drain', resolve)
-      response.once('close', resolve)
-    })
+    const { promise, resolve } = Promise.withResolvers<void>()
+    response.on('drain', resolve).on('close', resolve)
+    const cut = this.#cutWhenSlow(response)
+    await promise
+    cut.cancel()
+    response.off('drain', resolve).off('close', resolve)
+  }
+
+  /** It is told nothing: what it would be told waits behind what it does not take. Its retry finds what stands. */
+  #cutWhenSlow(response: ServerResponse): Timer {
+    const { clock, limits, log } = this.#how.ports
+    let waits = response.writableLength
+    const look = (): void => {
+      const before = waits
+      waits = response.writableLength
+      if (waits < before) {
+        timer = clock.after(limits.slowConsumerMs, look)
+        return
+      }
+      const reason = 'takes no acknowledgements'
+      log.info('http.stream_cut', { requestId: this.#call.requestId, reason })
+      response.destroy()
+    }
+    let timer = clock.after(limits.slowConsumerMs, look)
+    return { cancel: () => timer.cancel() }
   }
 
   #begin(): ServerResponse {
