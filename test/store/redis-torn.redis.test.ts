@@ -51,7 +51,8 @@ it('a commit that was refused half-way leaves nothing that is read, and nothing 
 it('so it is with a log that is trimmed in part, and with one that is trimmed away', async () => {
   for (const notAfter of [4, 10]) {
     const { store, session, withdraw, giveBack } = await start(10)
-    await store.trim(session, { maxEvents: 0, notAfter, limit: 100 })
+    const policy = { maxEvents: 0, maxBytes: null, maxAgeMs: null, notAfter, limit: 100 }
+    await store.trim(session, policy)
     const before = await expectWhole(store, session)
     expect(before).toHaveLength(10 - notAfter)
     await withdraw('hset')
