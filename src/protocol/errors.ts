@@ -461,8 +461,8 @@ export const ERRORS = {
   event_corrupt: {
     status: 500,
     retryable: false,
-    title: 'A stored event fails its checksum',
-    next: 'Read the view; tell the operator, who finds the session and serial in the log.',
+    title: 'What is stored of it is damaged',
+    next: 'Do not send it again. Read the messages, which may go past the damage, or the events behind `serial` where one is named; tell the operator.',
   },
   storage_full: {
     status: 507,

@@ -117,7 +117,9 @@ describe('a damaged SQLite file', () => {
     const damage = expect.stringMatching(/SQLite says: .*malformed/) as string
     await expect(again.read(session, { after: 0, ...RANGE })).rejects.toMatchObject({
       code: 'event_corrupt',
-      message: damage,
+      // A caller can neither restore a backup nor look at the file: that is for the log.
+      message: 'unable to read; what is stored is damaged',
+      cause: { message: damage },
       retryable: false,
     })
     expect(await again.heads([session])).toMatchObject([{ head: 200 }])

@@ -177,8 +177,10 @@ export class SqliteStore implements Store {
     } catch (error) {
       if (error instanceof HeldlineError) throw error
       if (isDamage(error)) {
-        const { message } = damaged(error)
-        throw new HeldlineError('event_corrupt', `unable to read; ${message}`, { cause: error })
+        // What the operator can do is for the log, which has the cause, and not for callers.
+        throw new HeldlineError('event_corrupt', 'unable to read; what is stored is damaged', {
+          cause: damaged(error),
+        })
       }
       const reason = error instanceof Error ? error.message : String(error)
       throw new HeldlineError('store_unavailable', `unable to read; SQLite says: ${reason}`, {
