@@ -59,12 +59,28 @@ it('a command that is withdrawn later is named, and the node is not well until i
   const redis = await server()
   const warnings: unknown[] = []
   const warn = (event: string, fields?: object): void => void warnings.push([event, fields])
-  const { store } = await open(redis.url, { log: { ...silent, warn } })
+  const { store } = await open(redis.url, { log: { ...silent, warn }, lookEveryMs: 20 })
   await redis.ask('acl', 'setuser', 'default', '-hset')
-  const { ok, detail } = await store.check()
-  expect(ok).toBe(false)
-  expect(detail).toContain('may not run HSET')
+  await eventually(async () => expect((await store.check()).ok).toBe(false))
+  expect((await store.check()).detail).toContain('may not run HSET')
   expect(warnings).toContainEqual(['redis.commands_forbidden', { commands: ['HSET'] }])
+  await redis.ask('acl', 'setuser', 'default', '+hset')
+  await eventually(async () => expect(await store.check()).toMatchObject({ ok: true }))
+})
+
+it('a probe asks for no permissions: that is done now and then, with a new connection, and while one is known to lack', async () => {
+  const redis = await server()
+  const { store } = await open(redis.url)
+  const asked = async (): Promise<number> => {
+    const stats = await redis.ask('info', 'commandstats')
+    return Number(/cmdstat_eval:calls=(\d+)/.exec(stats)?.[1] ?? 0)
+  }
+  const before = await asked()
+  for (let i = 0; i < 3; i++) expect(await store.check()).toMatchObject({ ok: true })
+  expect(await asked()).toBe(before)
+  await redis.ask('acl', 'setuser', 'default', '-hset')
+  await redis.ask('client', 'kill', 'type', 'normal')
+  await eventually(async () => expect((await store.check()).detail).toContain('may not run HSET'))
   await redis.ask('acl', 'setuser', 'default', '+hset')
   expect(await store.check()).toMatchObject({ ok: true })
 })

@@ -38,12 +38,14 @@ export interface RedisStoreOptions extends RedisPlace {
   readonly deadlineMs?: number
   /** How often a connection that listens is tried with a message to ourselves, in ms; 5,000 unless said. */
   readonly probeMs?: number
+  /** How often settings and permissions are looked at, in ms, beside new connections; 60,000 unless said. */
+  readonly lookEveryMs?: number
 }
 
 const DEADLINE_MS = 5000
 const PROBE_MS = 5000
 const CONNECT_WITHIN_MS = 10_000
-const CHECK_PERIOD_MS = 60_000
+const LOOK_EVERY_MS = 60_000
 /** Nodes whose clocks are further apart than some seconds refuse each other's tokens. [P-6.1] */
 const APART_MS = 10_000
 /** Shorter than a command may take. */
@@ -101,9 +103,13 @@ function assemble(options: RedisStoreOptions, commits: Link, reads: Link, first:
   })
 
   let latest = first
-  const look = async (): Promise<void> => {
+  let lacking: readonly string[] = []
+  /** @param anew whether to ask for permissions too; where one is known to lack, that is asked each time */
+  const look = async (anew: boolean): Promise<void> => {
     try {
-      latest = await lookAgain(commits, await assess(reads, options.durability, replicas), log)
+      const assessment = await assess(reads, options.durability, replicas)
+      if (anew || lacking.length > 0) lacking = await forbidden(commits)
+      latest = without(lacking, assessment, log)
       tellApart(latest, log)
       const { met, problems } = latest
       if (met !== first.met)
@@ -112,12 +118,12 @@ function assemble(options: RedisStoreOptions, commits: Link, reads: Link, first:
       log.warn('redis.check_failed', { error: String(error) })
     }
   }
-  const timer = setInterval(() => void look(), CHECK_PERIOD_MS).unref()
+  const timer = setInterval(() => void look(true), options.lookEveryMs ?? LOOK_EVERY_MS).unref()
   for (const link of [commits, reads]) {
     // Another history may answer now: all heads are to be verified, and the settings too.
     link.onBack(() => {
       signals.restored()
-      void look()
+      void look(true)
     })
   }
 
@@ -130,7 +136,8 @@ function assemble(options: RedisStoreOptions, commits: Link, reads: Link, first:
     clustered,
     wait: first.met === 'replicated' ? { replicas, timeoutMs: WAIT_MS } : null,
     deadlineMs: options.deadlineMs ?? DEADLINE_MS,
-    check: async () => health(commits, reads, await look().then(() => latest), options.durability),
+    check: async () =>
+      health(commits, reads, await look(false).then(() => latest), options.durability),
     release: () => {
       clearInterval(timer)
       signals.close()
@@ -199,8 +206,7 @@ function report(
 }
 
 /** A user whose permissions are changed while we serve: a node that may tear a batch is not well. */
-async function lookAgain(commits: Link, assessment: Assessment, log: Log): Promise<Assessment> {
-  const commands = await forbidden(commits)
+function without(commands: readonly string[], assessment: Assessment, log: Log): Assessment {
   if (commands.length === 0) return assessment
   log.warn('redis.commands_forbidden', { commands })
   return { ...assessment, problems: [...assessment.problems, mayNot(commands)] }
