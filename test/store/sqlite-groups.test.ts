@@ -409,21 +409,21 @@ describe('while the SQLite writer is busy', () => {
 
   it('much of one turn goes in groups, from its midst on', async () => {
     const { link, tell } = busyLink(numbering)
-    const sent = Array.from({ length: 80 }, () => link.send<'ping'>({ kind: 'ping' }))
+    const sent = Array.from({ length: 300 }, () => link.send<'ping'>({ kind: 'ping' }))
     const answers = Promise.all(sent)
     await tellUntilSettled(answers, tell)
     const message = (n: number, count: number): number[] => Array.from({ length: count }, () => n)
-    expect(await answers).toEqual([...message(1, 32), ...message(2, 32), ...message(3, 16)])
+    expect(await answers).toEqual([...message(1, 128), ...message(2, 128), ...message(3, 44)])
   })
 
   it('much goes ahead of its answer', async () => {
     const { link, tell } = busyLink(numbering)
-    const sent = await inTurns(link, 1 + 32 + 3)
+    const sent = await inTurns(link, 1 + 128 + 3)
     await link.ready
     const answers = Promise.all(sent)
     await tellUntilSettled(answers, tell)
     const counts = [1, 2, 3].map(async (n) => (await answers).filter((m) => m === n).length)
-    expect(await Promise.all(counts)).toEqual([1, 32, 3])
+    expect(await Promise.all(counts)).toEqual([1, 128, 3])
   })
 
   it('what is held back has had no effect, should it die', async () => {

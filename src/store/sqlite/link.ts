@@ -14,11 +14,11 @@ import type { ToWorker, WorkerOptions } from './worker.ts'
 const MAX_WAITING = 10_000
 const MAX_WAITING_CHARS = 64 << 20
 /**
- * So much goes to the writer at once: a group worth having, whether it is idle or busy with what it was given before. With much more, or only at the
- * end of a turn that may bring fifty requests, the two threads take turns instead of working side by side; with much less, waking the writer costs
- * more than it gains.
+ * So much goes to the writer at once, also in the midst of a turn: a group worth having, whether it is idle or busy with what it was given before. Did
+ * it go at the end of turns alone, the two threads would take turns where requests are large; with much less, waking the writer costs more than it
+ * gains, and who follows a session is given its events in more and smaller frames.
  */
-const AHEAD_ROWS = 32
+const AHEAD_ROWS = 128
 const AHEAD_CHARS = 64 << 10
 
 interface Waiting {
