@@ -1,5 +1,6 @@
-import type { Clock, Timer } from '../sdk/clock.ts'
+import type { Clock } from '../sdk/clock.ts'
 import { store, stored, type StorageArea } from './storage.ts'
+import { Timers } from './timers.ts'
 
 const SAVE_MS = 1000
 
@@ -10,14 +11,13 @@ const SAVE_MS = 1000
 export class CursorStore {
   readonly #area: StorageArea | null
   readonly #key: string
-  readonly #clock: Clock
+  readonly #timers: Timers<'save'>
   #position: string | null = null
-  #timer: Timer | null = null
 
   constructor(area: StorageArea | null, namespace: string, session: string, clock: Clock) {
     this.#area = area
     this.#key = `${namespace}:cursor:${session}`
-    this.#clock = clock
+    this.#timers = new Timers(clock)
   }
 
   load(): string | null {
@@ -27,13 +27,12 @@ export class CursorStore {
   /** Kept at once, written within a second. */
   save(position: string): void {
     this.#position = position
-    this.#timer ??= this.#clock.after(SAVE_MS, () => this.flush())
+    if (!this.#timers.has('save')) this.#timers.start('save', SAVE_MS, () => this.flush())
   }
 
   /** Writes now: the page may be leaving. */
   flush(): void {
-    this.#timer?.cancel()
-    this.#timer = null
+    this.#timers.clear()
     if (this.#position !== null) store(this.#area, this.#key, this.#position)
   }
 }

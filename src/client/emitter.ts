@@ -20,7 +20,8 @@ export class Emitter<Events extends object> {
         // The set under a name holds only listeners of that name's value.
         ;(listener as (value: Events[K]) => void)(value)
       } catch (error) {
-        report(error)
+        // Node has no such function.
+        ;(globalThis.reportError ?? console.error)(error)
       }
     }
   }
@@ -28,9 +29,4 @@ export class Emitter<Events extends object> {
   clear(): void {
     this.#listeners.clear()
   }
-}
-
-function report(error: unknown): void {
-  if (typeof globalThis.reportError === 'function') globalThis.reportError(error)
-  else console.error(error)
 }

@@ -94,13 +94,8 @@ const MAX_BYTES = 1_048_576
 
 /** @throws ClientError `outbox_full` */
 export function demandRoom(entries: Iterable<OutboxEntry>, text: string): void {
-  let count = 1
-  let size = text.length
-  for (const entry of entries) {
-    count += 1
-    size += JSON.stringify(entry.events).length
-  }
-  if (count <= MAX_ENTRIES && size <= MAX_BYTES) return
+  const all = [text, ...Array.from(entries, ({ events }) => JSON.stringify(events))]
+  if (all.length <= MAX_ENTRIES && all.join('').length <= MAX_BYTES) return
   const message = 'unable to publish; too much waits'
   const facts = { maxEntries: MAX_ENTRIES, maxBytes: MAX_BYTES }
   throw new ClientError('outbox_full', message, { retryable: true, facts })

@@ -107,13 +107,17 @@ export class Reader {
     this.#timers.clear()
   }
 
-  /** Attaches again from the position: the first time at once, then with growing pauses. */
-  reattach(): void {
+  /**
+   * Attaches again from the position: the first time at once, then with growing pauses.
+   * @param afterMs not before, where the server said so [P-8.1]
+   */
+  reattach(afterMs = 0): void {
     if (this.#channel === null || this.#timers.has('attach')) return
     this.#state = 'attaching'
     this.#timers.cancel('head')
-    if (this.#fruitless === 0) return this.#attach()
-    const wait = backoffMs(this.#fruitless, this.#ports.random)
+    const pause = this.#fruitless && backoffMs(this.#fruitless, this.#ports.random)
+    const wait = Math.max(afterMs, pause)
+    if (wait === 0) return this.#attach()
     this.#timers.start('attach', wait, () => this.#attach())
   }
 
@@ -195,7 +199,7 @@ export class Reader {
   }
 
   #refused(error: ClientError): void {
-    if (error.retryable) return this.reattach()
+    if (error.retryable) return this.reattach(error.retryAfterMs)
     // A position that the server does not even read is worth no more than none.
     if (error.code === 'invalid_position' && this.#placed) {
       this.#placed = false

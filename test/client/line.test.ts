@@ -185,6 +185,25 @@ describe('the rule of the line', () => {
     await clock.advance(250)
     expect(attaches()).toBe(4)
   })
+
+  test('[P-8.1] an attach that is refused for its rate is not made again before the server wants it', async () => {
+    const { server, open, clock } = makeWorld()
+    const attaches = () => server.received.filter((frame) => frame.op === 'attach').length
+    const limited = { code: 'rate_limited', retryable: true, retryAfterMs: 9000 }
+    server.refusals.set('attach', limited)
+    const session = open().session('s')
+    session.attach()
+    await clock.advance(8900)
+    expect(attaches()).toBe(1)
+    await clock.advance(200)
+    expect(attaches()).toBe(2)
+    expect(session.state).toBe('live')
+    server.last.say({ type: 'error', ref: null, session: 's', message: 'slower', ...limited })
+    await clock.advance(8900)
+    expect(attaches()).toBe(2)
+    await clock.advance(200)
+    expect(attaches()).toBe(3)
+  })
 })
 
 describe('what cannot be given', () => {
