@@ -82,7 +82,7 @@ export class Client {
 
   /**
    * The session of an id: the same object for the same id, whose options are those of the first call. Does nothing until it is used.
-   * @throws ClientError `client_closed` from its methods, once the client is closed
+   * @throws TypeError for a `presence` that is no JSON; ClientError `client_closed` from its methods, once the client is closed
    */
   session(id: string, options: SessionOptions = {}): Session {
     const known = this.#sessions.get(id)

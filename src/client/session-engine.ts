@@ -191,9 +191,7 @@ export class SessionEngine {
 
   /** By the promise: @throws TypeError for what is no JSON; ClientError what the server refuses. Without a connection it is said with the next attach. */
   async present(wish: PresenceRequest): Promise<void> {
-    // Throws for what is no JSON: kept, it would fail each attach from now on.
-    JSON.stringify(wish)
-    this.#presence = { ...this.#presence, ...wish }
+    this.#presence = { ...this.#presence, ...presenceOf(wish) }
     this.attach()
     await this.#tellPresence()
   }
@@ -320,6 +318,8 @@ export class SessionEngine {
   }
 }
 
+/** @throws TypeError for what is no JSON: kept, it would fail each attach from then on */
 function presenceOf(wish: SessionOptions['presence']): PresenceRequest | undefined {
+  JSON.stringify(wish)
   return wish === true ? {} : wish || undefined
 }

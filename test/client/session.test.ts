@@ -154,6 +154,15 @@ describe('presence', () => {
     expect(last?.presence).toMatchObject({ data: { page: 1 } })
   })
 
+  test('what is no JSON is refused where it is wished with the session, too', async () => {
+    const { client, session } = await live()
+    const wish = { presence: { data: { count: 1n } } }
+    expect(() => client.session('other', wish)).toThrow(TypeError)
+    client.session('other').attach()
+    await settle()
+    expect([client.session('other').state, session.state]).toEqual(['live', 'live'])
+  })
+
   test('a refusal is the caller’s', async () => {
     const { server, session } = await live()
     server.refusals.set('presence', { code: 'forbidden', retryable: false })
