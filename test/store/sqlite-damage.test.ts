@@ -129,6 +129,19 @@ describe('a damaged SQLite file', () => {
     expect(await again.check()).toMatchObject({ ok: false, detail: damage })
   })
 
+  it.each([
+    ['whose beginning is gone', 0],
+    ['whose tables cannot be told', 100],
+  ])('%s is refused at the start, with what to do about it', async (_, from) => {
+    const { folder, store } = await written(1)
+    await store.close()
+    const bytes = readFileSync(mainFile(folder))
+    writeFileSync(mainFile(folder), bytes.fill(0xa5, from, from + 100))
+    await expect(openStore(folder)).rejects.toThrow(
+      /^unable to open; the data file is damaged; SQLite says: .*Restore a backup/,
+    )
+  })
+
   it('that cannot tell what is due is lost for all of its sessions', async () => {
     const { folder, store, session } = await written(1)
     await store.close()

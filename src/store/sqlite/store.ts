@@ -74,7 +74,8 @@ export class SqliteStore implements Store {
       await store?.close()
       folder.release()
       if (!(error instanceof Error) || error.message.startsWith('unable to open')) throw error
-      throw new Error(`unable to open; ${error.message}`, { cause: error })
+      const { message } = isDamage(error) ? damaged(error) : error
+      throw new Error(`unable to open; ${message}`, { cause: error })
     }
   }
 
