@@ -135,6 +135,8 @@ class AppendStream implements OpenStream {
     } catch (error) {
       this.#refuse(error)
     }
+    // What still comes is thrown away, so that its sender is there to hear the answer: while chunks were waited for, nothing else could read it.
+    if (!body.complete) body.resume()
     // What a client that has gone had sent whole stands too, and the store must not be closed under it.
     await this.#settled().catch(() => undefined)
   }

@@ -49,9 +49,9 @@ function watched(store: Store): Store {
 class LineWriter {
   readonly raw: RawHttp
 
-  constructor(headers: Readonly<Record<string, string>> = {}) {
+  constructor(headers: Readonly<Record<string, string>> = {}, port = server.port) {
     this.raw = new RawHttp(
-      server.port,
+      port,
       rawRequest(`POST ${path}`, {
         'Content-Type': 'application/x-ndjson',
         'Transfer-Encoding': 'chunked',
@@ -159,12 +159,15 @@ describe('[P-9.3] appending lines', () => {
   })
 
   /** A body of which a commit is under way, and how that is let go on: or fail. */
-  async function writerUnderWay(headers: Readonly<Record<string, string>> = {}) {
+  async function writerUnderWay(
+    headers: Readonly<Record<string, string>> = {},
+    port = server.port,
+  ) {
     const { promise, resolve, reject } = Promise.withResolvers<void>()
     promise.catch(() => undefined)
     gate = promise
     onTestFinished(() => void (gate = null))
-    const writer = new LineWriter(headers)
+    const writer = new LineWriter(headers, port)
     writer.send(line(1))
     await until('the first commit is under way', () => commits.length === 1)
     const end = (how: () => void) => {
@@ -183,6 +186,20 @@ describe('[P-9.3] appending lines', () => {
     expect(writer.raw.text).toMatch(/"lines":0\b/)
     expect(commits).toEqual([1])
     expect(await dataOf()).toEqual([])
+  })
+
+  test('what still comes when a commit has failed is read and thrown away, so that its sender hears of it', async () => {
+    const other = await startHttp({ around: watched, httpLimits: { lingerMs: 60_000 } })
+    onTestFinished(() => other.close())
+    await other.ask('PUT', `/v1/sessions/${session}`)
+    const sockets: Socket[] = []
+    other.app.server.on('connection', (socket) => sockets.push(socket))
+    const { writer, fail } = await writerUnderWay({}, other.port)
+    fail(new HeldlineError('store_unavailable', 'unable to write'))
+    await writer.raw.untilText('store_unavailable')
+    for (let n = 0; n < 400; n++) writer.send(line(`"${'a'.repeat(10_000)}"`))
+    await until('all of it is read', () => (sockets.at(-1)?.bytesRead ?? 0) > 4_000_000)
+    expect(commits).toEqual([1])
   })
 
   test('a mistake that is read behind a commit is told once what is before it stands', async () => {
