@@ -9,6 +9,8 @@ import {
   events,
   expectChain,
   headOf,
+  newEpoch,
+  newSession,
   readAll,
 } from '../contract/store/kit.ts'
 import { open, outcome, server } from '../support/redis-case.ts'
@@ -98,6 +100,23 @@ it.each(['set', 'hset'])(
     expect(await outcome(work)).toBe('outcome_unknown')
   },
 )
+
+it('a session whose first event is refused is not made, nor listed, and can be made afterwards', async () => {
+  const { store, session: other, withdraw, giveBack } = await start(1)
+  const [session, epoch] = [newSession(), newEpoch()]
+  const making = () => outcome(store.commit({ session, create: { epoch }, events: events(2) }))
+  const listed = async () =>
+    (await store.list({ cursor: null, limit: 10, prefix: '', fields: [] })).sessions
+  await withdraw('xadd')
+  const between = store.commit({ session: other, writes: [{ field: 'f', value: 'v' }] })
+  expect(await Promise.all([making(), outcome(between)])).toEqual(['internal', 'committed'])
+  expect(await store.heads([session])).toEqual([null])
+  expect(await listed()).toHaveLength(1)
+  await giveBack('xadd')
+  expect(await making()).toBe('committed')
+  expect(await expectWhole(store, session)).toHaveLength(2)
+  expect(await listed()).toHaveLength(2)
+})
 
 it('a commit that Redis refuses before it begins has no effect, and is told so', async () => {
   const { store, session, withdraw, giveBack } = await start(1)

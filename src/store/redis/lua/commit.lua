@@ -362,11 +362,20 @@ local function write(s, f, p)
 end
 
 local function apply(s, f, p)
-  if not s.exists then create(s, A[p + 2]) end
+  local made = not s.exists
+  if made then create(s, A[p + 2]) end
   local first = s.head + 1
   if f.appends then
     local failed = append(s, f, p)
-    if failed then return failed end
+    if failed then
+      -- Refused is without effect: a session is not there for being asked for.
+      if made then
+        call('ZREM', s.index, s.id)
+        lose(s)
+        s.changed = false
+      end
+      return failed
+    end
   end
   if f.writing then write(s, f, p) end
   if f.producer or f.ids then remember(s, f, p, first) end
