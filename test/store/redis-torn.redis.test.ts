@@ -13,7 +13,8 @@ import {
   newSession,
   readAll,
 } from '../contract/store/kit.ts'
-import { open, outcome, server } from '../support/redis-case.ts'
+import { kept, open, outcome, server } from '../support/redis-case.ts'
+import { startCluster } from '../support/redis-server.ts'
 
 // What Redis refuses in the middle of a script, after its first write, it does not take back.
 
@@ -48,6 +49,19 @@ it('a commit that was refused half-way leaves nothing that is read, and nothing 
     ...before,
     ...next.map(({ tag }) => tag),
   ])
+})
+
+it('so it is on a Cluster, which refuses a script any key that it was not given', async () => {
+  const { nodes } = await kept(startCluster())
+  const { store } = await open(nodes[0]?.url ?? '', { cluster: true })
+  const { session } = await create(store, { events: events(3) })
+  const each = (rule: string) =>
+    Promise.all(nodes.map((node) => node.ask('acl', 'setuser', 'default', rule)))
+  await each('-hset')
+  await outcome(store.commit({ session, events: events(2) }))
+  await each('+hset')
+  expect(await commit(store, { session, events: events(1) })).toMatchObject({ first: 4, last: 4 })
+  expect(await expectWhole(store, session)).toHaveLength(4)
 })
 
 it('so it is with a log that is trimmed in part, and with one that is trimmed away', async () => {
