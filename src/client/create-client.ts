@@ -21,7 +21,8 @@ export interface ClientOptions {
   readonly ticket?: Secret
   /**
    * Default `auto`: a WebSocket; where none opens, server-sent events; where a proxy holds those back, long-polling, which hears
-   * no signals. The code of the latter two is loaded when the first is tried.
+   * no signals. The code of the latter two is loaded when the first is tried. Of their requests a browser's page holds four open at once, where it does not know
+   * that it speaks HTTP/2 with the server: of more sessions, those that found no place are read every 3 s, and hear no signals meanwhile.
    */
   readonly transport?: TransportKind | 'auto'
   /**

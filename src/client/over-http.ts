@@ -6,6 +6,7 @@ import { ReadMarker } from './read-marker.ts'
 import { HttpTransport, subjectOf, type Follow } from './transport/http-transport.ts'
 import { canLead, followByLeader, Tabs } from './transport/leader.ts'
 import { followByPolling } from './transport/long-poll.ts'
+import { Places } from './transport/places.ts'
 import { followBySse } from './transport/sse.ts'
 import type { HttpKind, Transport, TransportEvents } from './transport/transport.ts'
 import { Verbs } from './verbs.ts'
@@ -26,11 +27,14 @@ export function overHttp(ports: HttpPorts, kit: Kit, signal: AbortSignal): OverH
   const http = new Http({ ...ports, kit })
   const { clock, random, base, share } = ports
   const tabs = new Map<string, Tabs>()
+  const places = new Places(base)
+  const bySse = places.followBy(followBySse)
+  const byPolling = places.followBy(followByPolling)
   const streamOf = ({ token }: Secrets): Follow => {
     const subject = subjectOf(token)
-    if (share === null || subject === '' || !canLead()) return followBySse
+    if (share === null || subject === '' || !canLead()) return bySse
     const name = `${share}:${base}:${subject}`
-    const known = tabs.get(name) ?? new Tabs(name, followBySse, { http, clock, random })
+    const known = tabs.get(name) ?? new Tabs(name, bySse, { http, clock, random })
     tabs.set(name, known)
     return followByLeader(known)
   }
@@ -40,7 +44,7 @@ export function overHttp(ports: HttpPorts, kit: Kit, signal: AbortSignal): OverH
     marker: (session) => new ReadMarker(session, kit),
     verbs: (session) => new Verbs({ http, clock, random, signal }, session),
     open(kind, secrets, events) {
-      const follow = kind === 'sse' ? streamOf(secrets) : followByPolling
+      const follow = kind === 'sse' ? streamOf(secrets) : byPolling
       return new HttpTransport(kind, follow, { http, clock }, secrets, events)
     },
   }

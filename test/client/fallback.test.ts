@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { formatPosition } from '../../src/protocol/position.ts'
 import { SseLines } from '../../src/client/transport/sse-lines.ts'
 import fc from 'fast-check'
@@ -133,6 +133,38 @@ describe.each(['sse', 'long-poll'] as const)('over %s', (kind) => {
     await clock.advance(10_000)
     expect(await six).toMatchObject({ value: { serial: 6 } })
     expect(await seven).toMatchObject({ value: { serial: 7 } })
+  })
+
+  test('in a browser four sessions are held open at once; others are looked at in turn, and take the place of who leaves', async () => {
+    vi.stubGlobal('location', { href: 'http://page/' })
+    onTestFinished(() => void vi.unstubAllGlobals())
+    const { client, session, http, server, clock } = await ready()
+    const held = () => {
+      const open = http.requests.filter(
+        ({ query, headers }) => query.has('wait') || headers.get('accept') === 'text/event-stream',
+      )
+      return [...new Set(open.map(({ path }) => path.split('/')[3]))]
+    }
+    const others = ['t', 'u', 'v', 'w', 'x'].map((id) => client.session(id))
+    for (const other of others) other.attach()
+    await clock.advance(100)
+    expect(others.map(({ state }) => state)).toEqual(others.map(() => 'live'))
+    for (const other of others) server.append(other.id, said(`to-${other.id}`))
+    http.wake()
+    await clock.advance(3000)
+    expect(held()).toEqual(['s', 't', 'u', 'v'])
+    const words = () => others.map(({ messages }) => messages.map(({ id }) => id))
+    expect(words()).toEqual(others.map(({ id }) => [`to-${id}`]))
+    session.detach()
+    await clock.advance(3000)
+    expect(held()).toHaveLength(5)
+    expect(others.map(({ state }) => state)).toEqual(others.map(() => 'live'))
+    vi.spyOn(performance, 'getEntriesByType').mockReturnValue([
+      { name: 'http://held/v1/sessions/w/events', nextHopProtocol: 'h2' } as never,
+    ])
+    onTestFinished(() => void vi.restoreAllMocks())
+    await clock.advance(3000)
+    expect(held()).toEqual(['s', 't', 'u', 'v', 'w', 'x'])
   })
 
   test('presence is put again and again, and taken away on leaving', async () => {

@@ -24,6 +24,10 @@ const client = createClient({
 })
 const session = client.session(query.get('session') ?? '')
 
+/** Sessions that the page follows beside it. */
+const others = query.getAll('beside').map((id) => client.session(id))
+for (const other of others) other.attach()
+
 let serial = -1
 session.on('event', (event) => {
   note({ kind: 'event', serial: event.serial, tag: event.tag, prev: event.prev })
@@ -53,6 +57,8 @@ export interface TestPage {
   readonly status: () => string | undefined
   /** Of all messages but the answer: their words, and whether they are still on their way. */
   readonly said: () => readonly (readonly [words: string, pending: boolean])[]
+  /** Of each session beside: how it is, and its words. */
+  readonly beside: () => readonly (readonly [state: string, words: string])[]
   /** Says it, and is not there when it has arrived. */
   readonly say: (words: string, how: 'send' | 'prompt') => void
 }
@@ -67,6 +73,11 @@ const page: TestPage = {
     session.messages
       .filter(({ id }) => id !== 'answer')
       .map(({ parts, pending }) => [parts.map(({ text }) => text).join(''), pending === true]),
+  beside: () =>
+    others.map(({ state, messages }) => [
+      state,
+      messages.flatMap(({ parts }) => parts.map(({ text }) => text)).join(' '),
+    ]),
   say(words, how) {
     // The page is gone before it is answered: that it arrives is what is tested.
     session[how](words).catch(() => undefined)
