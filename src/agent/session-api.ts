@@ -29,10 +29,11 @@ export class SessionApi {
     return insist(this.ports, () => this.once(request), request.signal)
   }
 
-  /** As `json`, with the answer's headers. */
-  ask(request: HttpRequest): Promise<HttpAnswer> {
+  /** As `json`, where the answer may be anything. @param read throws for what is none of the server's, and that is asked again */
+  ask<T>(request: HttpRequest, read: (answer: HttpAnswer) => T): Promise<T> {
     const { http } = this.ports
-    return insist(this.ports, () => http.ask(this.#placed(request)), request.signal)
+    const placed = this.#placed(request)
+    return insist(this.ports, async () => read(await http.ask(placed)), request.signal)
   }
 
   /** Sent once. */

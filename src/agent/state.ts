@@ -36,8 +36,10 @@ export class State {
   /** @returns `null` where the key is not set */
   async get(key: string): Promise<StateValue | null> {
     try {
-      const answer = await this.#api.ask({ path: pathOf(key) })
-      return { value: answer.body, version: versionOf(answer) }
+      return await this.#api.ask({ path: pathOf(key) }, (answer) => ({
+        value: answer.body,
+        version: versionOf(answer),
+      }))
     } catch (error) {
       if (error instanceof AgentError && error.facts['status'] === 404) return null
       throw error
@@ -70,7 +72,7 @@ export class State {
   async delete(key: string, options: WriteOptions = {}): Promise<void> {
     try {
       const headers = conditionOf(options)
-      await this.#api.ask({ method: 'DELETE', path: pathOf(key), headers })
+      await this.#api.ask({ method: 'DELETE', path: pathOf(key), headers }, deleted)
     } catch (error) {
       if (!(error instanceof AgentError) || error.facts['status'] !== 404) throw error
     }
@@ -84,7 +86,7 @@ export class State {
   ): Promise<number> {
     const headers = { ...request.headers, ...conditionOf(options) }
     try {
-      return versionOf(await this.#api.ask({ ...request, headers }))
+      return await this.#api.ask({ ...request, headers }, versionOf)
     } catch (error) {
       const mine = await this.#isOwn(error, key, options, written)
       if (mine === null) throw error
@@ -114,6 +116,11 @@ function pathOf(key: string): string {
 function conditionOf({ ifVersion }: WriteOptions): Record<string, string> {
   if (ifVersion === undefined) return {}
   return ifVersion === null ? { 'if-none-match': '*' } : { 'if-match': `"${ifVersion}"` }
+}
+
+/** There is nothing to say of it. */
+function deleted({ status }: HttpAnswer): void {
+  if (status !== 204) throw invalidAnswer('unable to read the answer to a deletion')
 }
 
 function versionOf({ headers, body }: HttpAnswer): number {

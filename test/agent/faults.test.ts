@@ -62,6 +62,10 @@ describe('an agent on a bad network, against a real server', () => {
         }
         await run.checkpoint({ at: 1 })
         for (let n = 0; n < 5; n++) await run.tool('count', { n }, () => n)
+        for (let n = 1; n <= 10; n++) {
+          expect(await run.state.set('at', n)).toBe(n)
+          expect(await run.state.get('at')).toEqual({ value: n, version: n })
+        }
       })
       const said = await room.messages(name)
       expect(said.map(textOf)).toEqual(['Is it there?', words.join('')])

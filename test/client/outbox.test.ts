@@ -322,6 +322,21 @@ describe('a reload', () => {
     expect(next.outbox).toMatchObject([{ state: 'failed' }])
   })
 
+  test('[P-2.5] a tab that stood still with an event on its way, for longer than ids are remembered, does not send it again', async () => {
+    const world = await live()
+    const { server, session, clock } = world
+    server.loseAcks = true
+    const sent = session.publish(x())
+    const refused = expect(sent).rejects.toMatchObject({ code: 'outcome_unknown' })
+    await settle()
+    clock.sleep(1_200_000)
+    server.loseAcks = false
+    await clock.advance(60_000)
+    await refused
+    expect(publishes(world)).toHaveLength(1)
+    expect(session.outbox).toMatchObject([{ state: 'failed' }])
+  })
+
   test('[P-2.5] a message is recognised by the log itself, however long ago it was sent', async () => {
     const world = await live()
     const { server, client, session, clock } = world
