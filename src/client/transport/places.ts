@@ -52,9 +52,11 @@ export class Places {
 /** Only browsers are, and not over HTTP/2 or 3; which of them it is a page may know only of its own origin, or where the server says `Timing-Allow-Origin`. */
 function isBound(base: string): boolean {
   if (globalThis.location === undefined) return false
-  // Entries of this type have this class.
-  const requests = performance.getEntriesByType('resource') as PerformanceResourceTiming[]
-  return !requests.some(
+  // Entries of this type have this class. Not everything that has a location tells of them.
+  const requests = performance.getEntriesByType?.('resource') as
+    | PerformanceResourceTiming[]
+    | undefined
+  return !requests?.some(
     ({ name, nextHopProtocol }) => name.startsWith(base) && /^h[23]/.test(nextHopProtocol),
   )
 }
