@@ -228,6 +228,7 @@ describe('browsers of other origins', () => {
     expect(headers.get('access-control-allow-origin')).toBe(ORIGIN)
     expect(headers.get('vary')).toBe('Origin')
     expect(headers.get('access-control-expose-headers')).toContain('retry-after')
+    expect(headers.get('timing-allow-origin')).toBe(ORIGIN)
     const asked = await server.ask('OPTIONS', '/v1/sessions/s1/events', {
       credential: null,
       headers: { origin: ORIGIN, ...ask },
@@ -259,6 +260,7 @@ describe('browsers of other origins', () => {
   ])('of %s may not', async (origin) => {
     const { headers } = await server.ask('GET', '/v1/sessions/s1', { headers: { origin } })
     expect(headers.get('access-control-allow-origin')).toBeNull()
+    expect(headers.get('timing-allow-origin')).toBeNull()
     const asked = await server.ask('OPTIONS', '/v1/sessions/s1', {
       credential: null,
       headers: { origin, ...ask },
