@@ -87,7 +87,7 @@ describe('opening SQLite', () => {
   it('refuses a file that is no database', async () => {
     const folder = newFolder()
     writeFileSync(mainFile(folder), 'not a database '.repeat(1000))
-    await expect(openStore(folder)).rejects.toThrow(/^unable to open; file is not a database/)
+    await expect(openStore(folder)).rejects.toThrow(/SQLite says: file is not a database/)
   })
 
   it('begins again where the making of the file was interrupted', async () => {
