@@ -37,8 +37,8 @@ export default defineConfig({
     ],
   },
   test: {
-    // Two workers: the smallest machine that runs everything has two cores.
-    maxWorkers: 2,
+    // The smallest machine that runs everything has two cores, and half of the time they wait: for leases, heartbeats, and browsers that start.
+    maxWorkers: 3,
     sequence: { sequencer: LongestFirst },
     restoreMocks: true,
     unstubEnvs: true,
