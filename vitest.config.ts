@@ -79,8 +79,7 @@ export default defineConfig({
           include: e2e,
           testTimeout: 60_000,
           hookTimeout: 120_000,
-          // Each waits more than it works; a group of its own, after all that keeps the processor busy.
-          maxWorkers: 3,
+          // Each waits more than it works: a group of its own, after all that keeps the processor busy.
           sequence: { groupOrder: 1 },
         },
       },

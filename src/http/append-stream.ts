@@ -2,7 +2,6 @@ import type { FastifyReply } from 'fastify'
 import type { ServerResponse } from 'node:http'
 import { tokenRevoked, type Grant } from '../core/access.ts'
 import { demandAppend } from '../core/append-rights.ts'
-import type { Timer } from '../core/clock.ts'
 import { ackOf } from '../core/connection-ops.ts'
 import { expected } from '../core/error-frame.ts'
 import { countAppend } from '../core/metrics.ts'
@@ -15,6 +14,7 @@ import { STREAMED } from './answer.ts'
 import { retryOf, type Retry } from './append-headers.ts'
 import type { Call } from './call.ts'
 import type { AppendTo } from './events-append.ts'
+import { drained } from './drained.ts'
 import { linger } from './hooks.ts'
 import type { HttpLimits } from './limits.ts'
 import type { HttpPorts } from './ports.ts'
@@ -227,15 +227,14 @@ class AppendStream implements OpenStream {
   }
 
   async #attempt(drafts: readonly Draft[], lines: number): Promise<void> {
-    try {
-      await this.#append(drafts, lines)
-    } catch (error) {
-      this.#refusal ??= expected(error)
-      this.#refuse(error)
-    }
+    const failure = await this.#append(drafts, lines).then(
+      () => this.#refusal,
+      (error: unknown) => error,
+    )
     this.#commit = null
-    if (this.#refusal === null) this.#next()
-    else this.#refuse(this.#refusal)
+    if (failure === null) return this.#next()
+    this.#refusal ??= expected(failure)
+    this.#refuse(failure)
   }
 
   async #append(drafts: readonly Draft[], lines: number): Promise<void> {
@@ -263,31 +262,13 @@ class AppendStream implements OpenStream {
   async #write(text: string): Promise<void> {
     const response = this.#begin()
     if (response.write(text) || response.destroyed) return
-    const { promise, resolve } = Promise.withResolvers<void>()
-    response.on('drain', resolve).on('close', resolve)
-    const cut = this.#cutWhenSlow(response)
-    await promise
-    cut.cancel()
-    response.off('drain', resolve).off('close', resolve)
-  }
-
-  /** It is told nothing: what it would be told waits behind what it does not take. Its retry finds what stands. */
-  #cutWhenSlow(response: ServerResponse): Timer {
     const { clock, limits, log } = this.#how.ports
-    let waits = response.writableLength
-    const look = (): void => {
-      const before = waits
-      waits = response.writableLength
-      if (waits < before) {
-        timer = clock.after(limits.slowConsumerMs, look)
-        return
-      }
+    await drained(response, clock, limits.slowConsumerMs, () => {
+      // It is told nothing: what it would be told waits behind what it does not take. Its retry finds what stands.
       const reason = 'takes no acknowledgements'
       log.info('http.stream_cut', { requestId: this.#call.requestId, reason })
       response.destroy()
-    }
-    let timer = clock.after(limits.slowConsumerMs, look)
-    return { cancel: () => timer.cancel() }
+    })
   }
 
   #begin(): ServerResponse {

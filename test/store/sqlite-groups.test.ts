@@ -416,6 +416,16 @@ describe('while the SQLite writer is busy', () => {
     expect(await answers).toEqual([...message(1, 128), ...message(2, 128), ...message(3, 44)])
   })
 
+  it('what is left of a turn, behind what went from its midst, waits for the answer', async () => {
+    const { link, tell } = busyLink(numbering)
+    const first = Array.from({ length: 130 }, () => link.send<'ping'>({ kind: 'ping' }))
+    const sent = [...first, ...(await inTurns(link, 3))]
+    await link.ready
+    const answers = Promise.all(sent)
+    await tellUntilSettled(answers, tell)
+    expect((await answers).slice(128)).toEqual([2, 2, 2, 2, 2])
+  })
+
   it('much goes ahead of its answer', async () => {
     const { link, tell } = busyLink(numbering)
     const sent = await inTurns(link, 1 + 128 + 3)

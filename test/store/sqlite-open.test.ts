@@ -87,7 +87,9 @@ describe('opening SQLite', () => {
   it('refuses a file that is no database', async () => {
     const folder = newFolder()
     writeFileSync(mainFile(folder), 'not a database '.repeat(1000))
-    await expect(openStore(folder)).rejects.toThrow(/SQLite says: file is not a database/)
+    await expect(openStore(folder)).rejects.toThrow(
+      /^unable to open; the data file is damaged; SQLite says: file is not a database/,
+    )
   })
 
   it('begins again where the making of the file was interrupted', async () => {

@@ -3,7 +3,7 @@ import { DEDUPE_WINDOW_MS } from '../../core/store.ts'
 import { HeldlineError } from '../../protocol/errors.ts'
 import type { SessionId } from '../../protocol/ids.ts'
 import { BatchAnswer, KEYS_OF_IDS, KEYS_OF_PLACES, LISTENS, pushCommit } from './encode.ts'
-import { endedMidway, outcomeOf, Unanswered, type Failure } from './failures.ts'
+import { leavesDoubt, outcomeOf, type Failure } from './failures.ts'
 import { keysOf } from './keys.ts'
 
 /** At most so many commits, and about so many events and so much text, in one script call: Redis serves nobody else meanwhile, and the node has nothing to answer. */
@@ -99,12 +99,12 @@ export class Batch {
   /** Notes that an attempt failed in passing. */
   missed(failure: Failure): void {
     this.failure = failure
-    this.perhaps ||= failure instanceof Unanswered
+    this.perhaps ||= leavesDoubt(failure)
   }
 
   /** Ends every commit of the batch with the error that is true of it. */
   giveUp(failure: Failure | null): void {
-    const perhaps = this.perhaps || endedMidway(failure)
+    const perhaps = this.perhaps || leavesDoubt(failure)
     for (const job of this.jobs) job.reject(outcomeOf('commit', failure, perhaps))
   }
 

@@ -1,4 +1,4 @@
-import { endedMidway, isPassing, outcomeOf, Refusal, Unanswered, type Failure } from './failures.ts'
+import { isPassing, leavesDoubt, outcomeOf, Refusal, Unanswered, type Failure } from './failures.ts'
 import type { Command, Link, Reply } from './link.ts'
 import type { Script } from './scripts.ts'
 import { HeldlineError } from '../../protocol/errors.ts'
@@ -28,7 +28,7 @@ export async function callScript(link: Link, call: Call, deadlineMs: number): Pr
     const [reply, waited] = await link.send(commandsOf(call, byText), Math.min(leftMs, 2500))
     if (reply !== undefined && 'value' in reply && confirmed(call, waited)) return reply.value
     failure = failed(reply) ?? failed(waited) ?? new Unanswered('no reply')
-    perhaps ||= failure instanceof Unanswered || endedMidway(failure)
+    perhaps ||= leavesDoubt(failure)
     if (!isPassing(failure)) throw outcomeOf(call.doing, failure, perhaps && call.effect)
     if (failure instanceof Refusal && failure.code === 'MOVED') link.refresh()
     if (failure instanceof Unanswered) link.suspect()

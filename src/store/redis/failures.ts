@@ -53,8 +53,12 @@ export function isPassing(failure: Failure): boolean {
  * Whether a script had begun when Redis ended it, for a command that was withdrawn from our user, say: what it had written by then stands. Redis puts the
  * place in the script behind its reason.
  */
-export const endedMidway = (failure: Failure | null): boolean =>
+const endedMidway = (failure: Failure | null): boolean =>
   failure instanceof Refusal && / script: [0-9a-f]{40}, on /.test(failure.message)
+
+/** Whether what failed so may have been carried out, in whole or in part. */
+export const leavesDoubt = (failure: Failure | null): boolean =>
+  failure instanceof Unanswered || endedMidway(failure)
 
 /**
  * The error for a caller whose request failed for good.

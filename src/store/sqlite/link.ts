@@ -142,7 +142,8 @@ export class WriterLink {
     this.#scheduled = true
     setImmediate(() => {
       this.#scheduled = false
-      this.#flush()
+      // A group that went meanwhile has made it busy.
+      if (this.#given === 0) this.#flush()
     })
   }
 
