@@ -100,6 +100,7 @@ class AppendStream implements OpenStream {
   #commit: Promise<void> | null = null
   #refusal: HeldlineError | null = null
   #ended = false
+  readonly #over = Promise.withResolvers<void>()
 
   constructor(
     call: Call,
@@ -116,6 +117,13 @@ class AppendStream implements OpenStream {
   }
 
   async run(): Promise<void> {
+    // Once the answer is out, Node tells a body that is waited for nothing more, not even that its socket has gone.
+    await Promise.race([this.#readAll(), this.#over.promise])
+    // What a client that has gone had sent whole stands too, and the store must not be closed under it.
+    await this.#settled().catch(() => undefined)
+  }
+
+  async #readAll(): Promise<void> {
     const body = this.#call.raw
     try {
       // Not destroyed on return: the socket still has to carry the answer.
@@ -137,8 +145,6 @@ class AppendStream implements OpenStream {
     }
     // What still comes is thrown away, so that its sender is there to hear the answer: while chunks were waited for, nothing else could read it.
     if (!body.complete) body.resume()
-    // What a client that has gone had sent whole stands too, and the store must not be closed under it.
-    await this.#settled().catch(() => undefined)
   }
 
   leave(): void {
@@ -311,6 +317,7 @@ class AppendStream implements OpenStream {
     if (this.#ended) return
     this.#ended = true
     this.#response?.end(text)
+    this.#over.resolve()
   }
 }
 

@@ -167,19 +167,33 @@ describe('[P-9.3] appending lines', () => {
     promise.catch(() => undefined)
     gate = promise
     onTestFinished(() => void (gate = null))
+    const sockets: Socket[] = []
+    server.app.server.on('connection', (socket) => sockets.push(socket))
     const writer = new LineWriter(headers, port)
     writer.send(line(1))
     await until('the first commit is under way', () => commits.length === 1)
+    const read = () => sockets[0]?.bytesRead ?? 0
+    const sendBehind = async (text: string): Promise<void> => {
+      const before = read()
+      writer.send(text)
+      await until('it is read', () => read() >= before + text.length)
+    }
     const end = (how: () => void) => {
       gate = null
       how()
     }
-    return { writer, goOn: () => end(resolve), fail: (error: Error) => end(() => reject(error)) }
+    return {
+      writer,
+      read,
+      sendBehind,
+      goOn: () => end(resolve),
+      fail: (error: Error) => end(() => reject(error)),
+    }
   }
 
   test('what was read behind a commit that failed does not stand, and is not claimed', async () => {
-    const { writer, fail } = await writerUnderWay()
-    writer.send(line(2) + line(3))
+    const { writer, sendBehind, fail } = await writerUnderWay()
+    await sendBehind(line(2) + line(3))
     fail(new HeldlineError('store_unavailable', 'unable to write'))
     await writer.raw.untilText('store_unavailable')
     await writer.raw.untilEnd()
@@ -202,9 +216,20 @@ describe('[P-9.3] appending lines', () => {
     expect(commits).toEqual([1])
   })
 
+  test('no more is read behind a commit than is worth one', async () => {
+    const { writer, read, goOn } = await writerUnderWay()
+    for (let n = 0; n < 400; n++) writer.send(line(`"${'a'.repeat(10_000)}"`))
+    await until('some of it is read', () => read() > 50_000)
+    for (let n = 0; n < 20; n++) await server.ask('GET', `/v1/sessions/${session}`)
+    expect(read()).toBeLessThan(1_000_000)
+    goOn()
+    await writer.untilLines(401)
+    expect(Math.max(...commits)).toBeLessThan(50)
+  })
+
   test('a mistake that is read behind a commit is told once what is before it stands', async () => {
-    const { writer, goOn } = await writerUnderWay()
-    writer.send(`${line(2)}{"type":"nope"}\n${line(3)}`)
+    const { writer, sendBehind, goOn } = await writerUnderWay()
+    await sendBehind(`${line(2)}{"type":"nope"}\n${line(3)}`)
     goOn()
     await writer.untilLines(2)
     await writer.raw.untilText('unknown_type')
@@ -214,8 +239,8 @@ describe('[P-9.3] appending lines', () => {
 
   test('lines read behind a commit have the ids of their numbers', async () => {
     const headers = { 'Idempotency-Key': 'ahead-1' }
-    const { writer, goOn } = await writerUnderWay(headers)
-    writer.send(line(2) + line(3))
+    const { writer, sendBehind, goOn } = await writerUnderWay(headers)
+    await sendBehind(line(2) + line(3))
     goOn()
     await writer.untilLines(3)
     writer.end()
